@@ -1,0 +1,141 @@
+"""Read the two tables of a corpus, strictly, in MagnaTagATune's own format.
+
+Notebook: course/01_dataset_analysis.ipynb
+"""
+
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+CLIP_INFO_COLUMNS = (
+    "track_number",
+    "title",
+    "artist",
+    "album",
+    "url",
+    "segmentStart",
+    "segmentEnd",
+    "original_url",
+    "mp3_path",
+)
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read a table of annotations in MagnaTagATune's own format.
+
+    The format is: separator TAB, every field in double quotes, columns
+    ``clip_id``, one per tag with 0 or 1, ``mp3_path``.
+
+    Shape: a frame (n_clips, n_tags + 1), index clip_id, tags as uint8, the last
+    column ``mp3_path``.
+    Raises: ValueError with file, line and value where the table is not as said.
+    Source: annotations_final.csv, Law et al. 2009.
+
+    >>> from tagkit import corpus
+    >>> table = read(corpus.DATA / "mini" / "annotations_final.csv")
+    >>> len(table), table.columns[-1]
+    (480, 'mp3_path')
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    table = _read_table(path, must_have=("clip_id", "mp3_path"))
+    if table.columns[-1] != "mp3_path":
+        raise ValueError(
+            f"{path}, line 1: the last column is {table.columns[-1]!r}, needed is "
+            "'mp3_path' after the tags; write the columns in MagnaTagATune's order"
+        )
+    values = table.iloc[:, :-1]
+    # A column that holds anything but numbers is read as text.
+    if (
+        not all(kind in "iu" for kind in values.dtypes.map(lambda d: d.kind))
+        or not ((values.to_numpy() == 0) | (values.to_numpy() == 1)).all()
+    ):
+        _raise_bad_value(path)
+    return pd.concat([values.astype(np.uint8), table["mp3_path"]], axis=1)
+
+
+def read_clip_info(path: str | Path) -> pd.DataFrame:
+    """Read a table of clips in MagnaTagATune's own format.
+
+    Shape: a frame (n_rows, 9), index clip_id; track_number, title, artist, album,
+    url, segmentStart and segmentEnd (seconds in the track), original_url,
+    mp3_path (empty text for a row that has no audio).
+    Raises: ValueError as `read`.
+    Source: clip_info_final.csv, Law et al. 2009.
+
+    >>> from tagkit import corpus
+    >>> info = read_clip_info(corpus.DATA / "mini" / "clip_info_final.csv")
+    >>> list(info.columns[:4])
+    ['track_number', 'title', 'artist', 'album']
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    return _read_table(path, must_have=("clip_id", *CLIP_INFO_COLUMNS))
+
+
+def _read_table(path, must_have) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t", keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
+        raise ValueError(
+            f"{path} is not a table with TAB between its fields ({e}); "
+            "get the file again or check its separator"
+        ) from None
+    missing = [name for name in must_have if name not in table.columns]
+    if missing:
+        raise ValueError(
+            f"{path}, line 1: no column {missing[0]!r} among {len(table.columns)} "
+            f"columns ({', '.join(map(repr, table.columns[:3]))} ...); the separator "
+            "must be a TAB and the names MagnaTagATune's"
+        )
+    double_names = [c for c in table.columns if c.endswith(".1")]
+    if double_names:
+        raise ValueError(
+            f"{path}, line 1: column {double_names[0][:-2]!r} stands there twice; "
+            "keep one"
+        )
+    ids = table["clip_id"]
+    if ids.dtype.kind not in "iu":
+        at = pd.to_numeric(ids, errors="coerce").isna().to_numpy().argmax()
+        raise ValueError(
+            f"{path}, line {at + 2}: clip_id is {ids.iloc[at]!r}, needed is a whole "
+            "number; mend that line"
+        )
+    if ids.duplicated().any():
+        at = ids.duplicated().to_numpy().argmax()
+        raise ValueError(
+            f"{path}, line {at + 2}: clip_id {ids.iloc[at]} stands there twice; "
+            "keep one line per clip"
+        )
+    paths = table["mp3_path"].astype(str)
+    leaves = paths.str.contains(r"^[/\\]|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)", regex=True)
+    if leaves.any():
+        at = leaves.to_numpy().argmax()
+        raise ValueError(
+            f"{path}, line {at + 2}: mp3_path {paths.iloc[at]!r} leaves the corpus "
+            "folder; needed is a path below it, such as 'a/song-0-29.mp3'"
+        )
+    return table.set_index("clip_id")
+
+
+def _raise_bad_value(path):
+    """Find the first value that is neither 0 nor 1, slowly, and name it."""
+    open_text = gzip.open if str(path).endswith(".gz") else open
+    with open_text(path, "rt", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        names = next(rows)
+        for row in rows:
+            if len(row) != len(names):
+                raise ValueError(
+                    f"{path}, line {rows.line_num}: {len(row)} fields, needed are "
+                    f"{len(names)} as in the first line; mend that line"
+                )
+            for name, value in zip(names[1:-1], row[1:-1], strict=True):
+                if value not in ("0", "1"):
+                    raise ValueError(
+                        f"{path}, line {rows.line_num}: tag {name!r} is {value!r}, "
+                        "needed is 0 or 1; mend that value"
+                    )

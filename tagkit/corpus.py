@@ -1,0 +1,212 @@
+"""A corpus: two tables and a folder of sound, in MagnaTagATune's own layout.
+
+Notebook: course/00_start_here.ipynb
+"""
+
+import difflib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tagkit import annotations, audio, tags
+
+DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[1] / "data")
+NAMED = ("mini", "magnatagatune")
+
+# These three mp3 files of MagnaTagATune have 0 bytes in every copy of it.
+EMPTY_CLIPS = {
+    35644: "6/norine_braun-now_and_zen-08-gently-117-146.mp3",
+    55753: "8/jacob_heringman-josquin_des_prez_lute_settings-19-"
+    "gintzler__pater_noster-204-233.mp3",
+    57881: "9/american_baroque-dances_and_suites_of_rameau_and_couperin-25-"
+    "le_petit_rien_xiveme_ordre_couperin-88-117.mp3",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Corpus:
+    """Tables and sound of one corpus; made by `corpus.open`.
+
+    Attributes:
+        name: "mini", "magnatagatune" or the folder's name.
+        root: the folder that holds tables and sound.
+        annotations: labels of every annotated clip, (n_annotated, n_tags) uint8,
+            also of those whose sound is known to be missing.
+        clips: a row per usable clip: track_number, title, artist, album, url,
+            segmentStart and segmentEnd in seconds, original_url, mp3_path.
+
+    >>> mini = open("mini")
+    >>> len(mini.clips), mini.clips.index.name
+    (480, 'clip_id')
+
+    Notebook: course/00_start_here.ipynb
+    """
+
+    name: str
+    root: Path
+    annotations: pd.DataFrame
+    clips: pd.DataFrame
+
+    def __repr__(self):
+        n_clips, n_tags = len(self.clips), self.annotations.shape[1]
+        return f"Corpus({self.name!r}: {n_clips} clips, {n_tags} tags)"
+
+    def labels(self, tag_list: str | list[str] = "raw50") -> pd.DataFrame:
+        """Give the labels of all usable clips for a tag list, see `tags.choose`.
+
+        The 50 most frequent tags are counted over all annotated clips, test
+        folders included, as every paper does.
+
+        Shape: (n_clips, n_tags) uint8, index clip_id, columns in the list's order.
+        Raises: ValueError for unknown tags.
+
+        >>> open("mini").labels(["guitar", "piano"]).shape
+        (480, 2)
+        """
+        return tags.choose(self.annotations, tag_list).loc[self.clips.index]
+
+    def split(self, tag_list="raw50", version: str = "full") -> pd.Series:
+        """Give the part of each clip: "train", "valid" or "test", by folder.
+
+        Args:
+            version: "full" keeps clips without any tag, "clean" leaves out those
+                without a tag of the list. Scores on the two do not compare: the
+                clean test set has more positives.
+
+        Shape: (n_clips,), index clip_id.
+        Raises: ValueError for another version.
+
+        >>> open("mini").split().value_counts().to_dict()
+        {'train': 360, 'test': 90, 'valid': 30}
+        """
+        if version not in ("full", "clean"):
+            raise ValueError(
+                f"split version {version!r} is unknown; needed is 'full' or 'clean'"
+            )
+        split = tags.folder_split(self.clips["mp3_path"])
+        if version == "clean":
+            split = split[self.labels(tag_list).any(axis=1)]
+        return split
+
+    def path(self, clip_id: int) -> Path:
+        """Give the file of a clip.
+
+        Raises: ValueError for an unknown clip.
+        """
+        if clip_id not in self.clips.index:
+            raise ValueError(
+                f"clip {clip_id!r} is not in {self.name}; its clips are "
+                f"{self.clips.index[0]} ... {self.clips.index[-1]}, see Corpus.clips"
+            )
+        return self.root / self.clips.at[clip_id, "mp3_path"]
+
+    def load(self, clip_id: int) -> np.ndarray:
+        """Decode one clip. Shape: (n_samples,) float32 in [-1, 1] at 16 kHz."""
+        return audio.load(self.path(clip_id))
+
+    @cached_property
+    def truth(self) -> pd.DataFrame | None:
+        """What is truly in each clip, where that is known (mini's truth.csv).
+
+        Shape: as `annotations`, or None for a corpus of recorded music.
+        """
+        path = self.root / "truth.csv"
+        return annotations.read(path).iloc[:, :-1] if path.exists() else None
+
+    def describe(self, tag_list="raw50", version: str = "full") -> pd.DataFrame:
+        """Describe the three parts of a split, with the floors of their scores.
+
+        `positive_rate` is the share of ones among the labels, averaged over tags:
+        a random scorer's average precision. `nothing_right` is the accuracy of
+        predicting no tag at all: a figure to put beside anybody's accuracy.
+
+        Shape: rows train, valid, test; columns clips, tracks, albums, artists,
+        positive_rate, nothing_right, fewest_positives (of any tag).
+
+        >>> open("mini").describe()["clips"].tolist()
+        [360, 30, 90]
+        """
+        labels, split = self.labels(tag_list), self.split(tag_list, version)
+        rows = {}
+        for part in ("train", "valid", "test"):
+            ids = split.index[split == part]
+            info, ones = self.clips.loc[ids], labels.loc[ids]
+            rows[part] = {
+                "clips": len(ids),
+                "tracks": track_names(info).nunique(),
+                "albums": (info["artist"] + info["album"]).nunique(),
+                "artists": info["artist"].nunique(),
+                "positive_rate": round(ones.to_numpy().mean(), 4),
+                "nothing_right": round(1 - ones.to_numpy().mean(), 4),
+                "fewest_positives": int(ones.sum().min()),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def track_names(clips: pd.DataFrame) -> pd.Series:
+    """Name the track of each clip: its clips share album folder, number and title.
+
+    Shape: (n_clips, columns) -> (n_clips,) text.
+
+    >>> track_names(open("mini").clips).nunique() < 480
+    True
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
+
+
+def open(name: str | Path) -> Corpus:
+    """Open a corpus: "mini", "magnatagatune", or a folder in the same layout.
+
+    The folder holds annotations_final.csv and clip_info_final.csv (or .csv.gz) and
+    the sound below it. Only the tables are read.
+
+    Raises: ValueError if tables are missing or do not fit together; an unknown
+    name is answered with the nearest ones.
+
+    >>> open("mini")
+    Corpus('mini': 480 clips, 64 tags)
+
+    Notebook: course/00_start_here.ipynb
+    """
+    root = DATA / name if name in NAMED else Path(name)
+    if not root.is_dir():
+        near = difflib.get_close_matches(str(name), NAMED, 1, 0.4)
+        raise ValueError(
+            f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
+            "'magnatagatune' (once downloaded) or a folder"
+            + (f"; did you mean {near[0]!r}?" if near and near[0] != name else "")
+        )
+    table = annotations.read(_table(root, "annotations_final.csv"))
+    info = annotations.read_clip_info(_table(root, "clip_info_final.csv"))
+    missing = table.index.difference(info.index)
+    if len(missing):
+        raise ValueError(
+            f"{root}: clip {missing[0]} is in annotations_final.csv but not in "
+            "clip_info_final.csv; get both tables from the same place"
+        )
+    info = info.loc[table.index]
+    differ = info["mp3_path"] != table["mp3_path"]
+    if differ.any():
+        raise ValueError(
+            f"{root}: the two tables give clip {differ.idxmax()} different files; "
+            "get both tables from the same place"
+        )
+    empty = info["mp3_path"].isin(EMPTY_CLIPS.values())
+    name = str(name) if name in NAMED else root.resolve().name
+    return Corpus(name, root, table.iloc[:, :-1], info[~empty])
+
+
+def _table(root: Path, name: str) -> Path:
+    for path in (root / name, root / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise ValueError(
+        f"{root} has no {name}; a corpus is a folder with annotations_final.csv, "
+        "clip_info_final.csv and the sound that they name"
+    )

@@ -1,0 +1,234 @@
+"""Scores of clips to figures with intervals: how good, and how sure of it.
+
+ROC-AUC of a tag: the chance that a clip with the tag scores above one without it.
+Average precision: the mean, over the clips with the tag, of the precision at their
+rank. Both are computed per tag over whole clips and then averaged over tags (macro).
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+def roc_auc(labels, scores) -> np.ndarray:
+    """Compute the area under the ROC curve of each tag, ties counted half.
+
+    Shape: (n_clips, n_tags), (n_clips, n_tags) -> (n_tags,); nan for a tag without
+    positives or without negatives.
+    Raises: ValueError if the two do not fit or scores are not numbers.
+
+    >>> roc_auc([[1], [0], [0]], [[0.8], [0.9], [0.1]])
+    array([0.5])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    labels, scores = _checked(labels, scores)
+    return _areas(labels, scores, np.ones((1, len(labels))))[0][0]
+
+
+def average_precision(labels, scores) -> np.ndarray:
+    """Compute the average precision of each tag; clips of equal score count together.
+
+    A random scorer reaches the tag's share of positives, not 0.5.
+
+    Shape: as `roc_auc`.
+    Source: the definition of scikit-learn, no interpolation between points.
+
+    >>> average_precision([[1], [0], [1]], [[0.9], [0.8], [0.1]]).round(3)
+    array([0.833])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    labels, scores = _checked(labels, scores)
+    return _areas(labels, scores, np.ones((1, len(labels))))[1][0]
+
+
+def evaluate(
+    labels: pd.DataFrame | np.ndarray,
+    scores: np.ndarray,
+    tags: Sequence[str] | None = None,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score every tag and their mean, with 95 % bootstrap intervals over clips.
+
+    A tag without positives or negatives cannot be scored: it is left out of the mean
+    and named in ``attrs["masked"]``. Each resample draws as many clips with
+    replacement; tags that lose all positives in it are left out of its mean.
+
+    Args:
+        labels: a labels frame, or an array with `tags` beside it.
+        n_boot: resamples; 0 leaves the intervals nan.
+
+    Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
+    roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (a random scorer's ap).
+    ``attrs``: n_clips, n_tags, masked, nothing_right (accuracy of predicting
+    nothing), n_boot.
+    Raises: ValueError as `roc_auc`.
+
+    >>> labels = pd.DataFrame({"a": [1, 0, 1, 0], "b": [0, 0, 0, 0]})
+    >>> report = evaluate(labels, np.full((4, 2), 0.3), n_boot=0)
+    >>> report.at["macro", "roc_auc"], report.attrs["masked"]
+    (np.float64(0.5), ['b'])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    if tags is None:
+        tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
+    labels, scores = _checked(labels, scores)
+    (roc,), (ap,) = _areas(labels, scores, np.ones((1, len(labels))))
+    positives = labels.sum(axis=0).astype(int)
+    floor = np.where(np.isnan(roc), np.nan, labels.mean(axis=0))
+    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed)
+    report = pd.DataFrame({"positives": positives, "roc_auc": roc}, index=list(tags))
+    report["roc_low"], report["roc_high"] = _interval(boot_roc)
+    report["ap"] = ap
+    report["ap_low"], report["ap_high"] = _interval(boot_ap)
+    report["ap_floor"] = floor
+    report.loc["macro"] = [
+        *(positives.sum(), _mean(roc), *_interval(_mean(boot_roc))),
+        *(_mean(ap), *_interval(_mean(boot_ap)), _mean(floor)),
+    ]
+    report["positives"] = report["positives"].astype(int)
+    report.attrs = {
+        "n_clips": len(labels),
+        "n_tags": len(roc),
+        "masked": [str(t) for t in report.index[:-1][np.isnan(roc)]],
+        "nothing_right": float(1 - labels.mean()),
+        "n_boot": n_boot,
+    }
+    return report
+
+
+def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0):
+    """Ask whether A is better than B on the same clips: their difference, resampled.
+
+    Both are scored on the same resamples, so what makes a clip hard for both cancels
+    out. If the interval holds 0, these clips do not tell which is better.
+
+    Shape: (n_clips, n_tags) three times -> a frame with rows roc_auc, ap; columns a, b,
+    difference (a - b), low, high (95 %), a_better (share of resamples).
+
+    >>> labels = np.array([[1], [0], [1], [0]])
+    >>> compare(labels, labels, 1 - labels).at["roc_auc", "difference"]
+    np.float64(1.0)
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    labels, scores_a = _checked(labels, scores_a)
+    labels, scores_b = _checked(labels, scores_b)
+    once = np.ones((1, len(labels)))
+    whole_a, whole_b = (_areas(labels, s, once) for s in (scores_a, scores_b))
+    boot_a, boot_b = (_resampled(labels, s, n_boot, seed) for s in (scores_a, scores_b))
+    rows = {}
+    for row, *parts in zip(
+        ("roc_auc", "ap"), whole_a, whole_b, boot_a, boot_b, strict=True
+    ):
+        a, b, many_a, many_b = (_mean(part) for part in parts)
+        low, high = _interval(many_a - many_b)
+        rows[row] = {"a": a[0], "b": b[0], "difference": a[0] - b[0]}
+        rows[row] |= {"low": low, "high": high, "a_better": (many_a > many_b).mean()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def seed_interval(values: Sequence[float], level: float = 0.95):
+    """Give the mean over seeds and its t-interval.
+
+    Shape: (n_seeds,) -> mean, low, high.
+    Raises: ValueError for fewer than two values.
+
+    >>> [round(float(v), 3) for v in seed_interval([0.70, 0.72, 0.74])]
+    [0.72, 0.67, 0.77]
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        raise ValueError(
+            f"{len(values)} value(s) have no spread; train with at least two seeds"
+        )
+    mean, error = values.mean(), stats.sem(values)
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * error
+    return mean, mean - half, mean + half
+
+
+def _checked(labels, scores):
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if labels.shape != scores.shape or labels.ndim != 2:
+        raise ValueError(
+            f"labels have shape {labels.shape} and scores {scores.shape}; both must be "
+            "(n_clips, n_tags), in the same order of clips and tags"
+        )
+    if not len(labels):
+        raise ValueError("there are no clips; needed is at least one to score")
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"{np.count_nonzero(~np.isfinite(scores))} of {scores.size} scores are not "
+            "finite numbers; look at the loss of the training"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        bad = labels[~np.isin(labels, (0, 1))][0]
+        raise ValueError(f"labels hold the value {bad}; needed is 0 or 1")
+    return labels.astype(np.float64), scores
+
+
+def _areas(labels, scores, weights):
+    """Compute ROC-AUC and AP of each tag for many weightings of the clips at once.
+
+    A resample with replacement is a weighting by how often each clip was drawn, so
+    each tag is sorted only once. Shape: weights (n_boot, n_clips) -> two arrays
+    (n_boot, n_tags).
+    """
+    n_boot, n_tags = len(weights), labels.shape[1]
+    roc, ap = np.full((2, n_boot, n_tags), np.nan)
+    for tag in range(n_tags):
+        order = np.argsort(-scores[:, tag], kind="stable")
+        sorted_scores, is_one = scores[order, tag], labels[order, tag]
+        if not 0 < is_one.sum() < len(is_one):
+            continue
+        first = np.r_[0, 1 + np.flatnonzero(np.diff(sorted_scores))]  # of equal scores
+        drawn = weights[:, order]
+        ones = np.add.reduceat(drawn * is_one, first, axis=1)  # (n_boot, n_groups)
+        zeros = np.add.reduceat(drawn * (1 - is_one), first, axis=1)
+        ones_so_far, zeros_so_far = ones.cumsum(axis=1), zeros.cumsum(axis=1)
+        n_ones, n_zeros = ones_so_far[:, -1], zeros_so_far[:, -1]
+        below = n_zeros[:, None] - zeros_so_far + zeros / 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            roc[:, tag] = (ones * below).sum(axis=1) / (n_ones * n_zeros)
+            precision = ones_so_far / (ones_so_far + zeros_so_far)
+            precision[ones == 0] = 0.0
+            ap[:, tag] = (ones * precision).sum(axis=1) / n_ones
+        ap[(n_ones == 0) | (n_zeros == 0), tag] = np.nan
+    return roc, ap
+
+
+def _resampled(labels, scores, n_boot, seed):
+    n_clips = len(labels)
+    if n_boot == 0:
+        return np.full((2, 1, labels.shape[1]), np.nan)
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(n_clips, np.full(n_clips, 1 / n_clips), size=n_boot)
+    parts = [
+        _areas(labels, scores, w) for w in np.array_split(weights, -(-n_boot // 100))
+    ]
+    return [np.concatenate(area) for area in zip(*parts, strict=True)]
+
+
+def _mean(areas):
+    """Average over tags, leaving out those that could not be scored."""
+    there = ~np.isnan(areas)
+    count = there.sum(axis=-1)
+    total = np.where(there, areas, 0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)[()]
+
+
+def _interval(values):
+    """Give the 2.5 and 97.5 percentiles over resamples. Shape: (n_boot, ...)."""
+    with warnings.catch_warnings():  # a tag that cannot be scored is all nan
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanpercentile(values, (2.5, 97.5), axis=0)

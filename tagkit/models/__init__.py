@@ -1,0 +1,93 @@
+"""The models: each takes samples (batch, n_samples) and gives logits (batch, n_tags).
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+import difflib
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import nn
+
+from tagkit.models.choi import K2C2
+from tagkit.models.dieleman import DielemanMel, DielemanRaw
+from tagkit.tagger import Tagger
+
+__all__ = ["K2C2", "MODELS", "DielemanMel", "DielemanRaw", "Tagger"]
+
+
+class Entry(NamedTuple):
+    """A line in the list of models: class, paper, parameters with 50 tags."""
+
+    cls: type[Tagger]
+    paper: str
+    parameters: int
+
+
+MODELS = {
+    "DielemanRaw": Entry(DielemanRaw, "Dieleman & Schrauwen 2014", 55_422),
+    "DielemanMel": Entry(DielemanMel, "Dieleman & Schrauwen 2014", 71_774),
+    "K2C2": Entry(K2C2, "Choi et al. 2017, Wells 2018", 1_003_828),
+}
+
+
+def build(name: str, **arguments) -> Tagger:
+    """Build a model by its name in MODELS.
+
+    Raises: ValueError for an unknown name, with the nearest ones.
+
+    >>> count_parameters(build("DielemanRaw", n_tags=50))
+    55422
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    if name not in MODELS:
+        lower = {known.lower(): known for known in MODELS}
+        near = difflib.get_close_matches(name.lower(), lower, 3, 0.4) or list(lower)
+        raise ValueError(
+            f"model {name!r} is unknown; the nearest names are "
+            f"{', '.join(lower[n] for n in near)}"
+        )
+    return MODELS[name].cls(**arguments)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Count the numbers that training may change.
+
+    >>> count_parameters(nn.Linear(3, 2))
+    8
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def shapes(model: Tagger) -> pd.DataFrame:
+    """Send one window of zeros through a model and note what each layer gives.
+
+    Shape: a frame with layer, output (without the batch axis) and parameters.
+
+    >>> shapes(DielemanRaw())["output"].iloc[0]
+    '32 x 136'
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    rows = []
+
+    def note(layer, _, output):
+        name, size = type(layer).__name__, " x ".join(map(str, output.shape[1:]))
+        rows.append((name, size, count_parameters(layer)))
+
+    leaves = [m for m in model.modules() if not list(m.children())]
+    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    training = model.training
+    try:
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, model.n_samples, device=device))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return pd.DataFrame(rows, columns=["layer", "output", "parameters"])

@@ -1,0 +1,205 @@
+"""What a run leaves on the disk: its state, its best weights, its record.
+
+last.pt            all that is needed to go on, replaced after every epoch
+best.safetensors   the weights of the best epoch, and what they are for
+*.json             the record of a finished run, see `tables.leaderboard`
+
+Each file is there whole or not at all, and none can run code when it is read.
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+import io
+import json
+import os
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from tagkit import batches
+from tagkit.tagger import Tagger
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Read what a checkpoint says of itself, without its weights or any code.
+
+    Shape: a dict with model, arguments, tags, about, config, epoch.
+    Raises: ValueError if the file is not such a checkpoint.
+
+    >>> read_checkpoint(__file__)
+    Traceback (most recent call last):
+    ...
+    ValueError: ...runs.py is not a checkpoint ...
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["tagkit"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not a checkpoint of tagkit ({error}); needed is a file such as "
+            "best.safetensors in the folder of a run"
+        ) from None
+
+
+def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None):
+    """Load a checkpoint's weights into a model of the same kind.
+
+    Args:
+        tags: the tags that you are going to use, in order; refused if they are not
+            those that the weights were trained on.
+
+    Raises: ValueError, naming both sides, if model, arguments or tags differ.
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    about = read_checkpoint(path)
+    mine, its = (
+        (type(model).__name__, model.arguments),
+        (
+            about["model"],
+            about["arguments"],
+        ),
+    )
+    if mine != its:
+        raise ValueError(
+            f"{path} holds {its[0]} with {its[1]}, the model is {mine[0]} with "
+            f"{mine[1]}; build it with models.build(about['model'], "
+            "**about['arguments']), about = runs.read_checkpoint(path)"
+        )
+    if tags is not None and list(tags) != about["tags"]:
+        pairs = zip(about["tags"], tags, strict=False)
+        at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(about["tags"]))
+        raise ValueError(
+            f"{path} was trained on {len(about['tags'])} tags, yours are {len(tags)} "
+            f"and differ first at number {at}; use the checkpoint's own list, "
+            "runs.read_checkpoint(path)['tags']"
+        )
+    with safe_open(path, "pt") as file:
+        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+
+
+def record(
+    path: str | Path,
+    model: Tagger,
+    config,
+    history,
+    test: batches.Examples,
+    report: pd.DataFrame,
+):
+    """Write what a run was and gave as one JSON, for `tables.leaderboard`.
+
+    Args:
+        config, history: the train.Config and train.History of the run.
+        test: the clips that report was made on; report: see `metrics.evaluate`.
+
+    Shape: model, arguments, parameters, config, about (of the test clips), history,
+    per_tag and macro figures with intervals, minutes, device, versions.
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    run = {
+        "model": type(model).__name__,
+        "arguments": model.arguments,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "window": [model.n_samples, model.sample_rate],
+        "config": asdict(config),
+        "about": test.about | report.attrs,
+        "tags": list(test.labels.columns),
+        "macro": report.loc["macro"].round(5).to_dict(),
+        "per_tag": report.iloc[:-1].round(5).astype(object).to_dict("index"),
+        "history": history.epochs,
+        "minutes": round(sum(e["seconds"] for e in history.epochs) / 60, 2),
+        "device": str(next(model.parameters()).device),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+    text = json.dumps(_without_nan(run), indent=1)
+    write_atomically(Path(path), text.encode())
+
+
+def write_atomically(path: Path, data: bytes):
+    """Write a file so that it is there whole or not at all.
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _without_nan(value):
+    """JSON knows no nan: say null."""
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def save_epoch(run_dir, config, model, optimizer, plateau, history, best, train):
+    """Write best.safetensors if this epoch was the best, then last.pt, each at once."""
+    if run_dir is None:
+        return
+    run_dir = Path(run_dir)
+    if history.best is history.epochs[-1]:
+        about = {
+            "model": type(model).__name__,
+            "arguments": model.arguments,
+            "tags": list(train.labels.columns),
+            "about": train.about,
+            "config": asdict(config),
+            "epoch": history.best,
+        }
+        weights = {k: v.cpu().contiguous() for k, v in best.items()}
+        data = save(weights, {"tagkit": json.dumps(_without_nan(about))})
+        write_atomically(run_dir / "best.safetensors", data)
+    buffer = io.BytesIO()
+    state = {"model": model.state_dict(), "best": best, "epochs": history.epochs}
+    state |= {"optimizer": optimizer.state_dict(), "plateau": plateau.state_dict()}
+    state |= {"random": torch.get_rng_state(), "run": _identity(config, model)}
+    torch.save(state, buffer)
+    write_atomically(run_dir / "last.pt", buffer.getvalue())
+
+
+def resume(run_dir, config, model, optimizer, plateau, history):
+    """Go on from last.pt if it is there; give the best weights so far."""
+    path = Path(run_dir) / "last.pt" if run_dir is not None else None
+    if path is None or not path.exists():
+        return {k: v.detach().clone() for k, v in model.state_dict().items()}
+    try:
+        state = torch.load(path, "cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f"{path} cannot be read as the state of a run "
+            f"({str(error).splitlines()[0]}); delete it to start again"
+        ) from None
+    if state["run"] != _identity(config, model):
+        raise ValueError(
+            f"{run_dir} holds another run: {state['run']}, this is "
+            f"{_identity(config, model)}; name another folder or delete that one"
+        )
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    plateau.load_state_dict(state["plateau"])
+    torch.set_rng_state(state["random"])
+    history.epochs.extend(state["epochs"])
+    return state["best"]
+
+
+def _identity(config, model):
+    """What must be the same for a run to go on: all but the number of epochs."""
+    settings = {
+        k: v for k, v in asdict(config).items() if k not in ("epochs", "device")
+    }
+    return [type(model).__name__, model.arguments, settings]

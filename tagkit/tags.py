@@ -1,0 +1,296 @@
+"""Labels: who said what about which clip, and who was trained and tested on what.
+
+Labels are a pandas frame: one row per clip, one uint8 column per tag. So the
+order of the tags travels with every matrix and cannot be lost on the way.
+
+Notebook: course/01_dataset_analysis.ipynb
+"""
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+# The published order of MagnaTagATune's 50 most frequent tags. Three pairs of them
+# have equal counts, so sorting alone does not give this order: it breaks the ties.
+RAW50 = (
+    """
+guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano,
+ambient, beat, violin, vocal, synth, female, indian, opera, male, singing,
+vocals, no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal,
+pop, soft, sitar, solo, man, classic, choir, voice, new age, dance, male voice,
+female vocal, beats, harp, cello, no voice, weird, country, metal, female voice,
+choral
+""".replace("\n", " ")
+    .strip()
+    .split(", ")
+)
+
+# Keunwoo Choi's 29 groups of synonyms (magnatagatune-list), with the forgotten
+# `female vocal` added. The first word of each group is the name after merging.
+MERGE_GROUPS = {
+    "beat": ("beat", "beats"),
+    "chant": ("chant", "chanting"),
+    "choir": ("choir", "choral"),
+    "classical": ("classical", "clasical", "classic"),
+    "drum": ("drum", "drums"),
+    "electro": ("electro", "electronic", "electronica", "electric"),
+    "fast": ("fast", "fast beat", "quick"),
+    "female": (
+        *("female", "female singer", "female singing", "female vocal"),
+        *("female vocals", "female voice", "woman", "woman singing", "women"),
+    ),
+    "flute": ("flute", "flutes"),
+    "guitar": ("guitar", "guitars"),
+    "hard": ("hard", "hard rock"),
+    "harpsichord": ("harpsichord", "harpsicord"),
+    "heavy": ("heavy", "heavy metal", "metal"),
+    "horn": ("horn", "horns"),
+    "india": ("india", "indian"),
+    "jazz": ("jazz", "jazzy"),
+    "male": (
+        *("male", "male singer", "male vocal", "male vocals"),
+        *("male voice", "man", "man singing", "men"),
+    ),
+    "no beat": ("no beat", "no drums"),
+    "no singer": (
+        *("no singer", "no singing", "no vocal", "no vocals"),
+        *("no voice", "no voices", "instrumental"),
+    ),
+    "opera": ("opera", "operatic"),
+    "orchestra": ("orchestra", "orchestral"),
+    "quiet": ("quiet", "silence"),
+    "singer": ("singer", "singing"),
+    "space": ("space", "spacey"),
+    "string": ("string", "strings"),
+    "synth": ("synth", "synthesizer"),
+    "violin": ("violin", "violins"),
+    "vocal": ("vocal", "vocals", "voice", "voices"),
+    "strange": ("strange", "weird"),
+}
+
+# Pairs of tags that cannot both be true of one clip.
+CONTRADICTIONS = (
+    ("loud", "quiet"),
+    ("slow", "fast"),
+    ("vocal", "no vocal"),
+    ("vocals", "no vocals"),
+    ("voice", "no voice"),
+    ("male", "female"),
+    ("man", "woman"),
+    ("drums", "no drums"),
+    ("guitar", "no guitar"),
+    ("piano", "no piano"),
+    ("flute", "no flute"),
+    ("rock", "not rock"),
+    ("classical", "not classical"),
+)
+
+
+def merge_synonyms(labels: pd.DataFrame) -> pd.DataFrame:
+    """Merge the columns of synonyms: a clip has a merged tag if it has any of them.
+
+    Tags without a synonym stay. A merged column stands where the first of its
+    group stood.
+
+    Shape: (n_clips, n_tags) -> (n_clips, fewer tags), uint8.
+    Source: keunwoochoi/magnatagatune-list; `female vocal` added here.
+
+    >>> frame = pd.DataFrame({"drum": [1, 0], "slow": [0, 0], "drums": [1, 1]})
+    >>> merge_synonyms(frame)
+       drum  slow
+    0     1     0
+    1     1     0
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    group_of = {raw: name for name, raws in MERGE_GROUPS.items() for raw in raws}
+    members = {}
+    for tag in labels.columns:
+        members.setdefault(group_of.get(tag, tag), []).append(tag)
+    return pd.DataFrame(
+        {name: labels[raws].max(axis=1) for name, raws in members.items()}
+    )
+
+
+def top(labels: pd.DataFrame, n: int = 50) -> list[str]:
+    """Name the n most frequent tags, most frequent first.
+
+    Tags of equal count stand in the order of RAW50, then in that of the columns.
+
+    Shape: (n_clips, n_tags) -> n names.
+    Source: the 50 tags that nearly every paper uses; keunwoochoi/magnatagatune-list.
+
+    >>> top(pd.DataFrame({"a": [0, 1], "b": [1, 1], "c": [1, 0]}), 2)
+    ['b', 'a']
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    published = {tag: at for at, tag in enumerate(RAW50)}
+    counts = labels.sum().astype(int)
+    return sorted(counts.index, key=lambda t: (-counts[t], published.get(t, 50)))[:n]
+
+
+def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
+    """Take the columns of a tag list, in its order.
+
+    Args:
+        tag_list: "raw50", the 50 most frequent tags, by count; "merged50", the 50
+            most frequent after merging synonyms, by alphabet; "all"; or a list of
+            names. Say which one you used beside every score.
+
+    Shape: (n_clips, n_tags) -> (n_clips, n_chosen), uint8.
+    Raises: ValueError for an unknown tag or list, with the nearest names.
+
+    >>> list(choose(pd.DataFrame({"drum": [1], "drums": [1]}), ["drums"]))
+    ['drums']
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    if isinstance(tag_list, str):
+        if tag_list == "raw50":
+            return labels[top(labels, 50)]
+        if tag_list == "merged50":
+            merged = merge_synonyms(labels)
+            return merged[sorted(top(merged, 50))]
+        if tag_list == "all":
+            return labels
+        raise ValueError(
+            f"tag list {tag_list!r} is unknown; needed is 'raw50', 'merged50', 'all' "
+            "or a list of tags; a single tag is a list of one: "
+            f"[{tag_list!r}]"
+        )
+    for tag in tag_list:
+        if tag not in labels.columns:
+            near = difflib.get_close_matches(str(tag), labels.columns, 3, 0.5)
+            raise ValueError(
+                f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
+                f"the nearest names are {', '.join(map(repr, near)) or 'none'}"
+            )
+    return labels[list(tag_list)]
+
+
+def folder_split(mp3_paths: pd.Series) -> pd.Series:
+    """Split 12:1:3 by the first character of the path: 0-b train, c valid, d-f test.
+
+    All clips of a track lie in one folder, so no track is on both sides.
+
+    Shape: (n_clips,) paths -> (n_clips,) "train", "valid" or "test".
+    Raises: ValueError for a path that does not lie in a folder 0 ... f.
+    Source: listed clip by clip in jordipons/musicnn-training and in jukemir.
+
+    >>> folder_split(pd.Series(["0/x.mp3", "c/y.mp3", "f/z.mp3"])).tolist()
+    ['train', 'valid', 'test']
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    part_of = {f: "train" for f in "0123456789ab"} | {"c": "valid"}
+    part_of |= {f: "test" for f in "def"}
+    parts = mp3_paths.str.split("/").str[0].map(part_of)
+    if parts.isna().any():
+        bad = mp3_paths[parts.isna()].iloc[0]
+        raise ValueError(
+            f"path {bad!r} does not begin with a folder 0 ... f; the 12:1:3 split "
+            "needs MagnaTagATune's folders, choose a split of your own for others"
+        )
+    return parts.rename("split")
+
+
+def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
+    """Split clips 12:1:3 at random. It leaks: use it to measure by how much.
+
+    Clips of one track fall on both sides, so a network can pass the test by
+    recognising the recording.
+
+    Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
+    Source: Panwar et al. 2017 split so; the ISMIR 2021 tutorial warns of it.
+
+    >>> random_split(pd.RangeIndex(16)).value_counts().to_dict()
+    {'train': 12, 'test': 3, 'valid': 1}
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    order = np.random.default_rng(seed).permutation(len(clip_ids))
+    position = order * 16 // len(clip_ids)
+    parts = np.where(position < 12, "train", np.where(position < 13, "valid", "test"))
+    return pd.Series(parts, index=clip_ids, name="split")
+
+
+def overlap(split: pd.Series, groups: pd.Series) -> float:
+    """Measure a leak: the share of test clips whose group is also in training.
+
+    Args:
+        split: "train", "valid" or "test" per clip.
+        groups: the artist, album or track of each clip.
+
+    Shape: (n_clips,), (n_clips,) -> one number in 0 ... 1.
+
+    >>> parts = pd.Series(["train", "test", "test"])
+    >>> overlap(parts, pd.Series(["Ann", "Ann", "Bo"]))
+    0.5
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    in_train = set(groups[split == "train"])
+    return float(groups[split == "test"].isin(in_train).mean())
+
+
+def cooccurrence(labels: pd.DataFrame) -> pd.DataFrame:
+    """Count how often tag b is there, given tag a: P(b | a).
+
+    Row a, column b. The matrix is not symmetric: most harpsichords are classical,
+    few classical clips have a harpsichord.
+
+    Shape: (n_clips, n_tags) -> (n_tags, n_tags), nan in the row of an unused tag.
+
+    >>> frame = pd.DataFrame({"a": [1, 1, 0], "b": [1, 0, 0]})
+    >>> cooccurrence(frame).loc["a", "b"]
+    np.float64(0.5)
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    values = labels.to_numpy(dtype=np.float64)
+    both = values.T @ values
+    with np.errstate(invalid="ignore"):
+        given = both / np.diag(both)[:, None]
+    return pd.DataFrame(given, index=labels.columns, columns=labels.columns)
+
+
+def pair_counts(labels: pd.DataFrame, a: str, b: str) -> dict[str, int]:
+    """Count the clips with tag a or tag b, with both, and with one only.
+
+    Shape: (n_clips, n_tags) -> four counts.
+    Source: Weber's two-label subsets guitar/techno and piano/rock (EPFL 2019).
+
+    >>> frame = pd.DataFrame({"a": [1, 1, 0], "b": [1, 0, 0]})
+    >>> pair_counts(frame, "a", "b")
+    {'either': 2, 'both': 1, 'only_a': 1, 'only_b': 0}
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    has_a, has_b = (choose(labels, [tag]).iloc[:, 0].astype(bool) for tag in (a, b))
+    return {
+        "either": int((has_a | has_b).sum()),
+        "both": int((has_a & has_b).sum()),
+        "only_a": int((has_a & ~has_b).sum()),
+        "only_b": int((has_b & ~has_a).sum()),
+    }
+
+
+def contradictions(labels: pd.DataFrame) -> pd.DataFrame:
+    """List the pairs of CONTRADICTIONS that this corpus has, with their counts.
+
+    Shape: (n_clips, n_tags) -> a frame with tag, other, n_tag, n_other, n_both.
+
+    >>> frame = pd.DataFrame({"slow": [1, 1, 0], "fast": [1, 0, 1]})
+    >>> contradictions(frame).to_dict("records")
+    [{'tag': 'slow', 'other': 'fast', 'n_tag': 2, 'n_other': 2, 'n_both': 1}]
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    rows = []
+    for a, b in CONTRADICTIONS:
+        if a in labels and b in labels:
+            n_both = int((labels[a].astype(bool) & labels[b].astype(bool)).sum())
+            rows.append((a, b, int(labels[a].sum()), int(labels[b].sum()), n_both))
+    return pd.DataFrame(rows, columns=["tag", "other", "n_tag", "n_other", "n_both"])

@@ -1,0 +1,256 @@
+"""Training: one loop, its settings, its history, and what it leaves on the disk.
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from tagkit import batches, metrics, predict, runs
+from tagkit.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a training run, plain values only.
+
+    Args:
+        epochs: passes over the training clips.
+        batch_size: windows in a step.
+        crops_per_clip: windows of each clip in an epoch; ten short ones see as much
+            sound as one whole clip.
+        optimizer: "adam" or "sgd"; learning_rate and weight_decay for both, momentum
+            for sgd, whose steps it makes 1 / (1 - momentum) times as long.
+        schedule: None, or "plateau": a fifth of the rate after three epochs without
+            a better validation loss (Roy).
+        patience: stop after so many epochs without one; None never stops early.
+        seed: of order, windows and dropout. Seed torch before the model is built too.
+        device: "cuda", "mps", "cpu"; None takes the best there is.
+
+    >>> Config(epochs=3).batch_size
+    16
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    epochs: int = 10
+    batch_size: int = 16
+    crops_per_clip: int = 1
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str | None = None
+    patience: int | None = None
+    seed: int = 0
+    device: str | None = None
+
+
+@dataclass
+class History:
+    """What a training run measured: a dict per epoch.
+
+    Attributes:
+        epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
+            (share of the seconds spent waiting for data), learning_rate.
+    """
+
+    epochs: list[dict] = field(default_factory=list)
+
+    def frame(self) -> pd.DataFrame:
+        """Give a row per epoch, index epoch (from 1)."""
+        return pd.DataFrame(self.epochs).set_index("epoch")
+
+    @property
+    def best(self) -> dict:
+        """The epoch of the lowest validation loss, whose weights are kept."""
+        return min(self.epochs, key=lambda e: e["valid_loss"])
+
+
+def best_device() -> torch.device:
+    """Choose CUDA, then MPS (Apple), then the CPU.
+
+    >>> best_device().type in ("cuda", "mps", "cpu")
+    True
+
+    Notebook: course/00_start_here.ipynb
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def fit(
+    model: Tagger,
+    train: batches.Examples,
+    valid: batches.Examples,
+    config: Config,
+    run_dir: str | Path | None = None,
+    log: Callable[[str], None] | None = print,
+) -> History:
+    """Train a model, keep its best weights, and tell how it went.
+
+    Each step: a batch of random windows, logits, binary cross-entropy with logits,
+    gradient, step. After each epoch the validation clips are scored, windows merged
+    by mean. On return the model holds the weights of the lowest validation loss.
+
+    Args:
+        run_dir: keeps last.pt and best.safetensors there after every epoch, and goes
+            on from last.pt if it is there; the result is the same as without a stop.
+        log: is given a line per epoch; None for silence.
+
+    Raises: ValueError if model, tags or an earlier run do not fit;
+    FloatingPointError, naming epoch and batch, if the loss is not a finite number.
+
+    >>> from tagkit import corpus, models, store
+    >>> mini = corpus.open("mini")
+    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
+    >>> history = fit(models.DielemanRaw(), valid, valid, Config(epochs=1), log=None)
+    >>> len(history.epochs)
+    1
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    _check_fit(model, train, valid)
+    device = torch.device(config.device) if config.device else best_device()
+    torch.manual_seed(config.seed)
+    model.to(device)
+    optimizer = make_optimizer(model, config)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.2, 3)
+    loss_of = nn.BCEWithLogitsLoss()
+    crops = batches.RandomCrops(
+        *(train, model.n_samples, model.sample_rate),
+        *(config.batch_size, config.crops_per_clip, config.seed),
+    )
+    history = History()
+    best = runs.resume(run_dir, config, model, optimizer, plateau, history)
+
+    for epoch in range(len(history.epochs) + 1, config.epochs + 1):
+        model.train()
+        start, waiting, losses = time.perf_counter(), 0.0, []
+        steps = batches.ahead(crops.epoch(epoch))
+        while True:
+            asked = time.perf_counter()
+            samples, labels = next(steps, (None, None))
+            waiting += time.perf_counter() - asked
+            if samples is None:
+                break
+            logits = model(samples.to(device))  # (batch, n_tags)
+            loss = loss_of(logits, labels.to(device))
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is {loss.item()} at epoch {epoch}, batch {len(losses)}; "
+                    f"try a learning rate below {config.learning_rate}"
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item() * len(labels))
+        seconds = time.perf_counter() - start
+        row = {"epoch": epoch, "loss": sum(losses) / crops.n_windows}
+        row |= validate(model, valid)
+        row |= {"seconds": seconds, "waiting": waiting / seconds}
+        row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
+        history.epochs.append(row)
+        if config.schedule == "plateau":
+            plateau.step(row["valid_loss"])
+        if history.best is row:
+            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        runs.save_epoch(
+            run_dir, config, model, optimizer, plateau, history, best, train
+        )
+        if log:
+            log(line(row, config))
+        if config.patience and epoch - history.best["epoch"] >= config.patience:
+            break
+    model.load_state_dict(best)
+    return history
+
+
+def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Make the optimizer that a config names.
+
+    Raises: ValueError for another name.
+
+    >>> type(make_optimizer(nn.Linear(2, 2), Config())).__name__
+    'Adam'
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), **shared)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=config.momentum, **shared)
+    raise ValueError(
+        f"optimizer {config.optimizer!r} is unknown; needed is 'adam' or 'sgd'"
+    )
+
+
+def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
+    """Score clips, windows merged by mean: loss per window, macro ROC-AUC and AP.
+
+    Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
+    positives and negatives.
+
+    >>> from tagkit import corpus, models, store
+    >>> mini = corpus.open("mini")
+    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
+    >>> sorted(validate(models.DielemanRaw(), valid))
+    ['valid_ap', 'valid_loss', 'valid_roc_auc']
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    logits = predict.window_logits(model, valid)  # (n_clips, n_windows, n_tags)
+    labels = torch.from_numpy(valid.labels.to_numpy(dtype=np.float32))
+    each = labels[:, None].expand(logits.shape)
+    loss = nn.functional.binary_cross_entropy_with_logits(
+        torch.from_numpy(logits), each
+    )
+    scores = predict.merge_windows(logits)
+    report = metrics.evaluate(valid.labels, scores, n_boot=0)
+    return {
+        "valid_loss": float(loss),
+        "valid_roc_auc": float(report.at["macro", "roc_auc"]),
+        "valid_ap": float(report.at["macro", "ap"]),
+    }
+
+
+def line(row: dict, config: Config) -> str:
+    """Say an epoch in one line.
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    return (
+        f"epoch {row['epoch']:2d}/{config.epochs}  loss {row['loss']:.4f}  "
+        f"valid loss {row['valid_loss']:.4f}  ROC-AUC {row['valid_roc_auc']:.3f}  "
+        f"AP {row['valid_ap']:.3f}  {row['seconds']:.1f} s, "
+        f"{row['waiting']:.0%} waiting for data"
+    )
+
+
+def _check_fit(model, train, valid):
+    if list(train.labels.columns) != list(valid.labels.columns):
+        raise ValueError(
+            f"training has {train.labels.shape[1]} tags and validation "
+            f"{valid.labels.shape[1]}, or in another order; take both from one tag list"
+        )
+    n_tags = model.arguments.get("n_tags", train.labels.shape[1])
+    if n_tags != train.labels.shape[1]:
+        raise ValueError(
+            f"the model has {n_tags} outputs, the examples "
+            f"{train.labels.shape[1]} tags; build it with that n_tags"
+        )
+    both = train.labels.index.intersection(valid.labels.index)
+    if len(both) and len(both) < len(train):
+        raise ValueError(
+            f"{len(both)} clips, such as {both[0]}, are in training and in validation; "
+            "a score on clips that were trained on says nothing"
+        )
