@@ -17,12 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit import batches
 from tagkit.tagger import Tagger
 
 
@@ -86,19 +84,13 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
 
 
-def record(
-    path: str | Path,
-    model: Tagger,
-    config,
-    history,
-    test: batches.Examples,
-    report: pd.DataFrame,
-):
+def record(path, model, config, history, train, test, report, merge="mean"):
     """Write what a run was and gave as one JSON, for `tables.leaderboard`.
 
     Args:
         config, history: the train.Config and train.History of the run.
-        test: the clips that report was made on; report: see `metrics.evaluate`.
+        train, test: the clips it was trained on, and those of the report.
+        report: see `metrics.evaluate`; merge: how windows became a clip's score.
 
     Shape: model, arguments, parameters, config, about (of the test clips), history,
     per_tag and macro figures with intervals, minutes, device, versions.
@@ -111,7 +103,8 @@ def record(
         "parameters": sum(p.numel() for p in model.parameters()),
         "window": [model.n_samples, model.sample_rate],
         "config": asdict(config),
-        "about": test.about | report.attrs,
+        "n_train": len(train),
+        "about": test.about | report.attrs | {"merge": merge},
         "tags": list(test.labels.columns),
         "macro": report.loc["macro"].round(5).to_dict(),
         "per_tag": report.iloc[:-1].round(5).astype(object).to_dict("index"),

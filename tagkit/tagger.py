@@ -17,7 +17,7 @@ class Tagger(nn.Module):
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
-    def __init__(self, n_samples: int, sample_rate: int, **arguments):
+    def __init__(self, n_samples: int, sample_rate: int, arguments: dict):
         super().__init__()
         self.n_samples, self.sample_rate = n_samples, sample_rate
         self.arguments = arguments

@@ -7,15 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-os.environ.setdefault("TAGKIT_STATIC", "1")
-
-from tagkit import audio, corpus, store  # noqa: E402
+from tagkit import audio, corpus, store
 
 # The real MagnaTagATune tables are not part of the project: their licence is not
 # the project's. Point TAGKIT_MTT at a folder with them to run these tests.
-MTT = Path(
-    os.environ.get("TAGKIT_MTT") or Path(__file__).parents[2] / "shared" / "mtt"
-)
+MTT = Path(os.environ.get("TAGKIT_MTT") or Path(__file__).parents[2] / "shared" / "mtt")
 
 
 @pytest.fixture(scope="session")

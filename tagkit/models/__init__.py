@@ -4,6 +4,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
 import difflib
+import inspect
 from typing import NamedTuple
 
 import pandas as pd
@@ -35,7 +36,7 @@ MODELS = {
 def build(name: str, **arguments) -> Tagger:
     """Build a model by its name in MODELS.
 
-    Raises: ValueError for an unknown name, with the nearest ones.
+    Raises: ValueError for an unknown name or argument, with the nearest ones.
 
     >>> count_parameters(build("DielemanRaw", n_tags=50))
     55422
@@ -49,6 +50,14 @@ def build(name: str, **arguments) -> Tagger:
             f"model {name!r} is unknown; the nearest names are "
             f"{', '.join(lower[n] for n in near)}"
         )
+    known = inspect.signature(MODELS[name].cls).parameters
+    for argument in arguments:
+        if argument not in known:
+            near = difflib.get_close_matches(argument, known, 2, 0.4) or list(known)
+            raise ValueError(
+                f"{name} has no argument {argument!r}; the nearest are "
+                f"{', '.join(near)}"
+            )
     return MODELS[name].cls(**arguments)
 
 

@@ -32,9 +32,7 @@ class K2C2(Tagger):
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):
-        super().__init__(
-            n_samples=349_488, sample_rate=12_000, n_tags=n_tags, width=width
-        )
+        super().__init__(349_488, 12_000, {"n_tags": n_tags, "width": width})
         self.mel = mel.LogMel(12_000, n_fft=512, hop=256, n_mels=96, log="db")
         self.scale = nn.BatchNorm2d(1, affine=False)
         channels = [1] + [scaled(n, width) for n in (67, 135, 135, 203, 271)]

@@ -49,11 +49,10 @@ class DielemanRaw(Tagger):
         sample_rate: int = 12_000,
         width: float = 1.0,
     ):
-        super().__init__(
-            **{"n_samples": n_samples, "sample_rate": sample_rate, "n_tags": n_tags},
-            **{"length": length, "stride": stride, "n_filters": n_filters},
-            **{"padding": padding, "width": width},
-        )
+        arguments = {"n_tags": n_tags, "length": length, "stride": stride}
+        arguments |= {"n_filters": n_filters, "padding": padding, "width": width}
+        arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
+        super().__init__(n_samples, sample_rate, arguments)
         n_channels = scaled(n_filters, width)
         self.strided = nn.Conv1d(1, n_channels, length, stride)
         n_frames = (n_samples - length) // stride + 1
@@ -93,11 +92,10 @@ class DielemanMel(Tagger):
         sample_rate: int = 12_000,
         width: float = 1.0,
     ):
-        super().__init__(
-            **{"n_samples": n_samples, "sample_rate": sample_rate, "n_tags": n_tags},
-            **{"length": length, "stride": stride, "n_mels": n_mels},
-            **{"padding": padding, "width": width},
-        )
+        arguments = {"n_tags": n_tags, "length": length, "stride": stride}
+        arguments |= {"n_mels": n_mels, "padding": padding, "width": width}
+        arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
+        super().__init__(n_samples, sample_rate, arguments)
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride

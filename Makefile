@@ -1,0 +1,56 @@
+# make lab      set up, prepare the corpus, open the first lesson
+# make course   set up, run all lessons, write them as HTML to build/course
+# make test     set up, run all tests and all notebooks
+# make check    lint and format
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
+	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600
+LESSONS := $(sort $(wildcard course/*.ipynb))
+
+.PHONY: lab course test check setup prepared notebooks recorded-runs clean
+
+lab: prepared
+	$(BIN)/jupyter lab course/00_start_here.ipynb
+
+course: prepared
+	$(RUN) --to html --output-dir build/course $(LESSONS)
+
+test: setup
+	$(BIN)/python -m pytest --nbval
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+setup: .venv/installed
+
+prepared: setup
+	$(BIN)/tagkit prepare mini --sample-rate 12000
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[course,test]'
+	@touch $@
+
+# For those who change lessons: run them in place and keep the outputs.
+notebooks: prepared
+	$(RUN) --to notebook --inplace $(LESSONS) $(sort $(wildcard solutions/*.ipynb))
+	$(BIN)/python solutions/make_exercises.py
+
+# The runs in data/results: three seeds each; a run that is there is not repeated.
+recorded-runs: prepared
+	set -e; for seed in 0 1 2; do \
+	$(BIN)/tagkit train mini DielemanRaw seed=$$seed epochs=15 crops_per_clip=10 \
+		--record data/results/dieleman_raw-$$seed.json; \
+	$(BIN)/tagkit train mini DielemanMel seed=$$seed epochs=15 crops_per_clip=10 \
+		--record data/results/dieleman_mel-$$seed.json; \
+	$(BIN)/tagkit train mini K2C2 width=0.25 seed=$$seed epochs=15 \
+		--record data/results/k2c2-$$seed.json; \
+	done
+
+clean:
+	rm -rf build data/cache

@@ -1,0 +1,190 @@
+"""The command `tagkit`: prepare, train, evaluate, doctor.
+
+Exit codes: 0 done, 1 an error that the message explains, 2 a mistyped command,
+130 interrupted.
+
+Notebook: course/00_start_here.ipynb
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+EXAMPLES = {
+    "prepare": "tagkit prepare mini --sample-rate 12000",
+    "train": "tagkit train mini K2C2 width=0.25 epochs=12 --run runs/k2c2",
+    "evaluate": "tagkit evaluate runs/k2c2/best.safetensors --corpus mini",
+    "doctor": "tagkit doctor",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit code.
+
+    >>> main(["train", "mimi", "K2C2"])
+    1
+
+    Notebook: course/00_start_here.ipynb
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"tagkit {options.name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _prepare(options):
+    from tagkit import corpus, store
+
+    start = time.perf_counter()
+    clips = store.prepare(
+        *(corpus.open(options.corpus), options.sample_rate),
+        n_workers=options.workers,
+    )
+    print(f"{clips} in {time.perf_counter() - start:.1f} s")
+    for clip_id, reason in clips.bad["reason"].items():
+        print(f"left out: clip {clip_id}: {reason}")
+
+
+def _train(options):
+    import torch
+
+    from tagkit import batches, corpus, metrics, models, predict, runs, store, train
+
+    if options.record and Path(options.record).exists():
+        print(f"{options.record} is there already")
+        return
+    name, settings = options.model, dict(options.settings)
+    fields = {field.name for field in dataclasses.fields(train.Config)}
+    config = train.Config(**{k: v for k, v in settings.items() if k in fields})
+    given = {k: v for k, v in settings.items() if k not in fields}
+    opened = corpus.open(options.corpus)
+    which = {"tag_list": options.tags, "version": options.version}
+    n_tags = opened.labels(options.tags).shape[1]
+    torch.manual_seed(config.seed)
+    model = models.build(name, n_tags=n_tags, **given)
+    clips = store.prepare(opened, options.sample_rate or model.sample_rate)
+    parts = {
+        part: batches.examples(opened, clips, part, **which)
+        for part in ("train", "valid", "test")
+    }
+    print(
+        f"{name}, {models.count_parameters(model):,} parameters, on {parts['train']}, "
+        f"device {config.device or train.best_device()}"
+    )
+    history = train.fit(model, parts["train"], parts["valid"], config, options.run)
+    test = parts["test"]
+    report = metrics.evaluate(test.labels, predict.clip_scores(model, test))
+    _print_report(report, test.about | report.attrs | {"merge": "mean"})
+    if options.record:
+        runs.record(
+            *(options.record, model, config, history, parts["train"], test, report)
+        )
+        print(f"recorded in {options.record}")
+
+
+def _evaluate(options):
+    from tagkit import batches, corpus, metrics, models, predict, runs, store, train
+
+    about = runs.read_checkpoint(options.checkpoint)
+    model = models.build(about["model"], **about["arguments"])
+    runs.load_weights(model, options.checkpoint)
+    model.to(train.best_device())
+    opened = corpus.open(options.corpus or about["about"]["corpus"])
+    examples = batches.examples(
+        *(opened, store.prepare(opened, model.sample_rate), options.part),
+        *(about["tags"], about["about"]["version"]),
+    )
+    scores = predict.clip_scores(model, examples, options.merge)
+    report = metrics.evaluate(examples.labels, scores)
+    tag_list = {"tag_list": about["about"]["tag_list"], "merge": options.merge}
+    _print_report(report, examples.about | report.attrs | tag_list)
+
+
+def _print_report(report, about):
+    from tagkit import tables
+
+    macro = report.loc["macro"]
+    print(tables.caption(about))
+    print(
+        f"macro ROC-AUC {macro.roc_auc:.3f} [{macro.roc_low:.3f}, {macro.roc_high:.3f}]"
+        f"  (random: 0.500)\n"
+        f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
+        f"  (random: {macro.ap_floor:.3f})\n"
+        "95 % bootstrap intervals over clips; predicting no tag at all is right for "
+        f"{about['nothing_right']:.1%} of the labels"
+    )
+
+
+def _doctor(options):
+    from tagkit import doctor
+
+    problems = doctor.report()
+    return 1 if problems else 0
+
+
+def _name_and_value(text: str):
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tagkit", description="Music tagging with neural networks."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, dest="name")
+
+    def add(name, function, text):
+        example = f"example: {EXAMPLES[name]}"
+        command = commands.add_parser(name, help=text, description=text, epilog=example)
+        command.set_defaults(command=function)
+        return command
+
+    prepare = add("prepare", _prepare, "Decode a corpus once into a clip store.")
+    prepare.add_argument("corpus", help="mini, magnatagatune, or a folder")
+    prepare.add_argument(
+        "--sample-rate", type=int, default=16_000, help="Hz (default %(default)s)"
+    )
+    prepare.add_argument("--workers", type=int, help="threads (default: one per core)")
+
+    train = add("train", _train, "Train a model and score it on the test part.")
+    train.add_argument("corpus", help="mini, magnatagatune, or a folder")
+    train.add_argument("model", help="a name such as DielemanRaw or K2C2")
+    train.add_argument(
+        "settings",
+        nargs="*",
+        type=_name_and_value,
+        metavar="NAME=VALUE",
+        help="of the training (train.Config: epochs, batch_size, learning_rate, seed "
+        "...) or of the model (width, length, stride ...)",
+    )
+    train.add_argument("--tags", default="raw50", help="raw50, merged50 or all")
+    train.add_argument("--version", default="full", help="full or clean split")
+    train.add_argument(
+        "--sample-rate", type=int, help="of the store (default: the model's)"
+    )
+    train.add_argument("--run", metavar="FOLDER", help="keep checkpoints, go on there")
+    train.add_argument("--record", metavar="FILE", help="write the run's JSON")
+
+    evaluate = add("evaluate", _evaluate, "Score a checkpoint on a part of a corpus.")
+    evaluate.add_argument("checkpoint", help="a file best.safetensors")
+    evaluate.add_argument("--corpus", help="default: the one it was trained on")
+    evaluate.add_argument("--part", default="test", help="train, valid or test")
+    evaluate.add_argument(
+        "--merge", default="mean", help="mean, vote, max, mean_logits"
+    )
+
+    add("doctor", _doctor, "Look at versions, device, disk, corpora and stores.")
+    return parser

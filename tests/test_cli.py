@@ -1,0 +1,104 @@
+"""The command line: what it prints, writes and returns."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tagkit import cli, corpus, runs, tables
+
+
+@pytest.fixture
+def small(tones, tmp_path, monkeypatch):
+    """The tones as a corpus with the folders of all three parts."""
+    for old, new in (("5", "c"), ("6", "d"), ("7", "e")):
+        (tones.root / old).rename(tones.root / new)
+        for name in ("annotations_final.csv", "clip_info_final.csv"):
+            path = tones.root / name
+            path.write_text(path.read_text().replace(f'"{old}/', f'"{new}/'))
+    monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
+    return str(tones.root)
+
+
+def test_prepare_train_record_and_evaluate(small, tmp_path, capsys):
+    assert cli.main(["prepare", small, "--sample-rate", "12000"]) == 0
+    assert (
+        "8 clips of 349488 samples at 12000 Hz, 0 left out" in capsys.readouterr().out
+    )
+
+    run, record = tmp_path / "run", tmp_path / "results" / "raw-0.json"
+    command = ["train", small, "DielemanRaw", "epochs=2", "width=0.5", "seed=3"]
+    command += ["--tags", "all", "--run", str(run), "--record", str(record)]
+    assert cli.main(command) == 0
+    printed = capsys.readouterr().out
+    assert "epoch  2/2" in printed and "macro ROC-AUC" in printed
+    written = json.loads(record.read_text())
+    assert written["config"]["seed"] == 3 and written["arguments"]["width"] == 0.5
+    assert len(written["history"]) == 2 and written["about"]["part"] == "test"
+    assert len(tables.leaderboard(tables.read_runs(record.parent))) == 1
+
+    before = record.stat().st_mtime_ns
+    assert cli.main(command) == 0  # what is recorded is not trained again
+    assert record.stat().st_mtime_ns == before
+
+    best = run / "best.safetensors"
+    assert runs.read_checkpoint(best)["tags"] == ["high", "low"]
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(best), "--corpus", small]) == 0
+    printed = capsys.readouterr().out
+    assert f"macro ROC-AUC {written['macro']['roc_auc']:.3f}" in printed
+    assert cli.main(["evaluate", str(best), "--corpus", small, "--merge", "max"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        (["prepare", "mimi"], "did you mean 'mini'"),
+        (["train", "mini", "k2c3"], "K2C2"),
+        (["train", "mini", "K2C2", "widht=1"], "width"),
+        (["train", "mini", "K2C2", "--tags", "raw5"], "'raw50'"),
+        (["train", "mini", "K2C2", "--version", "dirty"], "'clean'"),
+        (["train", "mini", "K2C2", "optimizer=adm"], "'adam' or 'sgd'"),
+        (["evaluate", __file__], "is not a checkpoint"),
+    ],
+)
+def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
+    assert cli.main(command) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err and "Traceback" not in captured.err
+
+
+def test_a_mistyped_command_gives_exit_code_2():
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["trian"])
+    assert stop.value.code == 2
+
+
+def test_bad_clips_are_named(small, capsys):
+    first = corpus.open(small)
+    (first.root / first.clips["mp3_path"].iloc[0]).write_bytes(b"")
+    assert cli.main(["prepare", small]) == 0
+    assert "left out: clip 10: 0/tone-0-0-29.mp3 is empty" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [[], *([n] for n in cli.EXAMPLES)])
+def test_every_command_explains_itself(name):
+    command = [sys.executable, "-m", "tagkit", *name, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert ("example: tagkit" in done.stdout) == bool(name)
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(corpus, "DATA", tmp_path)
+    (tmp_path / "cache" / "mini-12000").mkdir(parents=True)
+    assert cli.main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "get the whole repository again" in printed
+    assert "tagkit prepare mini --sample-rate 12000" in printed
+
+
+def test_doctor_is_content_with_a_whole_project(capsys):
+    assert cli.main(["doctor"]) == 0
+    assert "mini: 480 of 480 clips" in capsys.readouterr().out
