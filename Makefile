@@ -14,7 +14,8 @@ lab: prepared
 	$(BIN)/jupyter lab course/00_start_here.ipynb
 
 course: prepared
-	$(RUN) --to html --output-dir build/course $(LESSONS)
+	$(RUN) --to html --output-dir build/course --template tagkit \
+		--TemplateExporter.extra_template_basedirs=course/template $(LESSONS)
 
 test: setup
 	$(BIN)/python -m pytest --nbval
@@ -34,6 +35,8 @@ prepared: setup
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[course,test]'
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@cp course/template/overrides.json .venv/share/jupyter/lab/settings/
 	@touch $@
 
 # For those who change lessons: run them in place and keep the outputs.

@@ -1,21 +1,25 @@
 """tagkit: music tagging with neural networks, in the order in which a sound passes.
 
-stage          object                            made by
-corpus folder  tables and mp3 files              corpus.open, annotations
-labels         frame (n_clips, n_tags) uint8     Corpus.labels, tags
-samples        array (n_samples,) float32        audio.load
-clip store     memory map (n_clips, n_samples)   store.prepare, store.ClipStore
-batch          tensor (batch, n_samples)         batches.RandomCrops, batches.GridCrops
-mel            tensor (batch, n_mels, n_frames)  mel.LogMel, inside the model
-logits         tensor (batch, n_tags)            models.DielemanRaw, .DielemanMel, .K2C2
-scores         array (n_clips, n_tags) in 0..1   predict.clip_scores
-metrics        frame, a row per tag              metrics.evaluate
-training       loss, curves, checkpoints         train.fit
-tables         frames for a notebook             tables.leaderboard
-pictures       a matplotlib axis                 plots
-players        widgets with a static fallback    widgets
-exercises      right, wrong, not tried           checks.check
-command line   tagkit prepare, train, ...        cli
+file         gives                                     for example
+tags         labels (n_clips, n_tags) uint8, splits    tags.cooccurrence
+annotations  the two tables of a corpus, read strictly annotations.read
+audio        samples (n_samples,) float32, 16 kHz      audio.load
+corpus       tables and sound of one corpus            corpus.open
+store        memory map (n_clips, n_samples) int16     store.prepare
+batches      samples (batch, n_samples) and labels     batches.RandomCrops
+mel          (batch, n_mels, n_frames), in the model   mel.LogMel
+tagger       what all models share                     tagger.Tagger
+models       logits (batch, n_tags)                    models.K2C2
+predict      scores (n_clips, n_tags) in [0, 1]        predict.clip_scores
+metrics      a row per tag, with intervals             metrics.evaluate
+runs         checkpoints and records on the disk       runs.load_weights
+train        the loop, its settings and history        train.fit
+tables       frames that compare recorded runs         tables.leaderboard
+plots        pictures: arrays in, a matplotlib axis out
+widgets      players and controls, each with a static form
+checks       exercises: right, wrong, not tried        checks.check
+doctor       what is wrong with this installation      doctor.report
+cli          the command: tagkit prepare, train, evaluate, doctor
 
 A file imports only from files above it in this list. Importing tagkit itself
 imports nothing; write ``from tagkit import corpus, store``.

@@ -1,0 +1,243 @@
+"""Widgets: they answer to what is clicked, and read well where nothing can be."""
+
+import base64
+import csv
+import io
+import re
+
+import ipywidgets
+import numpy as np
+import pytest
+import soundfile
+from IPython.core.interactiveshell import InteractiveShell
+
+from tagkit import audio, corpus, widgets
+
+TAGS = ["guitar", "no vocals", "<b>loud</b>"]
+LABELS = [(1, 1, 0), (1, 0, 1), (0, 0, 1), (0, 0, 0), (1, 0, 0), (1, 0, 0)]
+TRUTH = [(1, 1, 0), (0, 0, 1), (0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 1, 0)]
+NASTY = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Six clips of 2 s with three tags; clip 16 is empty; titles hold markup."""
+    root = tmp_path_factory.mktemp("small")
+    time = np.arange(32_000) / 16_000
+    paths = [f"{i}/ann-album-{i}-title-0-29.mp3" for i in range(6)]
+    for i, path in enumerate(paths):
+        (root / path).parent.mkdir()
+        tone = 0.3 * np.sin(2 * np.pi * 220 * (i + 1) * time)
+        audio.write(root / path, tone.astype(np.float32))
+    (root / paths[5]).write_bytes(b"")
+
+    def table(name, header, rows):
+        with open(root / name, "w", newline="") as file:
+            writer = csv.writer(
+                file, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\r\n"
+            )
+            writer.writerows([header, *rows])
+
+    header = ["clip_id", *TAGS, "mp3_path"]
+    for name, values in (("annotations_final.csv", LABELS), ("truth.csv", TRUTH)):
+        table(name, header, [(11 + i, *v, paths[i]) for i, v in enumerate(values)])
+    info = (
+        "clip_id track_number title artist album url segmentStart segmentEnd "
+        "original_url mp3_path"
+    )
+    rows = [
+        (11 + i, i, NASTY, "Ann", "album", "", 0, 29, "", paths[i]) for i in range(6)
+    ]
+    table("clip_info_final.csv", info.split(), rows)
+    return corpus.open(root)
+
+
+def sounds(page):
+    """Decode every player of a page."""
+    found = re.findall(r'src="data:audio/mpeg;base64,([^"]+)"', page)
+    return [audio_of(base64.b64decode(data)) for data in found]
+
+
+def audio_of(data):
+    return soundfile.read(io.BytesIO(data))
+
+
+def shown(view):
+    """The MIME bundle that IPython would send for a view."""
+    return InteractiveShell.instance().display_formatter.format(view)[0]
+
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def test_player_embeds_the_sound_it_was_given():
+    time = np.arange(5 * 16_000) / 16_000
+    view = widgets.player(np.sin(2 * np.pi * 440 * time) / 2, seconds=3, start=1)
+    ((samples, rate),) = sounds(view.html)
+    assert rate == 16_000 and 2.9 < len(samples) / rate < 3.2
+    spectrum = np.abs(np.fft.rfft(samples[8000:24_000]))
+    assert spectrum.argmax() == 440
+    assert "3.0 s of 5.0 s" in view.html and "run this cell" in view.html
+
+
+@pytest.mark.parametrize("rate", [8000, 12_000, 10_000, 44_100])
+def test_player_takes_any_rate(rate):
+    view = widgets.player(np.sin(np.arange(rate) / 9), sample_rate=rate)
+    ((samples, found),) = sounds(view.html)
+    assert found == (16_000 if rate == 10_000 else rate)
+    assert 0.9 < len(samples) / found < 1.3
+
+
+def test_ten_seconds_stay_small():
+    noise = np.random.default_rng(0).normal(size=200_000).clip(-1, 1)
+    assert len(widgets.player(noise).html) < 60_000
+
+
+def test_loud_and_tiny_sounds_play():
+    ((samples, _),) = sounds(widgets.player(5 * np.sin(np.arange(16_000) / 9)).html)
+    assert np.abs(samples).max() < 1.3
+    assert sounds(widgets.player(np.ones(1)).html)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(samples=np.zeros(0)), "needed is sound"),
+        (dict(samples=np.zeros((2, 16_000))), "needed is sound"),
+        (dict(samples=np.array([0, np.nan])), "not finite"),
+        (dict(samples=np.zeros(16_000), seconds=11), "at most 10 s"),
+        (dict(samples=np.zeros(16_000), seconds=0), "at most 10 s"),
+        (dict(samples=np.zeros(16_000), start=1), "begin inside"),
+    ],
+)
+def test_player_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.player(**arguments)
+
+
+def test_clip_view_holds_picture_sound_and_tags():
+    samples = np.sin(np.arange(4 * 16_000) / 9).astype(np.float32)
+    mel = np.random.default_rng(0).normal(size=(96, 188))
+    kept = samples.copy(), mel.copy()
+    view = widgets.clip_view(
+        samples, 16_000, mel, ["guitar", NASTY], ["guitar"], seconds=2, start=1
+    )
+    assert np.array_equal(samples, kept[0]) and np.array_equal(mel, kept[1])
+    assert len(sounds(view.html)) == 1
+    (alt,) = re.findall(r'alt="([^"]+)"', view.html)
+    assert "Waveform of 2.0 s" in alt and "96 bands by 94 frames" in alt
+    assert "The crowd named: <i>guitar</i>" in view.html
+    assert "True of the sound: <i>guitar</i>" in view.html
+    assert "<script" not in view.html and "&lt;script" in view.html
+    with pytest.raises(ValueError, match="mel_db"):
+        widgets.clip_view(samples, 16_000, mel[None], ["guitar"])
+
+
+def test_tag_explorer_changes_with_its_menu(small):
+    view = widgets.tag_explorer(small, n_clips=2, tag_list="all")
+    menu, clips = view.parts["tag"], view.parts["clips"]
+    assert menu.value == "guitar" and "4 of 6 clips" in clips.value
+    assert len(sounds(clips.value)) == 1 and "is empty" in clips.value  # clip 16
+    before = clips.value
+    menu.value = "<b>loud</b>"
+    assert clips.value != before
+    assert len(sounds(clips.value)) == 2 and "2 of 6 clips" in clips.value
+    assert "<b>loud" not in clips.value and "<script" not in clips.value
+    assert "is true of it" in clips.value
+    menu.value = "no vocals"
+    assert clips.value.count("<audio") == 1
+
+
+def test_tag_explorer_says_where_the_crowd_was_wrong(small):
+    view = widgets.tag_explorer(small, n_clips=6, tag_list="all")
+    assert view.html.count("is true of it") == 3
+    assert view.html.count("is not true of it") == 1
+    assert "a menu switches to: &lt;b&gt;loud" in view.html
+
+
+def test_tag_explorer_refuses_unknown_tags(small):
+    with pytest.raises(ValueError, match="stands on no clip of small"):
+        widgets.tag_explorer(small, tag="bagpipe", tag_list="all")
+
+
+def test_guess_compares_ear_and_crowd(small):
+    view = widgets.guess(small, 12, n_choices=3)
+    boxes = {box.description: box for box in view.parts["boxes"]}
+    assert list(boxes) == sorted(TAGS)
+    boxes["guitar"].value = boxes["no vocals"].value = True
+    assert view.parts["said"].value == ""
+    view.parts["button"].click()
+    said = view.parts["said"].value
+    assert "<b>You and the crowd</b>: <i>guitar</i>" in said
+    assert "<b>You only</b>: <i>no vocals</i>" in said
+    assert "<b>The crowd only</b>: <i>&lt;b&gt;loud&lt;/b&gt;</i>" in said
+    assert "True of the sound: <i>&lt;b&gt;loud" in said
+    assert "<details>" in view.html and len(sounds(view.html)) == 1
+
+
+def test_guess_fills_up_with_other_tags_and_knows_bad_clips(small):
+    assert len(widgets.guess(small, 14).parts["boxes"]) == 3  # the clip has no tag
+    assert "The crowd named: nothing" in widgets.guess(small, 14).html
+    with pytest.raises(ValueError, match="not in small"):
+        widgets.guess(small, 999)
+    with pytest.raises(audio.AudioError, match="empty"):
+        widgets.guess(small, 16)
+
+
+CHOICES = [
+    ("`a < b`", False, "It is the other way."),
+    (NASTY, True, "Because of `roc_auc`."),
+]
+
+
+def test_quiz_answers_each_choice():
+    view = widgets.quiz("Which?", CHOICES)
+    first, second = view.parts["buttons"]
+    assert [place.value for place in view.parts["said"]] == ["", ""]
+    first.click()
+    assert "No.</b> It is the other way." in view.parts["said"][0].value
+    assert view.parts["said"][1].value == ""
+    second.click()
+    assert "Right.</b> Because of <code>roc_auc</code>." in view.parts["said"][1].value
+
+
+def test_quiz_page_holds_question_choices_and_answers():
+    page = widgets.quiz("Is it <i>?", CHOICES).html
+    assert "Is it &lt;i&gt;?" in page and "<script" not in page
+    assert "<code>a &lt; b</code>" in page
+    before, after = page.split("<details>")
+    assert "other way" not in before and "A: " in before and "B: " in before
+    assert "other way" in after and "Right." in after
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[], CHOICES[:1], [CHOICES[0], ("x", False, "y")], [*CHOICES, ("x", False)]],
+)
+def test_quiz_refuses_incomplete_choices(choices):
+    with pytest.raises(ValueError, match="two or more"):
+        widgets.quiz("Which?", choices)
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
+    monkeypatch.setenv("TAGKIT_STATIC", "1" if static else "")
+    views = [
+        widgets.tag_explorer(small, tag_list="all"),
+        widgets.guess(small, 11),
+        widgets.quiz("Which?", CHOICES),
+    ]
+    for view in views:
+        assert isinstance(view.widget, ipywidgets.Widget)  # made in both modes
+        bundle = shown(view)
+        assert bundle["text/html"] == view.html and bundle["text/plain"] == view.text
+        assert (WIDGET in bundle) is not static
+    assert WIDGET not in shown(widgets.player(np.zeros(1600)))  # needs no kernel
+
+
+def test_pages_are_the_same_each_time(small):
+    for make in (
+        lambda: widgets.guess(small, 12),
+        lambda: widgets.tag_explorer(small, tag_list="all"),
+    ):
+        assert make().html == make().html
