@@ -5,6 +5,7 @@ Notebook: course/01_dataset_analysis.ipynb
 
 import csv
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,12 @@ def read(path: str | Path) -> pd.DataFrame:
         or not ((values.to_numpy() == 0) | (values.to_numpy() == 1)).all()
     ):
         _raise_bad_value(path)
+    nowhere = (table["mp3_path"] == "").to_numpy()
+    if nowhere.any():
+        raise ValueError(
+            f"{path}, line {nowhere.argmax() + 2}: the mp3_path is empty or a field is "
+            f"missing; needed are {table.shape[1] + 1} fields as in the first line"
+        )
     return pd.concat([values.astype(np.uint8), table["mp3_path"]], axis=1)
 
 
@@ -79,7 +86,7 @@ def read_clip_info(path: str | Path) -> pd.DataFrame:
 def _read_table(path, must_have) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, sep="\t", keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as e:
         raise ValueError(
             f"{path} is not a table with TAB between its fields ({e}); "
             "get the file again or check its separator"
@@ -91,19 +98,25 @@ def _read_table(path, must_have) -> pd.DataFrame:
             f"columns ({', '.join(map(repr, table.columns[:3]))} ...); the separator "
             "must be a TAB and the names MagnaTagATune's"
         )
-    double_names = [c for c in table.columns if c.endswith(".1")]
-    if double_names:
+    for name in table.columns:  # pandas renames a second "piano" to "piano.1"
+        if name.endswith(".1") and name[:-2] in table.columns:
+            raise ValueError(
+                f"{path}, line 1: column {name[:-2]!r} stands there twice; keep one"
+            )
+    if table.empty:
         raise ValueError(
-            f"{path}, line 1: column {double_names[0][:-2]!r} stands there twice; "
-            "keep one"
+            f"{path} holds no clips; needed is a line per clip below the first line; "
+            "get the file again"
         )
+    for name in ("clip_id", "segmentStart", "segmentEnd"):
+        if name in must_have and table[name].dtype.kind not in "iu":
+            numbers = pd.to_numeric(table[name], errors="coerce")
+            at = (numbers % 1 != 0).to_numpy().argmax()  # also where it is nan
+            raise ValueError(
+                f"{path}, line {at + 2}: {name} is {str(table[name].iloc[at])!r}, "
+                "needed is a whole number; mend that line"
+            )
     ids = table["clip_id"]
-    if ids.dtype.kind not in "iu":
-        at = pd.to_numeric(ids, errors="coerce").isna().to_numpy().argmax()
-        raise ValueError(
-            f"{path}, line {at + 2}: clip_id is {ids.iloc[at]!r}, needed is a whole "
-            "number; mend that line"
-        )
     if ids.duplicated().any():
         at = ids.duplicated().to_numpy().argmax()
         raise ValueError(

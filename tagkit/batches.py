@@ -78,6 +78,12 @@ def examples(
         ids, name = split.index[split == part], part
     else:
         ids, name, version = pd.Index(part), "own", "own"
+        unknown = ids[~ids.isin(labels.index)]
+        if len(unknown):
+            raise ValueError(
+                f"clip {unknown[0]} is not in {corpus.name}; needed are clip ids of "
+                "Corpus.clips"
+            )
     ids = ids[ids.isin(store.rows.index)]
     if len(ids) == 0:
         raise ValueError(
@@ -122,8 +128,7 @@ class RandomCrops:
         self.crops_per_clip = crops_per_clip
         self.window = Window(examples.store, n_samples, sample_rate)
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        self.labels = torch.from_numpy(examples.labels.to_numpy(dtype=np.float32))
-
+        self.labels = torch.tensor(examples.labels.to_numpy(), dtype=torch.float32)
         self.n_windows = len(self.rows) * crops_per_clip
 
     def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -143,8 +148,9 @@ class RandomCrops:
 class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
-    As many windows as the clip has room for, rounded, the first at its start and the
-    last at its end; a window as long as the clip gives one.
+    As few windows as cover the whole clip, the first at its start, the last at its
+    end, evenly spaced, so that they may overlap; a window as long as the clip gives
+    one.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
 
@@ -161,7 +167,7 @@ class GridCrops:
         self.examples, self.clips_per_batch = examples, clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        self.n_windows = max(1, round(self.window.n_row / self.window.n_cut))
+        self.n_windows = -(-self.window.n_row // self.window.n_cut)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         starts = np.linspace(0, self.window.last_start, self.n_windows).astype(int)

@@ -95,14 +95,20 @@ class Corpus:
     def path(self, clip_id: int) -> Path:
         """Give the file of a clip.
 
-        Raises: ValueError for an unknown clip.
+        Raises: ValueError for an unknown clip, or a link that leaves the corpus.
         """
         if clip_id not in self.clips.index:
             raise ValueError(
                 f"clip {clip_id!r} is not in {self.name}; its clips are "
                 f"{self.clips.index[0]} ... {self.clips.index[-1]}, see Corpus.clips"
             )
-        return self.root / self.clips.at[clip_id, "mp3_path"]
+        path = self.root / self.clips.at[clip_id, "mp3_path"]
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise ValueError(
+                f"clip {clip_id}: {path} is a link out of the corpus folder; needed is "
+                "a file in it; copy the sound there"
+            )
+        return path
 
     def load(self, clip_id: int) -> np.ndarray:
         """Decode one clip. Shape: (n_samples,) float32 in [-1, 1] at 16 kHz."""

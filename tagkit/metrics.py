@@ -158,6 +158,13 @@ def seed_interval(values: Sequence[float], level: float = 0.95):
 
 
 def _checked(labels, scores):
+    if isinstance(labels, pd.DataFrame) and isinstance(scores, pd.DataFrame):
+        for axis in ("index", "columns"):  # two frames know what stands where
+            if not getattr(labels, axis).equals(getattr(scores, axis)):
+                raise ValueError(
+                    f"labels and scores are frames with different {axis}; needed are "
+                    "the same clips and tags in the same order; use labels.loc[...]"
+                )
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.shape != scores.shape or labels.ndim != 2:
         raise ValueError(

@@ -102,10 +102,16 @@ def tag_file(
     """
     samples = audio.load(path, model.sample_rate)
     n = model.n_samples
-    n_windows = max(1, round(len(samples) / n))
+    n_windows = max(1, -(-len(samples) // n))
     starts = np.linspace(0, max(0, len(samples) - n), n_windows).astype(int)
     cuts = np.stack([audio.fit_length(samples[s : s + n], n) for s in starts])
-    logits = _run(model, torch.from_numpy(cuts))
+    parts = torch.from_numpy(cuts).split(16)  # an hour would not fit the memory at once
+    logits = np.concatenate([_run(model, part) for part in parts])
+    if logits.shape[1] != len(tags):
+        raise ValueError(
+            f"the model has {logits.shape[1]} outputs, you gave {len(tags)} tags; use "
+            "the list that it was trained on, runs.read_checkpoint(path)['tags']"
+        )
     scores = merge_windows(logits[None], merge)[0]
     return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
 

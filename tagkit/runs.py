@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,8 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     about = read_checkpoint(path)
-    mine, its = (
-        (type(model).__name__, model.arguments),
-        (
-            about["model"],
-            about["arguments"],
-        ),
-    )
+    mine = (type(model).__name__, model.arguments)
+    its = (about["model"], about["arguments"])
     if mine != its:
         raise ValueError(
             f"{path} holds {its[0]} with {its[1]}, the model is {mine[0]} with "
@@ -73,12 +69,12 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             "**about['arguments']), about = runs.read_checkpoint(path)"
         )
     if tags is not None and list(tags) != about["tags"]:
-        pairs = zip(about["tags"], tags, strict=False)
-        at = next((i for i, (a, b) in enumerate(pairs) if a != b), len(about["tags"]))
+        both = zip_longest(about["tags"], tags, fillvalue="no tag")
+        at, (its, mine) = next((i, p) for i, p in enumerate(both) if p[0] != p[1])
         raise ValueError(
-            f"{path} was trained on {len(about['tags'])} tags, yours are {len(tags)} "
-            f"and differ first at number {at}; use the checkpoint's own list, "
-            "runs.read_checkpoint(path)['tags']"
+            f"{path} was trained on {len(about['tags'])} tags, yours are {len(tags)}; "
+            f"tag {at} is {its!r} there and {mine!r} here; use the checkpoint's own "
+            "list, runs.read_checkpoint(path)['tags']"
         )
     with safe_open(path, "pt") as file:
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
@@ -160,27 +156,35 @@ def save_epoch(run_dir, config, model, optimizer, plateau, history, best, train)
     buffer = io.BytesIO()
     state = {"model": model.state_dict(), "best": best, "epochs": history.epochs}
     state |= {"optimizer": optimizer.state_dict(), "plateau": plateau.state_dict()}
-    state |= {"random": torch.get_rng_state(), "run": _identity(config, model)}
+    state |= {"random": torch.get_rng_state(), "run": _identity(config, model, train)}
     torch.save(state, buffer)
     write_atomically(run_dir / "last.pt", buffer.getvalue())
 
 
-def resume(run_dir, config, model, optimizer, plateau, history):
+def resume(run_dir, config, model, optimizer, plateau, history, train):
     """Go on from last.pt if it is there; give the best weights so far."""
     path = Path(run_dir) / "last.pt" if run_dir is not None else None
     if path is None or not path.exists():
         return {k: v.detach().clone() for k, v in model.state_dict().items()}
     try:
         state = torch.load(path, "cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        its = dict(state["run"])
+    except (
+        *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
+        *(KeyError, TypeError, IndexError, ValueError),
+    ) as error:
         raise ValueError(
             f"{path} cannot be read as the state of a run "
-            f"({str(error).splitlines()[0]}); delete it to start again"
+            f"({str(error).partition(chr(10))[0] or type(error).__name__}); delete it "
+            "to start again"
         ) from None
-    if state["run"] != _identity(config, model):
+    mine = _identity(config, model, train)
+    if its != mine:
+        differs = [k for k in mine if its.get(k) != mine[k]]
         raise ValueError(
-            f"{run_dir} holds another run: {state['run']}, this is "
-            f"{_identity(config, model)}; name another folder or delete that one"
+            f"{run_dir} holds another run: "
+            + "; ".join(f"{k} there {its.get(k)}, here {mine[k]}" for k in differs)
+            + "; name another folder or delete that one"
         )
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
@@ -190,9 +194,10 @@ def resume(run_dir, config, model, optimizer, plateau, history):
     return state["best"]
 
 
-def _identity(config, model):
-    """What must be the same for a run to go on: all but the number of epochs."""
-    settings = {
-        k: v for k, v in asdict(config).items() if k not in ("epochs", "device")
-    }
-    return [type(model).__name__, model.arguments, settings]
+def _identity(config, model, train):
+    """What must be the same for a run to go on: all but epochs, patience, device."""
+    settings = asdict(config)
+    for free in ("epochs", "patience", "device"):
+        del settings[free]
+    kind = {"model": type(model).__name__, "arguments": model.arguments}
+    return kind | settings | {"clips": train.about, "tags": list(train.labels.columns)}

@@ -53,13 +53,13 @@ class ClipStore:
         folder = Path(folder)
         try:
             index = json.loads((folder / "index.json").read_text())
-        except (OSError, json.JSONDecodeError):
+            n_rows, n_samples = len(index["clips"]), index["n_samples"]
+            found = (folder / "samples.int16").stat().st_size
+        except (OSError, ValueError, TypeError, KeyError):
             raise ValueError(
                 f"{folder} holds no complete store; make one with store.prepare(...) "
                 "or `tagkit prepare`, which also completes an interrupted one"
             ) from None
-        n_rows, n_samples = len(index["clips"]), index["n_samples"]
-        found = (folder / "samples.int16").stat().st_size
         if found != n_rows * n_samples * 2:
             raise ValueError(
                 f"{folder}/samples.int16 has {found} bytes, {n_rows * n_samples * 2} "
@@ -191,8 +191,8 @@ def _known(folder: Path, head: dict) -> dict:
     """Read what an index or a journal of the same kind says is done."""
     try:
         index = json.loads((folder / "index.json").read_text())
-        lines = [{k: index.get(k) for k in head}, *index["clips"]]
-    except (OSError, json.JSONDecodeError, KeyError):
+        lines = [{k: index[k] for k in head}, *index["clips"]]
+    except (OSError, ValueError, TypeError, KeyError):
         try:
             text = (folder / "journal.jsonl").read_text()
         except OSError:
@@ -216,7 +216,7 @@ def _decode(corpus, entry, sample_rate):
     """Give (samples int16, None), or (no samples, the reason why not)."""
     clip = corpus.clips.loc[entry["clip_id"]]
     try:
-        samples = audio.load(corpus.root / clip["mp3_path"], sample_rate)
+        samples = audio.load(corpus.path(entry["clip_id"]), sample_rate)
         seconds = len(samples) / sample_rate
         needed = min(clip["segmentEnd"] - clip["segmentStart"], 29)
         if seconds < needed:
@@ -224,7 +224,7 @@ def _decode(corpus, entry, sample_rate):
                 f"{clip['mp3_path']} is cut short: it decodes to {seconds:.1f} s, "
                 f"{needed} s were needed; get the file again"
             )
-    except audio.AudioError as error:
+    except ValueError as error:  # AudioError, or a link out of the folder
         reason = str(error).replace(f"{corpus.root}{os.sep}", "")
         return np.zeros(0, np.int16), reason
     return np.round(samples * FULL_SCALE).astype(np.int16), None

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -118,21 +117,24 @@ def fit(
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    _check_fit(model, train, valid)
+    _check_fit(model, train, valid, config)
     device = torch.device(config.device) if config.device else best_device()
     torch.manual_seed(config.seed)
     model.to(device)
     optimizer = make_optimizer(model, config)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.2, 3)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.2, 2)
     loss_of = nn.BCEWithLogitsLoss()
     crops = batches.RandomCrops(
         *(train, model.n_samples, model.sample_rate),
         *(config.batch_size, config.crops_per_clip, config.seed),
     )
     history = History()
-    best = runs.resume(run_dir, config, model, optimizer, plateau, history)
+    best = runs.resume(run_dir, config, model, optimizer, plateau, history, train)
 
     for epoch in range(len(history.epochs) + 1, config.epochs + 1):
+        waited = epoch - 1 - history.best["epoch"] if history.epochs else 0
+        if config.patience and waited >= config.patience:
+            break
         model.train()
         start, waiting, losses = time.perf_counter(), 0.0, []
         steps = batches.ahead(crops.epoch(epoch))
@@ -168,8 +170,6 @@ def fit(
         )
         if log:
             log(line(row, config))
-        if config.patience and epoch - history.best["epoch"] >= config.patience:
-            break
     model.load_state_dict(best)
     return history
 
@@ -209,7 +209,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     logits = predict.window_logits(model, valid)  # (n_clips, n_windows, n_tags)
-    labels = torch.from_numpy(valid.labels.to_numpy(dtype=np.float32))
+    labels = torch.tensor(valid.labels.to_numpy(), dtype=torch.float32)
     each = labels[:, None].expand(logits.shape)
     loss = nn.functional.binary_cross_entropy_with_logits(
         torch.from_numpy(logits), each
@@ -236,7 +236,14 @@ def line(row: dict, config: Config) -> str:
     )
 
 
-def _check_fit(model, train, valid):
+def _check_fit(model, train, valid, config):
+    if config.schedule not in (None, "plateau"):
+        raise ValueError(
+            f"schedule {config.schedule!r} is unknown; needed is None or 'plateau'"
+        )
+    for name in ("batch_size", "crops_per_clip"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)}; needed is 1 or more")
     if list(train.labels.columns) != list(valid.labels.columns):
         raise ValueError(
             f"training has {train.labels.shape[1]} tags and validation "

@@ -56,7 +56,7 @@ class DielemanRaw(Tagger):
         n_channels = scaled(n_filters, width)
         self.strided = nn.Conv1d(1, n_channels, length, stride)
         n_frames = (n_samples - length) // stride + 1
-        self.network = body(n_channels, n_frames, n_tags, padding, width)
+        self.network = _body(n_channels, n_frames, n_tags, padding, width)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
@@ -99,14 +99,14 @@ class DielemanMel(Tagger):
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride
-        self.network = body(n_mels, n_frames, n_tags, padding, width)
+        self.network = _body(n_mels, n_frames, n_tags, padding, width)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         return self.network(self.mel(samples))  # (batch, n_tags)
 
 
-def body(n_in: int, n_frames: int, n_tags: int, padding: str, width: float):
+def _body(n_in: int, n_frames: int, n_tags: int, padding: str, width: float):
     """Build what both networks share, from frames to logits.
 
     Shape: (batch, n_in, n_frames) -> (batch, n_tags).

@@ -1,0 +1,340 @@
+"""Tasks, the three outcomes of a check, staged hints, and the time limit."""
+
+import contextlib
+import copy
+import ctypes
+import difflib
+import importlib
+import inspect
+import io
+import linecache
+import pkgutil
+import re
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tagkit.checks import records
+from tagkit.checks.notes import Board, Note
+from tagkit.checks.values import Wrong
+
+LIMIT = 10.0  # seconds that one check may take
+PACKAGE = Path(__file__).parent
+
+
+class NotTried(Exception):
+    """The answer is still the empty scaffold."""
+
+
+class _TooLong(BaseException):
+    """Time is up. Not an Exception, so that a learner's `except` lets it pass."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of an exercise: what `check` and `hint` need to know of it."""
+
+    id: str
+    title: str
+    points: int
+    hints: tuple[str, ...]
+    praise: str
+    probe: Callable
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers to one task, with which tests try its probe.
+
+    Attributes:
+        solution: the answer of the solution notebook, in its plainest form.
+        also_right: other correct ways: other types, other order of operations.
+        wrong: pairs of a typical wrong answer and a part of the message it must get.
+    """
+
+    solution: object
+    also_right: list
+    wrong: list[tuple[object, str]]
+
+
+TASKS: dict[str, Task] = {}
+
+
+def task(id: str, title: str, *, points: int, hints, praise: str = ""):
+    """Declare a task: decorates the probe that judges its answers.
+
+    The probe is called as `probe(answer, **given)`. It returns None when the answer
+    is right, and otherwise returns (or raises `Wrong` with) the message for the
+    learner. The message names the learner's value and what is wrong with it, never
+    the value that would be right.
+
+    Args:
+        id: lesson and number, such as "1.2".
+        title: a few words, shown by `progress`.
+        points: what the task is worth when it is graded.
+        hints: two or three sentences; the last one nearly gives it away.
+        praise: what to say when the answer is right, for instance what to look at.
+    """
+
+    def declare(probe):
+        TASKS[id] = Task(id, title, points, tuple(hints), praise, probe)
+        return TASKS[id]
+
+    return declare
+
+
+def tasks() -> dict[str, Task]:
+    """All tasks of all lessons, by id, in the order of the course."""
+    for module in pkgutil.iter_modules([str(PACKAGE)]):
+        if re.fullmatch(r"lesson\d\d", module.name):
+            importlib.import_module(f"tagkit.checks.{module.name}")
+    return dict(sorted(TASKS.items(), key=lambda item: _order(item[0])))
+
+
+def _order(id: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", id)]
+
+
+def find(id: str) -> Task:
+    """The task with this id; a mistyped id raises ValueError with the nearest ones."""
+    known = tasks()
+    if id in known:
+        return known[id]
+    near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.4) or list(known)
+    wanted = ", ".join(f'"{name}"' for name in near)
+    raise ValueError(
+        f"There is no task {id!r}. A task is named by text in quotes, lesson and "
+        f"number. Did you mean {wanted}?"
+    )
+
+
+def check(id: str, answer=..., **given) -> Note:
+    """Look at an answer and say: not tried yet, wrong (and why), or right.
+
+    An answer that raises or runs for ever is reported as wrong; it never stops the
+    notebook. Any correct way counts: list, tuple, array, Series or tensor.
+
+    Args:
+        id: the task, such as "1.2".
+        answer: what the task asks for, often the function itself (no brackets).
+        given: what the answer was computed from, as the task's cell shows it, such
+            as `corpus=music`.
+
+    Raises: ValueError for an id that no task has, or when `given` does not fit.
+
+    Notebook: course/00_start_here.ipynb
+
+    >>> check("1.1", ..., corpus=None)
+    ○ 1.1 Read the table by hand: not tried yet. Replace the `...` and check again.
+    """
+    this = find(id)
+    try:
+        inspect.signature(this.probe).bind(answer, **given)
+    except TypeError:
+        names = list(inspect.signature(this.probe).parameters)[1:]
+        call = ", ".join([f'"{id}"', "answer", *(f"{name}=..." for name in names)])
+        raise ValueError(
+            f"check got {sorted(given)} for task {id}, which needs {names}. Write "
+            f"check({call}), as in the cell of the task."
+        ) from None
+    try:
+        if untouched(answer):
+            raise NotTried
+        message = _run(this.probe, answer, given)
+        status = "wrong" if message else "right"
+    except NotTried as reason:
+        status = "not tried"
+        message = str(reason) or "Replace the `...` and check again."
+    except Wrong as reason:
+        status, message = "wrong", str(reason)
+    except _TooLong as stop:
+        status = "wrong"
+        message = (
+            f"Your answer did not come back within {LIMIT:g} seconds and was stopped"
+            f"{_where(stop)}. Look for a loop that never ends or does far too much."
+        )
+    except (Exception, SystemExit) as error:
+        status = "wrong"
+        message = (
+            f"The check could not make sense of your answer, a "
+            f"{type(answer).__name__} ({type(error).__name__}: {error}). Compare it "
+            "with what the task asks you to hand in."
+        )
+    outcome = Note(id, this.title, status, message or this.praise)
+    if status != "not tried":
+        records.keep(id, status)
+    return outcome
+
+
+_shown: dict[str, int] = {}
+
+
+def hint(id: str, stage: int | None = None) -> Note:
+    """Show the next hint of a task, or the one of the given stage.
+
+    Args:
+        id: the task, such as "1.2".
+        stage: 1, 2 or 3; without it, each call goes one stage further.
+
+    Raises: ValueError for an id that no task has, or a stage that it does not have.
+
+    Notebook: course/00_start_here.ipynb
+
+    >>> hint("1.1", 1).status
+    'hint'
+    """
+    this = find(id)
+    last = len(this.hints)
+    if stage is None:
+        stage = min(_shown.get(id, 0) + 1, last)
+    if stage not in range(1, last + 1):
+        raise ValueError(
+            f"Hint {stage!r} of task {id} was asked for, but its hints are 1 to "
+            f'{last}. Write hint("{id}") for the next one.'
+        )
+    _shown[id] = stage
+    more = "" if stage < last else " (This was the last hint.)"
+    return Note(id, f"hint {stage} of {last}", "hint", this.hints[stage - 1] + more)
+
+
+def progress(lesson: int | None = None) -> Board:
+    """Draw which tasks are done, from this session and from `progress.json`.
+
+    Args:
+        lesson: only the tasks of this lesson, such as 1; without it, all.
+
+    Notebook: course/00_start_here.ipynb
+
+    >>> len(progress(1).rows)
+    6
+    """
+    done, rows = records.kept(), []
+    for id, this in tasks().items():
+        if lesson is None or _order(id)[0] == int(lesson):
+            seen = done.get(id, {"status": "not tried", "tries": 0})
+            rows.append((id, this.title, this.points, seen["status"], seen["tries"]))
+    return Board(tuple(rows))
+
+
+def untouched(value) -> bool:
+    """True for an answer that nobody has filled in: `...`, None, or only such parts.
+
+    >>> untouched(...), untouched((None, ...)), untouched(0), untouched([])
+    (True, True, False, False)
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return len(value) > 0 and all(untouched(part) for part in value)
+    return value is None or value is ...
+
+
+def call(function, *arguments):
+    """Call the learner's function on copies of the arguments, and give its result.
+
+    Raises NotTried when it is still empty, and Wrong, with the line, when it raises.
+    Only for use in probes, whose time `check` limits.
+    """
+    name = getattr(function, "__name__", "your answer")
+    if not callable(function):
+        raise Wrong(
+            f"You handed in a {type(function).__name__}, the function itself was "
+            "asked for: write its name without brackets."
+        )
+    try:
+        value = function(*copy.deepcopy(arguments))
+    except NotImplementedError:
+        value = None
+    except (Exception, SystemExit) as error:
+        raise Wrong(
+            f"`{name}` stopped with {type(error).__name__}: {error}{_where(error)}."
+        ) from None
+    if untouched(value):
+        raise NotTried(f"`{name}` returns nothing yet.")
+    return value
+
+
+def _where(error: BaseException) -> str:
+    """The learner's own line in a traceback, as ', in line 3: `...`'."""
+    place, found = error.__traceback__, ""
+    library = (str(PACKAGE.parent), sys.prefix, sys.base_prefix, "<frozen", "<__array")
+    while place is not None:
+        path = place.tb_frame.f_code.co_filename
+        if not path.startswith(library) and "site-packages" not in path:
+            line = linecache.getline(path, place.tb_lineno).strip()
+            found = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
+        place = place.tb_next
+    return found
+
+
+def _run(probe, answer, given):
+    """Run the probe quietly and for at most LIMIT seconds.
+
+    What the answer warns about stays unseen: nbgrader takes any text on the error
+    stream for a failure.
+    """
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        main = threading.current_thread() is threading.main_thread()
+        if main and hasattr(signal, "SIGALRM"):
+            with _alarm(LIMIT):
+                return probe(answer, **given)
+        return _in_thread(lambda: probe(answer, **given), LIMIT)
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise _TooLong in the main thread after seconds, and again until it helps."""
+
+    def stop(signum, frame):
+        # A bare `except:` of the learner would swallow this, so the learner's
+        # frames also raise at their next line.
+        while frame and not frame.f_code.co_filename.startswith(str(PACKAGE)):
+            frame.f_trace = again
+            frame = frame.f_back
+        sys.settrace(lambda *_: None)
+        raise _TooLong
+
+    def again(frame, event, arg):
+        if event == "line":
+            raise _TooLong
+        return again
+
+    tracer = sys.gettrace()
+    handler = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        sys.settrace(tracer)
+        if timer[0]:
+            signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def _in_thread(work: Callable, seconds: float):
+    """The same where there is no alarm: on Windows, and outside the main thread."""
+    box: dict = {}
+
+    def run():
+        try:
+            box["value"] = work()
+        except BaseException as error:
+            box["error"] = error
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        ident = ctypes.c_ulong(thread.ident)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TooLong))
+        thread.join(1)
+        raise box.get("error", _TooLong())
+    if "error" in box:
+        raise box["error"]
+    return box["value"]

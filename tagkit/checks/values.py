@@ -1,0 +1,185 @@
+"""Read a learner's answer whatever its type, and say so kindly when it cannot be read.
+
+Each reader takes the answer and `what`, a few words that name it in messages, and
+raises `Wrong` when the answer is of another kind. `plain` alone knows of types.
+"""
+
+import reprlib
+
+import numpy as np
+import pandas as pd
+
+
+class Wrong(Exception):
+    """What is wrong with an answer, in words for the learner."""
+
+
+def plain(value):
+    """Turn tensors, Series and Index into numpy, sets and views into lists.
+
+    >>> plain(pd.Series([1, 2]))
+    array([1, 2])
+    """
+    if hasattr(value, "detach"):  # a torch tensor, on any device
+        value = value.detach().cpu()
+        return value.float().numpy() if value.is_floating_point() else value.numpy()
+    if isinstance(value, pd.Series | pd.Index):
+        return value.to_numpy()
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if isinstance(value, type({}.keys()) | type({}.values()) | zip | map | range):
+        return list(value)
+    return value
+
+
+def short(value) -> str:
+    """Show a value in a few words.
+
+    >>> short(np.zeros((2, 3))), short(0.25)
+    ('an array of shape (2, 3)', '0.25')
+    """
+    value = plain(value)
+    if isinstance(value, pd.DataFrame):
+        return f"a table of {value.shape[0]} rows and {value.shape[1]} columns"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.item()
+    return f"{value:.6g}" if isinstance(value, float) else reprlib.repr(value)
+
+
+def number(value, what: str) -> float:
+    """Read one number: int, float, numpy's, or an array or tensor of one element.
+
+    >>> number(np.array([3]), "the count")
+    3.0
+    """
+    read = plain(value)
+    if isinstance(read, list | tuple | np.ndarray) and np.size(read) == 1:
+        read = np.asarray(read).reshape(-1)[0]
+    if isinstance(read, np.generic | np.ndarray):
+        read = read.item() if np.size(read) == 1 else value
+    if isinstance(read, bool) or not isinstance(read, int | float):
+        kind = type(value).__name__
+        raise Wrong(f"{what} is {short(value)} ({kind}); one number is needed.")
+    if not -1e300 < read < 1e300:
+        raise Wrong(f"{what} is {short(value)}. Was something divided by zero?")
+    return float(read)
+
+
+def several(value, n: int, what: str) -> list:
+    """Read a sequence of n parts: tuple, list, array, Series, tensor, or a dict.
+
+    >>> several((1, "a"), 2, "the answer")
+    [1, 'a']
+    """
+    read = plain(value)
+    if isinstance(read, dict):
+        read = list(read.values())
+    if isinstance(read, str) or not isinstance(read, list | tuple | np.ndarray):
+        raise Wrong(f"{what} is {short(value)}; {n} parts are needed, as a tuple.")
+    if len(read) != n:
+        raise Wrong(f"{what} has {len(read)} parts; {n} are needed.")
+    return list(read)
+
+
+def table(value, rows, columns, what: str) -> np.ndarray:
+    """Read a matrix of numbers, from a frame (sorted by its names) or an array.
+
+    Shape: any -> (n_rows, n_columns) float64, in the order of rows and columns.
+    """
+    shape = (len(rows), len(columns))
+    if isinstance(value, pd.DataFrame):
+        for names, wanted, kind in (
+            (value.index, rows, "row"),
+            (value.columns, columns, "column"),
+        ):
+            if names.has_duplicates:
+                twice = short(names[names.duplicated()][0])
+                raise Wrong(f"{what} has the {kind} {twice} more than once.")
+            if not set(wanted) & set(names):
+                continue  # unnamed: taken in the order given
+            lost, more = set(wanted) - set(names), set(names) - set(wanted)
+            if lost:
+                raise Wrong(f"{what} has no {kind} {min(map(short, lost))}.")
+            if more:
+                name = min(map(short, more))
+                raise Wrong(f"{what} has the {kind} {name}, which does not belong.")
+        if set(rows) <= set(value.index):
+            value = value.loc[list(rows)]
+        if set(columns) <= set(value.columns):
+            value = value[list(columns)]
+    try:
+        read = np.asarray(plain(value)).astype(np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"{what} is {short(value)}; numbers are needed.") from None
+    if read.shape != shape:
+        raise Wrong(
+            f"{what} has shape {read.shape}; here {shape[0]} rows and {shape[1]} "
+            "columns are needed."
+        )
+    return read
+
+
+def words(value, n: int, what: str) -> list[str]:
+    """Read n words from any sequence of text.
+
+    >>> words({"b", "a"}, 2, "the pair")
+    ['a', 'b']
+    """
+    read = several(value, n, what)
+    for word in read:
+        if not isinstance(word, str):
+            raise Wrong(f"{what} holds {short(word)}; names in quotes are needed.")
+    return [str(word) for word in read]
+
+
+def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
+    """Read one value for each clip: a Series, a dict, or a sequence in their order.
+
+    Shape: any -> Series (n_clips,), index as clip_ids.
+    """
+    if isinstance(value, pd.DataFrame) and value.shape[1] == 1:
+        value = value.iloc[:, 0]
+    if isinstance(value, dict):
+        value = pd.Series(value, dtype=object)
+    if isinstance(value, pd.Series) and set(value.index) & set(clip_ids):
+        if value.index.has_duplicates:
+            twice = value.index[value.index.duplicated()][0]
+            raise Wrong(f"{what} has clip {twice} more than once.")
+        lost = clip_ids.difference(value.index)
+        if len(lost):
+            raise Wrong(
+                f"{what} leaves out {len(lost)} of {len(clip_ids)} clips, for "
+                f"instance clip {lost[0]}."
+            )
+        return value.loc[clip_ids]
+    read = plain(value)
+    if isinstance(read, str) or not hasattr(read, "__len__"):
+        raise Wrong(f"{what} is {short(value)}; one value for each clip is needed.")
+    if len(read) != len(clip_ids):
+        raise Wrong(
+            f"{what} has {len(read)} values for {len(clip_ids)} clips; one for each "
+            "clip is needed."
+        )
+    return pd.Series(list(read), index=clip_ids)
+
+
+def refuse_slips(yours, right, slips, seen: str, otherwise: str) -> None:
+    """Raise Wrong unless yours is right, with the message of the slip that it shows.
+
+    Args:
+        yours, right: numbers, or arrays of one shape.
+        slips: pairs of a value that a typical slip gives, and what to say of it.
+        seen: the beginning of each message, with the learner's value.
+        otherwise: what to say of any other value.
+
+    >>> refuse_slips(0.5, 0.5, [], "Yours is 0.5", "")
+    """
+    if np.allclose(yours, right, rtol=0, atol=1e-6):
+        return
+    for slip, message in slips:
+        if np.allclose(np.nan_to_num(yours), slip, rtol=0, atol=1e-6):
+            otherwise = message
+            break
+    raise Wrong(f"{seen}: {otherwise}" + "." * (not otherwise.endswith("?")))

@@ -1,0 +1,164 @@
+"""The two tables: read as written, refused with file, line and value where not."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from conftest import write_tables
+from tagkit import annotations
+
+HEADER = ["clip_id", "piano", "no piano", "mp3_path"]
+ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b-29-58.mp3"]]
+
+
+def write(path, rows, header=HEADER, separator="\t", end="\r\n"):
+    lines = [separator.join(f'"{v}"' for v in row) for row in [header, *rows]]
+    path.write_text("".join(line + end for line in lines), newline="")
+    return path
+
+
+@pytest.fixture
+def table(tmp_path):
+    return tmp_path / "annotations_final.csv"
+
+
+def test_reads_the_format(table):
+    frame = annotations.read(write(table, ROWS))
+    assert list(frame.columns) == HEADER[1:]
+    assert frame.index.tolist() == [2, 6] and frame.index.name == "clip_id"
+    assert frame["piano"].tolist() == [1, 0]
+    assert (frame.dtypes.iloc[:-1] == np.uint8).all()
+    assert frame["mp3_path"].tolist() == ["0/a-0-29.mp3", "f/b-29-58.mp3"]
+
+
+def test_reads_it_packed(table):
+    write(table, ROWS)
+    packed = table.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    assert annotations.read(packed).equals(annotations.read(table))
+
+
+def test_tag_named_nan_is_a_tag_and_not_a_gap(table):
+    frame = annotations.read(write(table, ROWS, ["clip_id", "nan", "NA", "mp3_path"]))
+    assert list(frame.columns) == ["nan", "NA", "mp3_path"]
+
+
+def test_tag_that_ends_like_a_double_is_a_tag(table):
+    frame = annotations.read(
+        write(table, ROWS, ["clip_id", "5.1", "piano", "mp3_path"])
+    )
+    assert list(frame.columns)[:2] == ["5.1", "piano"]
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "x", "", "1.0", "0.5", "nan", "True"])
+def test_other_values_are_named_with_line_and_tag(table, value):
+    rows = [ROWS[0], ["6", "0", value, "f/b.mp3"]]
+    with pytest.raises(ValueError) as caught:
+        annotations.read(write(table, rows))
+    message = str(caught.value)
+    for part in (str(table), "line 3", "'no piano'", repr(value), "0 or 1"):
+        assert part in message
+
+
+def test_bad_value_in_a_packed_table_is_named(table):
+    write(table, [ROWS[0], ["6", "0", "7", "f/b.mp3"]])
+    packed = table.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    with pytest.raises(ValueError, match=r"line 3: tag 'no piano' is '7'"):
+        annotations.read(packed)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([*ROWS, ROWS[0]], ["line 4", "clip_id 2", "twice"]),
+        ([ROWS[0], ["x", "0", "1", "f/b.mp3"]], ["line 3", "'x'", "whole number"]),
+        ([ROWS[0], ["", "0", "1", "f/b.mp3"]], ["line 3", "whole number"]),
+        ([ROWS[0], ["1.5", "0", "1", "f/b.mp3"]], ["line 3", "1.5", "whole number"]),
+        ([ROWS[0], ["6", "0", "1"]], ["line 3", "mp3_path is empty", "4 fields"]),
+        ([ROWS[0], ["6", "0"]], ["line 3", "2 fields", "4"]),
+        ([ROWS[0], ["6", "0", "1", "f/b.mp3", "1"]], ["line 3", "5", "4"]),
+        ([[*row, "1"] for row in ROWS], ["line 2", "5", "4"]),
+        ([], ["no clips"]),
+    ],
+    ids=[
+        "double",
+        "word",
+        "gap",
+        "fraction",
+        "no path",
+        "short",
+        "long",
+        "all long",
+        "none",
+    ],
+)
+def test_broken_rows_are_named(table, rows, words):
+    with pytest.raises(ValueError) as caught:
+        annotations.read(write(table, rows))
+    assert all(word in str(caught.value) for word in [str(table), *words])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../a.mp3", "0/../../a.mp3", "/etc/a.mp3", "C:/a.mp3", "0\\a.mp3", "0/.."],
+)
+def test_path_that_leaves_the_folder_is_refused(table, path):
+    with pytest.raises(ValueError, match="line 3: mp3_path .* leaves the corpus"):
+        annotations.read(write(table, [ROWS[0], ["6", "0", "1", path]]))
+
+
+def test_two_dots_inside_a_name_are_no_way_out(table):
+    annotations.read(write(table, [ROWS[0], ["6", "0", "1", "f/wait..what.mp3"]]))
+
+
+@pytest.mark.parametrize("separator", [",", ";", " "])
+def test_other_separators_are_named(table, separator):
+    with pytest.raises(ValueError, match=r"separator.*TAB"):
+        annotations.read(write(table, ROWS, separator=separator))
+
+
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        (["id", "piano", "no piano", "mp3_path"], "'clip_id'"),
+        (["clip_id", "piano", "no piano", "path"], "'mp3_path'"),
+        (["clip_id", "mp3_path", "piano", "no piano"], "last column"),
+        (["clip_id", "piano", "piano", "mp3_path"], "'piano' stands there twice"),
+    ],
+)
+def test_other_columns_are_named(table, header, word):
+    with pytest.raises(ValueError, match=f"line 1: .*{word}"):
+        annotations.read(write(table, ROWS, header))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xfe\x00\x01\xff\x00", b'"clip_id"\t"a\r\n'], ids=str
+)
+def test_what_is_no_table_is_refused(table, data):
+    table.write_bytes(data)
+    with pytest.raises(ValueError, match="annotations_final.csv"):
+        annotations.read(table)
+
+
+def test_table_packed_and_cut_short_is_refused(table):
+    packed = table.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(write(table, ROWS * 1).read_bytes())[:40])
+    with pytest.raises(ValueError, match=r"csv\.gz"):
+        annotations.read(packed)
+
+
+def test_clip_info_reads_and_is_strict(tmp_path):
+    write_tables(tmp_path, ["0/a.mp3", "1/b.mp3"], {"x": [0, 1]})
+    path = tmp_path / "clip_info_final.csv"
+    info = annotations.read_clip_info(path)
+    assert list(info.columns) == list(annotations.CLIP_INFO_COLUMNS)
+    assert info["segmentEnd"].tolist() == [29, 29]
+    text = path.read_text()
+    path.write_text(text.replace('"artist"', '"singer"'))
+    with pytest.raises(ValueError, match="no column 'artist'"):
+        annotations.read_clip_info(path)
+    path.write_text(text.replace('"29"', '"late"', 1))
+    with pytest.raises(ValueError, match=r"line 2.*segmentEnd.*'late'"):
+        annotations.read_clip_info(path)

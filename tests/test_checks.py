@@ -1,0 +1,349 @@
+"""The engine of the checks: outcomes, hints, time limit, types of answers, progress.
+
+Run: python -m pytest tests/test_checks.py
+"""
+
+import contextlib
+import json
+import signal
+import threading
+import time
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tagkit import checks
+from tagkit.checks import engine, records, values
+from tagkit.checks.values import Wrong
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """A lesson 90 with two tasks: one takes a number, one a function."""
+    monkeypatch.setattr(engine, "TASKS", dict(engine.tasks()))
+    monkeypatch.setattr(engine, "_shown", {})
+    monkeypatch.setattr(records, "_session", {})
+
+    @engine.task("90.1", "Count", points=1, hints=("one", "two", "three"))
+    def count(answer):
+        if values.number(answer, "Your count") != 7:
+            return f"Yours is {values.short(answer)}."
+
+    @engine.task("90.2", "Double", points=2, hints=("times",), praise="Well done.")
+    def double(answer, numbers):
+        if values.number(engine.call(answer, numbers), "It") != 2 * sum(numbers):
+            return "It is not the double."
+
+
+def show(function):
+    return checks.check("90.2", function, numbers=[1, 2])
+
+
+def test_three_outcomes(toy):
+    right, wrong = checks.check("90.1", 7), checks.check("90.1", 8)
+    untouched = checks.check("90.1", ...)
+    assert [o.status for o in (right, wrong, untouched)] == [
+        *("right", "wrong", "not tried")
+    ]
+    assert right and not wrong and not untouched
+    assert wrong.message == "Yours is 8."
+    assert repr(wrong) == "✗ 90.1 Count: wrong. Yours is 8."
+    assert show(lambda x: 6).message == "Well done."
+
+
+def test_a_box_is_readable_in_every_theme(toy):
+    for answer, sign in ((7, "✓"), ("<b>&", "✗"), (None, "○")):
+        box = checks.check("90.1", answer)._repr_html_()
+        assert sign in box and "color:inherit" in box and "background:rgba" in box
+    assert "&lt;b&gt;&amp;" in checks.check("90.1", "<b>&")._repr_html_()
+
+
+@pytest.mark.parametrize("empty", [..., None, (..., None), [...], {"a": ...}])
+def test_untouched_answers_are_not_tried(toy, empty):
+    assert checks.check("90.1", empty).status == "not tried"
+    assert show(lambda x: empty).status == "not tried"
+
+
+def test_an_unfinished_function_is_not_tried(toy):
+    def unfinished(numbers):
+        raise NotImplementedError
+
+    assert show(unfinished).status == "not tried"
+    assert "unfinished" in show(unfinished).message
+
+
+def test_an_answer_that_raises_is_reported_with_its_line(toy):
+    def broken(numbers):
+        return numbers["a"]
+
+    outcome = show(broken)
+    assert outcome.status == "wrong"
+    assert "`broken` stopped with TypeError" in outcome.message
+    assert '`return numbers["a"]`' in outcome.message
+
+
+@pytest.mark.parametrize("error", [SystemExit(), RecursionError("deep"), MemoryError()])
+def test_no_error_leaves_the_check(toy, error):
+    def bad(numbers):
+        raise error
+
+    assert show(bad).status == "wrong"
+
+
+def test_errors_of_the_answers_own_methods_stay_inside(toy):
+    class Odd:
+        def __float__(self):
+            raise RuntimeError("odd")
+
+        __len__ = __iter__ = __array__ = __repr__ = __float__
+
+    assert checks.check("90.1", Odd()).status == "wrong"
+    assert show(lambda x: Odd()).status == "wrong"
+    assert "without brackets" in show(3).message
+    assert "takes 0 positional arguments" in show(lambda: 3).message
+
+
+def test_stopping_by_hand_stops(toy):
+    def interrupted(numbers):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        show(interrupted)
+
+
+def for_ever(numbers):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.01)
+
+
+def stubborn(numbers):
+    while True:
+        try:
+            time.sleep(0.01)
+        except:  # noqa: E722, SIM105, what learners write
+            pass
+
+
+@pytest.mark.parametrize(
+    "hang", [for_ever, stubborn, lambda x: [1 for _ in iter(int, 1)]]
+)
+def test_an_answer_that_hangs_is_stopped(toy, monkeypatch, hang):
+    monkeypatch.setattr(engine, "LIMIT", 0.3)
+    before, begin = signal.getsignal(signal.SIGALRM), time.time()
+    outcome = show(hang)
+    assert outcome.status == "wrong" and "within 0.3 seconds" in outcome.message
+    assert "in line" in outcome.message
+    assert time.time() - begin < 8
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_outside_the_main_thread_it_is_stopped_too(toy, monkeypatch):
+    monkeypatch.setattr(engine, "LIMIT", 0.3)
+    outcomes = []
+    for function in (for_ever, sum, lambda x: 6, lambda x: 1 / 0):
+        thread = threading.Thread(target=lambda f=function: outcomes.append(show(f)))
+        thread.start()
+        thread.join(5)
+    assert [o.status for o in outcomes] == ["wrong", "wrong", "right", "wrong"]
+    assert "within 0.3 seconds" in outcomes[0].message
+    assert "ZeroDivisionError" in outcomes[3].message
+
+
+def test_an_answer_cannot_change_what_it_is_given(toy):
+    def changes(numbers):
+        numbers.clear()
+        return 6
+
+    assert show(changes)
+
+
+def test_warnings_of_an_answer_stay_unseen(toy, capsys):
+    """nbgrader takes any text on the error stream for a failed test."""
+
+    def warns(numbers):
+        np.float64(1) / np.zeros(1)
+        return 6
+
+    assert show(warns)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "seven",
+    [
+        *(7, 7.0, np.int64(7), np.float32(7), np.array(7), np.array([7])),
+        *(torch.tensor(7), torch.tensor([7.0], requires_grad=True), pd.Series([7])),
+        *([7], (7.0,), torch.tensor(7.0, dtype=torch.bfloat16)),
+    ],
+)
+def test_a_number_may_have_any_type(toy, seven):
+    assert checks.check("90.1", seven)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("7", True, [7, 7], float("nan"), float("inf"), 7j, {}, object(), 10**400),
+        *(np.array(["7"]), pd.DataFrame(), torch.zeros(0), lambda: 7, pd.NA),
+    ],
+)
+def test_what_is_no_number_is_refused_in_words(toy, odd):
+    outcome = checks.check("90.1", odd)
+    assert outcome.status == "wrong"
+    assert "Your count is" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *([[1, 2], [3, 4]], ((1, 2), (3, 4)), np.array([[1, 2], [3, 4]])),
+        *(torch.tensor([[1, 2], [3, 4]]), pd.DataFrame([[1, 2], [3, 4]])),
+        pd.DataFrame([[4, 3], [2, 1]], index=["y", "x"], columns=["b", "a"]),
+        pd.DataFrame([[2, 1], [4, 3]], columns=["b", "a"]),
+        pd.DataFrame({"a": [True, 3], "b": [2, 4]}),
+    ],
+)
+def test_a_matrix_may_have_any_type(matrix):
+    assert values.table(matrix, ["x", "y"], ["a", "b"], "It").tolist() == [
+        *([1, 2], [3, 4])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (pd.DataFrame([[1, 2]], ["x"], ["a", "b"]), "no row 'y'"),
+        (pd.DataFrame(1, [*"xyz"], ["a", "b"]), "row 'z', which does not belong"),
+        (pd.DataFrame(1, ["x", "x"], ["a", "b"]), "row 'x' more than once"),
+        (pd.DataFrame(1, ["x", "y"], ["a", "c"]), "no column 'b'"),
+        ([[1, 2, 3]], "shape (1, 3)"),
+        ([[1], [1, 2]], "numbers are needed"),
+        ("text", "numbers are needed"),
+    ],
+)
+def test_a_matrix_that_does_not_fit_is_refused(odd, message):
+    with pytest.raises(Wrong) as reason:
+        values.table(odd, ["x", "y"], ["a", "b"], "It")
+    assert message in str(reason.value)
+
+
+def test_one_value_per_clip_may_have_any_type():
+    ids = pd.Index([5, 3], name="clip_id")
+    for given in (
+        *(pd.Series(["b", "a"], [3, 5]), {3: "b", 5: "a"}, ["a", "b"], ("a", "b")),
+        *(np.array(["a", "b"]), pd.DataFrame({"part": ["a", "b"]}, [5, 3])),
+    ):
+        assert values.per_clip(given, ids, "It").to_dict() == {5: "a", 3: "b"}
+    for given in (
+        pd.Series(["a"], [5]),
+        ["a"],
+        "ab",
+        3,
+        pd.Series([*"abc"], [5, 3, 3]),
+    ):
+        with pytest.raises(Wrong):
+            values.per_clip(given, ids, "It")
+
+
+def test_hints_come_one_by_one(toy):
+    texts = [checks.hint("90.1").message for _ in range(4)]
+    assert texts[:2] == ["one", "two"] and texts[2] == texts[3]
+    assert texts[3] == "three (This was the last hint.)"
+    assert checks.hint("90.1", 1).message == "one"
+    assert checks.hint("90.1").message == "two"
+    with pytest.raises(ValueError, match="Hint 4 of task"):
+        checks.hint("90.1", 4)
+
+
+def test_a_mistyped_task_is_answered_with_the_nearest(toy):
+    for call in (checks.check, checks.hint):
+        with pytest.raises(ValueError, match=r"no task '90\.11'.*\"90\.1\""):
+            call("90.11")
+        with pytest.raises(ValueError, match="in quotes"):
+            call(90.1)
+
+
+def test_a_call_that_does_not_fit_is_answered_with_the_right_one(toy):
+    with pytest.raises(ValueError, match=r'check\("90.2", answer, numbers=...\)'):
+        checks.check("90.2", 3)
+    with pytest.raises(ValueError, match=r'Write check\("90.1", answer\)'):
+        checks.check("90.1", 3, corpus=1)
+
+
+def test_a_fault_of_the_probe_is_no_traceback(toy):
+    @engine.task("90.3", "Faulty", points=1, hints=("one",))
+    def faulty(answer):
+        return answer.shape
+
+    assert "could not make sense" in checks.check("90.3", 3).message
+
+
+def test_assert_right_is_for_hidden_tests(toy):
+    checks.check("90.1", 7).assert_right()
+    for answer in (8, ...):
+        with pytest.raises(AssertionError, match="Count"):
+            checks.check("90.1", answer).assert_right()
+
+
+@pytest.fixture
+def kept(toy, tmp_path, monkeypatch):
+    """A progress file in use."""
+    monkeypatch.delenv("TAGKIT_STATIC", raising=False)
+    monkeypatch.setenv("TAGKIT_PROGRESS", str(tmp_path / "progress.json"))
+    return tmp_path / "progress.json"
+
+
+def test_progress_is_kept_and_never_lost_by_a_later_try(kept, monkeypatch):
+    for answer in (..., 8, 7, 8):
+        checks.check("90.1", answer)
+    assert json.loads(kept.read_text()) == {"90.1": {"status": "right", "tries": 3}}
+    monkeypatch.setattr(records, "_session", {})  # a new session
+    show(len)
+    board = checks.progress(90)
+    assert repr(board).splitlines() == [
+        "✓ 90.1 Count (1 points): right",
+        "✗ 90.2 Double (2 points): wrong",
+        "1 of 2 tasks right, 1 of 3 points",
+    ]
+    assert "<td>3</td>" in board._repr_html_()
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[1]", b'"a"', b"null", b'{"90.1": 3}'),
+        b'{"90.1": {"status": "<script>", "tries": 1}}',
+        b'{"90.1": {"status": "right", "tries": "many"}}',
+    ],
+)
+def test_a_damaged_progress_file_counts_as_empty(kept, damage):
+    kept.write_bytes(damage)
+    assert "0 of 2 tasks" in repr(checks.progress(90))
+    assert checks.check("90.1", 7)
+    assert "1 of 2 tasks" in repr(checks.progress(90))
+    assert json.loads(kept.read_text()) == {"90.1": {"status": "right", "tries": 1}}
+
+
+def test_a_folder_that_cannot_be_written_costs_the_file_only(kept, monkeypatch):
+    monkeypatch.setenv("TAGKIT_PROGRESS", str(kept / "no" / "folder.json"))
+    assert checks.check("90.1", 7)
+    assert "1 of 2 tasks" in repr(checks.progress(90))
+
+
+def test_notebooks_without_a_reader_leave_no_file(kept, monkeypatch):
+    monkeypatch.setenv("TAGKIT_STATIC", "1")
+    assert checks.check("90.1", 7)
+    assert not kept.exists()
+
+
+def test_every_task_is_complete():
+    for id, task in engine.tasks().items():
+        assert 2 <= len(task.hints) <= 3, id
+        assert task.title and task.points > 0 and task.praise, id
+        assert isinstance(task.probe, types.FunctionType), id

@@ -1,0 +1,147 @@
+"""A corpus: two tables that fit together, splits, floors, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import write_tables
+from tagkit import corpus
+
+PATHS = [
+    f"{f}/band-album-01-song-{29 * i}-{29 * i + 29}.mp3" for f in "0ce" for i in (0, 1)
+]
+LABELS = {"rock": [1, 1, 1, 0, 1, 0], "slow": [0, 1, 0, 0, 1, 0]}
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_tables(tmp_path / "mine", PATHS, LABELS, ["A", "A", "B", "B", "A", "C"])
+    return tmp_path / "mine"
+
+
+def test_opens_a_folder(root):
+    mine = corpus.open(root)
+    assert (mine.name, mine.root) == ("mine", root)
+    assert mine.annotations.shape == (6, 2)
+    assert mine.clips.index.equals(mine.annotations.index)
+    assert mine.labels(["slow"])["slow"].tolist() == LABELS["slow"]
+    assert mine.path(13) == root / PATHS[1]
+    assert mine.truth is None
+    assert repr(mine) == "Corpus('mine': 6 clips, 2 tags)"
+    assert corpus.open(str(root)).name == "mine"
+
+
+def test_truth_is_read_where_it_is(root):
+    (root / "truth.csv").write_bytes((root / "annotations_final.csv").read_bytes())
+    mine = corpus.open(root)
+    pd.testing.assert_frame_equal(mine.truth, mine.annotations)
+
+
+def test_splits_full_and_clean(root):
+    mine = corpus.open(root)
+    full = mine.split("all")
+    assert full.tolist() == ["train"] * 2 + ["valid"] * 2 + ["test"] * 2
+    clean = mine.split("all", "clean")
+    assert clean.index.tolist() == [10, 13, 16, 22]
+    assert mine.split(["slow"], "clean").index.tolist() == [13, 22]
+    with pytest.raises(ValueError, match=r"'dirty'.*'full' or 'clean'"):
+        mine.split(version="dirty")
+
+
+def test_describe_counts_by_hand(root):
+    table = corpus.open(root).describe("all")
+    assert table["clips"].tolist() == [2, 2, 2]
+    assert table["tracks"].tolist() == [1, 1, 1]
+    assert table["artists"].tolist() == [1, 1, 2]
+    assert table["positive_rate"].tolist() == [0.75, 0.25, 0.5]
+    assert table["nothing_right"].tolist() == [0.25, 0.75, 0.5]
+    assert table["fewest_positives"].tolist() == [1, 0, 1]
+
+
+def test_track_names_drop_the_seconds_only(root):
+    names = corpus.track_names(corpus.open(root).clips)
+    assert names.tolist()[:2] == ["0/band-album-01-song"] * 2
+    assert names.nunique() == 3
+
+
+def test_clips_of_zero_bytes_are_left_out(tmp_path):
+    empty = list(corpus.EMPTY_CLIPS.values())[0]
+    write_tables(tmp_path, ["0/a-0-29.mp3", empty], {"guitar": [0, 1]})
+    mine = corpus.open(tmp_path)
+    assert len(mine.annotations) == 2 and len(mine.clips) == 1
+    assert empty not in set(mine.clips["mp3_path"])
+    assert len(mine.labels("all")) == len(mine.split("all")) == 1
+
+
+def test_rows_may_stand_in_another_order_in_the_other_table(root):
+    path = root / "clip_info_final.csv"
+    head, *rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(head + b"".join(reversed(rows)))
+    mine = corpus.open(root)
+    assert mine.clips["mp3_path"].tolist() == PATHS
+    assert mine.clips["artist"].tolist() == ["A", "A", "B", "B", "A", "C"]
+
+
+def test_clip_without_information_is_named(root):
+    path = root / "clip_info_final.csv"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ValueError, match="clip 25 is in annotations_final.csv but not"):
+        corpus.open(root)
+
+
+def test_tables_that_name_different_files_are_refused(root):
+    path = root / "clip_info_final.csv"
+    path.write_text(path.read_text().replace("0/band", "1/band", 1))
+    with pytest.raises(ValueError, match="clip 10 different files.*same place"):
+        corpus.open(root)
+
+
+@pytest.mark.parametrize("name", ["annotations_final.csv", "clip_info_final.csv"])
+def test_missing_table_is_named(root, name):
+    (root / name).unlink()
+    with pytest.raises(ValueError, match=f"has no {name}"):
+        corpus.open(root)
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'mini'"):
+        corpus.open("minni")
+    with pytest.raises(ValueError, match="did you mean 'magnatagatune'"):
+        corpus.open("magnatagtune")
+    with pytest.raises(ValueError, match="no corpus or folder '/no/such'"):
+        corpus.open("/no/such")
+
+
+def test_named_corpus_that_is_not_there_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(corpus, "DATA", tmp_path)
+    with pytest.raises(ValueError, match="once downloaded"):
+        corpus.open("magnatagatune")
+
+
+def test_unknown_clip_is_named(root):
+    with pytest.raises(ValueError, match=r"clip 11 is not in mine.*10 \.\.\. 25"):
+        corpus.open(root).path(11)
+
+
+def test_loads_a_clip(tones):
+    samples = tones.load(10)
+    assert len(samples) >= 465_984 and samples.dtype == np.float32
+
+
+def test_mini_is_as_the_design_says(mini):
+    assert len(mini.clips) == 480
+    folder = mini.clips["mp3_path"].str[0]
+    assert (folder.value_counts() == 30).all() and folder.nunique() == 16
+    assert mini.split().value_counts().to_dict() == {
+        "train": 360,
+        "valid": 30,
+        "test": 90,
+    }
+    assert (folder.groupby(corpus.track_names(mini.clips)).nunique() == 1).all()
+    assert mini.truth.shape == mini.annotations.shape
+    assert list(mini.truth.columns) == list(mini.annotations.columns)
+    assert mini.truth.index.equals(mini.annotations.index)
+    assert (mini.truth != mini.annotations).any(axis=None)
+    assert not mini.annotations.any(axis=1).all()  # some clips have no tag
+    assert all(mini.path(i).is_file() for i in mini.clips.index)
+    assert mini.load(mini.clips.index[-1]).shape == (465_984,)

@@ -1,0 +1,163 @@
+"""Docstrings: each public name has one, in the house's form, and its example runs."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+
+import pytest
+
+import tagkit
+
+NAMES = ["tagkit"] + [
+    module.name
+    for module in pkgutil.walk_packages(tagkit.__path__, "tagkit.")
+    if not module.name.endswith("__main__")
+]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+# Public names without an example, and why.
+NO_EXAMPLE = {
+    "tagkit.audio.AudioError": "an exception; audio.load raises it",
+    "tagkit.tagger.Tagger": "a base class; every model's example shows it",
+    "tagkit.batches.Examples": "made by batches.examples, whose example shows it",
+    "tagkit.batches.Window": "used by RandomCrops and GridCrops, whose examples run it",
+    "tagkit.models.Entry": "a row of MODELS",
+    "tagkit.train.History": "given by fit, whose example shows it",
+    "tagkit.train.line": "its figures are those of a run",
+    "tagkit.runs.load_weights": "needs the file of a run; test_runs.py has one",
+    "tagkit.runs.record": "needs a finished run; test_runs.py has one",
+    "tagkit.runs.write_atomically": "touches the disk; test_runs.py tries it",
+    "tagkit.runs.save_epoch": "called by train.fit, in the middle of a run",
+    "tagkit.runs.resume": "called by train.fit, at the start of a run",
+}
+# No notebook introduces these: they are the inside of something that one does.
+NO_NOTEBOOK = {
+    "tagkit.audio.AudioError",
+    "tagkit.batches.Examples",
+    "tagkit.batches.Window",
+    "tagkit.models.Entry",
+    "tagkit.tagger.scaled",
+    "tagkit.train.History",
+    "tagkit.runs.save_epoch",
+    "tagkit.runs.resume",
+}
+ARRAYS = re.compile(r"ndarray|Tensor|DataFrame|Series")
+
+
+def modules():
+    return [importlib.import_module(name) for name in NAMES]
+
+
+def public():
+    """Each public function and class, where it is defined.
+
+    Of plots, widgets and checks, which are folders for their length alone, only
+    what the folder itself offers, its __all__.
+    """
+    for module in modules():
+        inside = module.__name__.split(".")[1:2]
+        if inside and inside[0] in ("plots", "widgets", "checks"):
+            offered = getattr(module, "__all__", []) if is_package(module) else []
+            yield from ((f"{module.__name__}.{n}", getattr(module, n)) for n in offered)
+            continue
+        for name, thing in vars(module).items():
+            if name.startswith("_") or getattr(thing, "__module__", "") != (
+                module.__name__
+            ):
+                continue
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                yield f"{module.__name__}.{name}", thing
+
+
+def is_package(module):
+    return hasattr(module, "__path__")
+
+
+PUBLIC = {name: thing for name, thing in public() if callable(thing)}
+FINDER = doctest.DocTestFinder(exclude_empty=True)
+EXAMPLES = [
+    test
+    for module in modules()
+    for test in FINDER.find(module, module.__name__)
+    if test.examples
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
+def test_example_runs(example, capsys):
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    globs = dict(example.globs)  # the finder's own is used again by the next run
+    said = []
+    test = doctest.DocTest(
+        example.examples,
+        globs,
+        example.name,
+        example.filename,
+        example.lineno,
+        example.docstring,
+    )
+    results = runner.run(test, out=said.append)
+    assert results.failed == 0, "".join(said)
+    assert results.attempted > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_says_what_it_is_for(name):
+    doc = importlib.import_module(name).__doc__
+    assert doc and doc.split("\n")[0].endswith((".", ":", "?")), name
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_name_is_documented_in_form(name):
+    assert PUBLIC[name].__doc__, "no docstring"
+    doc = inspect.getdoc(PUBLIC[name])
+    first = doc.split("\n\n")[0]
+    assert first.endswith((".", ":")), f"the first sentence: {first!r}"
+    assert (">>>" in doc) != (name in NO_EXAMPLE), "an example, or a reason without"
+    if name not in NO_NOTEBOOK:
+        assert re.search(r"^Notebook: course/0\d_\w+\.ipynb$", doc, re.M), (
+            "the line 'Notebook: course/NN_....ipynb'"
+        )
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_arrays_have_a_shape(name):
+    thing = PUBLIC[name]
+    # Of a network, what counts is what goes through it.
+    function = thing.__dict__.get("forward") if inspect.isclass(thing) else thing
+    if function is None:
+        return
+    kinds = [str(kind) for kind in inspect.get_annotations(function).values()]
+    if any(ARRAYS.search(kind) for kind in kinds):
+        assert "Shape:" in inspect.getdoc(thing), f"{name} says nothing of shapes"
+
+
+def test_methods_are_documented():
+    for name, thing in PUBLIC.items():
+        if not inspect.isclass(thing):
+            continue
+        for member, value in vars(thing).items():
+            if member.startswith("_") or member == "forward":
+                continue
+            if inspect.isfunction(value) or isinstance(value, property):
+                doc = value.__doc__ if value.__doc__ else ""
+                assert doc.strip().split("\n")[0].endswith("."), f"{name}.{member}"
+
+
+def test_exceptions_are_still_needed():
+    assert set(NO_EXAMPLE) | NO_NOTEBOOK <= set(PUBLIC)
+
+
+def test_no_empty_raises():
+    """What a function raises itself, as ValueError, its docstring says."""
+    for name, thing in PUBLIC.items():
+        if not inspect.isfunction(thing) or name in NO_NOTEBOOK:
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+        raised = [n for n in ast.walk(tree) if isinstance(n, ast.Raise) and n.exc]
+        if any("ValueError" in ast.unparse(node.exc) for node in raised):
+            assert "Raises:" in thing.__doc__, f"{name} raises and does not say so"

@@ -1,0 +1,251 @@
+"""Every task's probe against right and wrong answers; exercises against solutions.
+
+Run: python -m pytest tests/test_exercises.py -s     (-s shows the coverage table)
+"""
+
+import importlib.util
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tagkit.checks import check, engine
+
+ROOT = Path(__file__).parents[1]
+SOLUTIONS, EXERCISES = ROOT / "solutions", ROOT / "exercises"
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_exercises = load(SOLUTIONS / "make_exercises.py")
+ANSWERS = {
+    id: answers
+    for path in sorted(SOLUTIONS.glob("answers_*.py"))
+    for id, answers in load(path).ANSWERS.items()
+}
+NOTEBOOKS = sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def cases(kind):
+    return list(each_case(kind))
+
+
+def each_case(kind):
+    for id, answers in ANSWERS.items():
+        if kind == "right":
+            found = [(answers.solution,), *((answer,) for answer in answers.also_right)]
+        else:
+            found = answers.wrong
+        for number, case in enumerate(found):
+            yield pytest.param(id, *case, id=f"{id}-{number}")
+
+
+def outcome(id, answer, corpus):
+    needed = inspect.signature(engine.find(id).probe).parameters
+    given = {"corpus": corpus} if "corpus" in needed else {}
+    return check(id, answer, **given)
+
+
+@pytest.mark.parametrize(("id", "answer"), cases("right"))
+def test_a_right_answer_is_right(mini, id, answer):
+    found = outcome(id, answer, mini)
+    assert found, found
+
+
+@pytest.mark.parametrize(("id", "answer", "message"), cases("wrong"))
+def test_a_wrong_answer_is_wrong_and_told_why(mini, id, answer, message):
+    found = outcome(id, answer, mini)
+    assert found.status == "wrong"
+    assert message in found.message
+
+
+@pytest.mark.parametrize(("id", "answer"), cases("right"))
+def test_a_right_answer_is_right_on_magnatagatune(mtt, id, answer):
+    found = outcome(id, answer, mtt)
+    assert found, found
+
+
+@pytest.mark.parametrize("id", ANSWERS)
+def test_an_empty_function_is_not_tried(mini, id):
+    solution = ANSWERS[id].solution
+    parts = solution if isinstance(solution, tuple) else (solution,)
+    empty = tuple((lambda *_: None) if callable(part) else ... for part in parts)
+    answer = empty if isinstance(solution, tuple) else empty[0]
+    assert outcome(id, answer, mini).status == "not tried"
+    assert outcome(id, ..., mini).status == "not tried"
+    for number in range(1, len(parts)):  # the first parts are done, the others not
+        half = (*parts[:number], *empty[number:])
+        assert outcome(id, half, mini).status == "not tried"
+
+
+def test_every_task_is_covered(capsys):
+    """Every task has answers for its tests and a graded cell of as many points."""
+    tasks = engine.tasks()
+    assert set(ANSWERS) == set(tasks)
+    cells = {}
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            about = cell.metadata.get("nbgrader", {})
+            if cell.id.startswith("check-"):
+                id = cell.id.removeprefix("check-").replace("-", ".")
+                assert f'check("{id}"' in cell.source
+                assert about["grade"] and about["locked"] and not about["solution"]
+                cells[id] = about["points"]
+    assert cells == {id: task.points for id, task in tasks.items()}
+    lines = [f"{'task':6}{'right':>6}{'wrong':>6}{'messages':>9}{'hints':>6}  title"]
+    for id, task in tasks.items():
+        answers = ANSWERS[id]
+        right, wrong = 1 + len(answers.also_right), len(answers.wrong)
+        messages = len({message for _, message in answers.wrong})
+        assert right >= 3 and wrong >= 3 and messages >= 3
+        lines.append(
+            f"{id:6}{right:6}{wrong:6}{messages:9}{len(task.hints):6}  {task.title}"
+        )
+    with capsys.disabled():
+        print("", *lines, sep="\n")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_exercises_are_what_make_exercises_writes(path):
+    assert make_exercises.out_of_date(path) is None
+    made = nbformat.read(EXERCISES / path.name, as_version=4)
+    for cell in made.cells:
+        assert "BEGIN " not in cell.source and "END " not in cell.source
+
+
+def test_check_mode_finds_a_changed_exercise(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(make_exercises, "EXERCISES", tmp_path)
+    assert make_exercises.main(["--check"]) == 1
+    for path in EXERCISES.glob("*.ipynb"):
+        shutil.copy(path, tmp_path)
+    assert make_exercises.main(["--check"]) == 0
+    changed = tmp_path / NOTEBOOKS[0].name
+    changed.write_text(changed.read_text().replace("your code here", "here"))
+    assert make_exercises.main(["--check"]) == 1
+    shutil.copy(EXERCISES / changed.name, changed)
+    shutil.copy(changed, tmp_path / "99_alone.ipynb")
+    assert make_exercises.main(["--check"]) == 1
+    assert "99_alone.ipynb has no solution" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("### BEGIN SOLUTION", "### END SOLUTION"),
+        "### BEGIN SOLUTION\n### BEGIN HIDDEN TESTS\n### END SOLUTION",
+        "### BEGIN SOLUTION\n### END HIDDEN TESTS",
+    ],
+)
+def test_marks_that_are_no_pair_are_refused(source):
+    with pytest.raises(ValueError, match="mark"):
+        make_exercises.strip(source, "code")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stored_outputs_are_those_of_an_untouched_and_a_solved_notebook(path):
+    for folder, status in ((EXERCISES, "not tried yet"), (SOLUTIONS, "right")):
+        notebook = nbformat.read(folder / path.name, as_version=4)
+        assert notebook.metadata.kernelspec == {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
+        for cell in code:
+            for output in cell.outputs:
+                assert output.output_type != "error"
+                assert output.get("name") != "stderr"
+                assert str(ROOT) not in str(output)
+            if cell.id.startswith("check-"):
+                assert f": {status}." in cell.outputs[0]["data"]["text/plain"]
+
+
+# nbgrader, from a teacher's source to a student's feedback
+
+
+def nbgrader(folder, *arguments):
+    environment = {**os.environ, "TAGKIT_STATIC": "1", "PYTHONWARNINGS": "ignore"}
+    environment["HOME"] = environment["JUPYTER_CONFIG_DIR"] = str(folder / "home")
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def submit(release, source, to, solved, wrong):
+    """Hand in the released notebook with the cells of some solutions filled in."""
+    notebook = nbformat.read(release, as_version=4)
+    answers = {cell.id: cell.source for cell in nbformat.read(source, 4).cells}
+    for cell in notebook.cells:
+        if solved(cell.id) and cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = answers[cell.id].replace("SOLUTION", "ANSWER")
+        cell.source = wrong.get(cell.id, cell.source)
+    to.mkdir(parents=True)
+    nbformat.write(notebook, to / release.name)
+
+
+def test_nbgrader_assigns_grades_and_gives_feedback(tmp_path, monkeypatch):
+    pytest.importorskip("nbgrader")
+    from nbgrader.api import Gradebook
+
+    # nbgrader calls `alembic` by name: it has to be found as in a live environment
+    beside = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", beside + os.pathsep + os.environ["PATH"])
+
+    source = NOTEBOOKS[0]
+    (tmp_path / "source" / "01").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    shutil.copy(source, tmp_path / "source" / "01")
+    shutil.copy(SOLUTIONS / "nbgrader_config.py", tmp_path)
+    nbgrader(tmp_path, "generate_assignment", "01")
+
+    release = tmp_path / "release" / "01" / source.name
+    released = nbformat.read(release, as_version=4).cells
+    made = nbformat.read(EXERCISES / source.name, as_version=4).cells
+    assert [(c.id, c.source) for c in released] == [(c.id, c.source) for c in made]
+
+    first_half = ("count-clips", "together", "hardly-meet")
+    wrong = {
+        "merge": "def merge(labels, groups):\n    return labels",
+        "forgotten": "forgotten = unknown",
+        "noise": "def noise(labels, truth):\n    raise KeyError",
+    }
+    students = {
+        "all": (lambda id: True, {}),
+        "half": (lambda id: id in first_half, wrong),
+        "none": (lambda id: False, {}),
+    }
+    for name, work in students.items():
+        submit(release, source, tmp_path / "submitted" / name / "01", *work)
+    nbgrader(tmp_path, "autograde", "01")
+    nbgrader(tmp_path, "generate_feedback", "01", "--student", "half")
+
+    points = sum(task.points for id, task in engine.tasks().items() if id[:2] == "1.")
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        assert book.find_assignment("01").max_score == points + 1
+        expected = {"all": points, "half": 8, "none": 0}
+        for name, score in expected.items():
+            found = book.find_submission("01", name)
+            assert found.score == score, name
+            assert found.needs_manual_grade == (name == "all")
+    feedback = tmp_path / "feedback" / "half" / "01" / f"{source.stem}.html"
+    page = feedback.read_text(encoding="utf-8")
+    for told in ("not tried yet", "stopped with KeyError", "is not defined"):
+        assert told in page, told

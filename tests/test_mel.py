@@ -1,0 +1,187 @@
+"""Mel bands: against librosa, against torchaudio, and on sounds that are known."""
+
+import librosa
+import numpy as np
+import pytest
+import torch
+import torchaudio
+
+from conftest import tone
+from tagkit import mel
+
+SETTINGS = [(12_000, 512, 256, 96), (16_000, 512, 256, 96), (12_000, 1024, 256, 128)]
+
+
+def signal(rate, seconds=2.0, seed=0):
+    """Noise and a glide: energy everywhere. Shape: (n_samples,) float32."""
+    random = np.random.default_rng(seed)
+    time = np.arange(round(rate * seconds)) / rate
+    glide = np.sin(2 * np.pi * (200 + 900 * time) * time)
+    return (0.2 * glide + 0.05 * random.standard_normal(len(time))).astype(np.float32)
+
+
+def layer_of(rate, n_fft, hop, n_mels, log="db", **more):
+    return mel.LogMel(rate, n_fft, hop, n_mels, log=log, **more)
+
+
+def through(layer, samples):
+    return layer(torch.from_numpy(samples)[None])[0].numpy()
+
+
+def relative(a, b):
+    return np.abs(a - b).max() / np.abs(b).max()
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
+def test_agrees_with_librosa(rate, n_fft, hop, n_mels):
+    samples = signal(rate)
+    power = librosa.feature.melspectrogram(
+        y=samples,
+        sr=rate,
+        n_fft=n_fft,
+        hop_length=hop,
+        n_mels=n_mels,
+        htk=True,
+        norm=None,
+        pad_mode="reflect",
+    )
+    inner = slice(4, -4)
+    for log, expected in (
+        ("db", librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None)),
+        ("log1p", np.log1p(10_000 * power)),
+        ("log10", np.log10(1 + 10_000 * power)),
+    ):
+        found = through(layer_of(rate, n_fft, hop, n_mels, log), samples)
+        assert found.shape == expected.shape
+        assert relative(found[:, inner], expected[:, inner]) < 1e-4, log
+    # And before the log, where nothing is squeezed.
+    found = 10 ** (through(layer_of(rate, n_fft, hop, n_mels), samples) / 10)
+    assert relative(found[:, inner], power[:, inner]) < 1e-4
+
+
+def test_agrees_with_librosa_where_the_window_is_short():
+    samples = signal(12_000)
+    power = librosa.feature.melspectrogram(
+        *(),
+        **{"y": samples, "sr": 12_000, "n_fft": 1024, "win_length": 256},
+        **{"hop_length": 256, "n_mels": 128, "htk": True, "norm": None},
+    )
+    layer = layer_of(12_000, 1024, 256, 128, "log1p", win_length=256)
+    expected = np.log1p(10_000 * power)
+    assert relative(through(layer, samples)[:, 4:-4], expected[:, 4:-4]) < 1e-4
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
+def test_agrees_with_torchaudio(rate, n_fft, hop, n_mels):
+    samples = torch.from_numpy(signal(rate))[None]
+    theirs = torchaudio.transforms.MelSpectrogram(
+        rate, n_fft, hop_length=hop, n_mels=n_mels, center=True, pad_mode="reflect"
+    )(samples)
+    expected = torchaudio.functional.amplitude_to_DB(theirs, 10.0, 1e-10, 0.0)
+    found = layer_of(rate, n_fft, hop, n_mels)(samples)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
+def test_filters_by_hand_are_those_of_torchaudio_and_librosa(rate, n_fft, hop, n_mels):
+    mine = mel.mel_filters(rate, n_fft, n_mels)
+    theirs = torchaudio.functional.melscale_fbanks(
+        1 + n_fft // 2, 0.0, rate / 2, n_mels, rate
+    ).T.numpy()
+    libs = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, htk=True, norm=None)
+    assert mine.shape == (n_mels, 1 + n_fft // 2)
+    np.testing.assert_allclose(mine, theirs, atol=2e-5)
+    np.testing.assert_allclose(mine, libs, atol=2e-5)
+    np.testing.assert_allclose(
+        mine, layer_of(rate, n_fft, hop, n_mels).filters.numpy(), atol=2e-5
+    )
+
+
+def test_filters_are_triangles():
+    filters = mel.mel_filters(12_000, 2048, 96)
+    assert filters.min() == 0 and filters.max() <= 1
+    centres = filters.argmax(axis=1)
+    assert (np.diff(centres) > 0).all()
+    inner = filters[:, centres[0] : centres[-1]]
+    np.testing.assert_allclose(inner.sum(axis=0), 1, atol=1e-9)  # they share each bin
+
+
+def test_no_band_of_dieleman_is_empty():
+    assert mel.mel_filters(12_000, 1024, 128).any(axis=1).all()
+    assert (~mel.mel_filters(12_000, 256, 128).any(axis=1)).sum() == 10  # the trap
+    assert (~mel.mel_filters(16_000, 256, 128).any(axis=1)).sum() == 14
+
+
+def test_scale_and_its_inverse():
+    hz = np.array([0, 20, 440, 1000, 6000.0])
+    np.testing.assert_allclose(mel.mel_to_hz(mel.hz_to_mel(hz)), hz, atol=1e-9)
+    np.testing.assert_allclose(mel.hz_to_mel(hz), librosa.hz_to_mel(hz, htk=True))
+    assert mel.hz_to_mel(0) == 0 and round(float(mel.hz_to_mel(1000))) == 1000
+
+
+@pytest.mark.parametrize("hz", [110, 440, 1000, 3000, 5500])
+@pytest.mark.parametrize("log", ["db", "log1p", "log10"])
+def test_sine_lights_its_band(hz, log):
+    found = through(mel.LogMel(log=log), tone(hz, 1, 12_000))[:, 10:-10]
+    corners = mel.mel_to_hz(np.linspace(0, mel.hz_to_mel(6_000), 98))
+    lit = found.mean(axis=1).argmax()
+    assert corners[lit] - 12 <= hz <= corners[lit + 2] + 12  # half a bin of 23.4 Hz
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_frames"), [(349_488, 1366), (34_950, 137), (256, 2), (512, 3)]
+)
+def test_number_of_frames(n_samples, n_frames):
+    layer = mel.LogMel()
+    if n_samples <= 256:  # nothing to reflect
+        with pytest.raises(RuntimeError):
+            layer(torch.zeros(1, n_samples))
+    else:
+        assert layer(torch.zeros(2, n_samples)).shape == (2, 96, n_frames)
+
+
+def test_twice_the_amplitude_is_6_decibels_more():
+    samples = signal(12_000)
+    layer = mel.LogMel()
+    louder = through(layer, 2 * samples) - through(layer, samples)
+    np.testing.assert_allclose(louder, 20 * np.log10(2), atol=2e-3)
+    assert round(20 * np.log10(2), 2) == 6.02
+
+
+def test_level_of_a_full_sine_is_right():
+    """|STFT| of a sine at its own bin: amplitude * sum(window) / 2."""
+    hz = 12_000 / 512 * 43  # bin 43
+    frames = 10 ** (through(mel.LogMel(), tone(hz, 1, 12_000)) / 10)[:, 10:-10]
+    filters = mel.mel_filters(12_000, 512, 96)
+    window = torch.hann_window(512).numpy()
+    bins = np.zeros(257)
+    for offset, share in ((-1, 0.5), (0, 1), (1, 0.5)):  # the main lobe of hann
+        bins[43 + offset] = (0.5 * window.sum() / 2 * share) ** 2
+    np.testing.assert_allclose(
+        frames.mean(axis=1)[40:60], (filters @ bins)[40:60], rtol=1e-3, atol=1e-3
+    )
+
+
+def test_silence_is_the_floor_and_no_infinity():
+    assert (mel.LogMel()(torch.zeros(1, 12_000)) == -100).all()
+    for log in ("log1p", "log10"):
+        assert (mel.LogMel(log=log)(torch.zeros(1, 12_000)) == 0).all()
+
+
+def test_clip_does_not_depend_on_its_neighbours_in_the_batch():
+    quiet, loud = signal(12_000, seed=1) * 1e-3, signal(12_000, seed=2) * 3
+    layer = mel.LogMel()
+    both = layer(torch.from_numpy(np.stack([quiet, loud])))
+    np.testing.assert_allclose(both[0].numpy(), through(layer, quiet), atol=1e-4)
+
+
+def test_filters_travel_with_the_device_but_not_into_checkpoints():
+    layer = mel.LogMel()
+    assert dict(layer.state_dict()) == {}
+    assert {name for name, _ in layer.named_buffers()} == {"filters", "window"}
+    assert layer.double()(torch.zeros(1, 1024).double()).dtype == torch.float64
+
+
+def test_other_log_is_refused():
+    with pytest.raises(ValueError, match="'ln' is unknown; needed is db, log1p or"):
+        mel.LogMel(log="ln")

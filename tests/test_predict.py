@@ -1,0 +1,237 @@
+"""Scores of clips: windows merged as said, nothing learnt or changed on the way."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from made import made_examples, noise
+from test_audio import bad_files
+from torch import nn
+
+from conftest import tone
+from tagkit import audio, batches, models, predict
+from tagkit.tagger import Tagger
+
+
+class Loudness(Tagger):
+    """Logits that can be told by hand: of the first sample, and of the loudest."""
+
+    def __init__(self, n_samples=1000, sample_rate=12_000):
+        super().__init__(n_samples, sample_rate, {"n_tags": 2})
+        self.gain = nn.Parameter(torch.tensor(10.0))
+        self.batches = []
+
+    def forward(self, samples):
+        self.check(samples)
+        self.batches.append(len(samples))
+        first, loudest = samples[:, 0], samples.abs().amax(dim=1)
+        return self.gain * torch.stack([first, loudest], dim=1)
+
+
+class Forgetful(Loudness):
+    """Gives other logits in training mode, as dropout and batch norm do."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, samples):
+        return self.drop(self.norm(super().forward(samples)))
+
+
+@pytest.fixture
+def some(tmp_path):
+    samples = np.zeros((3, 3000))
+    for i in range(3):
+        for w in range(3):
+            samples[i, 1000 * w] = (i + 1) / 10
+            samples[i, 1000 * w + 5] = (w + 4) / 10
+    return made_examples(tmp_path / "s", samples, [[0, 1], [1, 0], [1, 1]])
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_window_logits_are_clip_by_window_by_tag(some):
+    logits = predict.window_logits(Loudness(), some)
+    assert logits.shape == (3, 3, 2) and logits.dtype == np.float32
+    np.testing.assert_allclose(logits[:, :, 0], [[1] * 3, [2] * 3, [3] * 3], atol=1e-3)
+    np.testing.assert_allclose(logits[:, :, 1], [[4, 5, 6]] * 3, atol=1e-3)
+
+
+def test_order_of_the_clips_is_that_of_the_labels(some):
+    turned = some.take([102, 100, 101])
+    logits = predict.window_logits(Loudness(), turned)
+    np.testing.assert_allclose(logits[:, 0, 0], [3, 1, 2], atol=1e-3)
+
+
+LOGITS = np.array([[[2.0, -1, 0], [-3, -1, 1], [-3, 4, 1]]])  # (1, 3 windows, 3 tags)
+
+
+@pytest.mark.parametrize(
+    ("merge", "expected"),
+    [
+        ("mean", sigmoid(LOGITS).mean(axis=1)),
+        ("max", sigmoid(LOGITS).max(axis=1)),
+        ("mean_logits", sigmoid(LOGITS.mean(axis=1))),
+        ("vote", np.array([[1 / 3, 1 / 3, 2 / 3]])),
+    ],
+)
+def test_merges_by_hand(merge, expected):
+    np.testing.assert_allclose(predict.merge_windows(LOGITS, merge), expected)
+    assert set(predict.MERGES) == {"mean", "vote", "max", "mean_logits"}
+
+
+def test_one_window_merges_to_itself():
+    one = LOGITS[:, :1]
+    for merge in ("mean", "max", "mean_logits"):
+        np.testing.assert_allclose(
+            predict.merge_windows(one, merge), sigmoid(one)[:, 0], rtol=1e-12
+        )
+
+
+def test_large_logits_stay_numbers():
+    scores = predict.merge_windows(np.array([[[-1e4, 1e4]]], np.float32))
+    assert scores.tolist() == [[0, 1]]
+
+
+def test_unknown_merge_is_refused():
+    with pytest.raises(ValueError, match="'median' is unknown; needed is mean, vote"):
+        predict.merge_windows(LOGITS, "median")
+
+
+def test_clip_scores_merge_the_windows(some):
+    model = Loudness()
+    logits = predict.window_logits(model, some)
+    for merge in predict.MERGES:
+        np.testing.assert_array_equal(
+            predict.clip_scores(model, some, merge),
+            predict.merge_windows(logits, merge),
+        )
+
+
+def test_default_is_the_mean_of_scores(some):
+    np.testing.assert_allclose(
+        predict.clip_scores(Loudness(), some)[:, 1],
+        sigmoid(np.array([4, 5, 6])).mean(),
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_in_evaluation_mode_and_left_as_it_was(some, training):
+    """Trap: a missing eval(), or one that is never taken back."""
+    torch.manual_seed(0)
+    model = Forgetful().train(training)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    first = predict.window_logits(model, some)
+    np.testing.assert_array_equal(first, predict.window_logits(model, some))
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert model.training is training
+    assert all(module.training is training for module in model.modules())
+
+
+def test_mode_is_taken_back_after_an_error(some):
+    model = Loudness(n_samples=1000).train()
+    model.check = lambda samples: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        predict.window_logits(model, some)
+    assert model.training
+
+
+def test_no_gradient_is_kept(some):
+    model = Loudness()
+    predict.clip_scores(model, some)
+    assert model.gain.grad is None
+
+
+# --- one file
+
+
+def test_file_scores_are_those_of_its_clip(tmp_path):
+    samples = (0.3 * noise(1, 349_488)[0]).astype(np.float32)
+    audio.write(tmp_path / "x.wav", samples, 12_000)
+    torch.manual_seed(0)
+    model = models.DielemanRaw(n_tags=3)
+    scores = predict.tag_file(model, tmp_path / "x.wav", ["a", "b", "c"])
+    some = made_examples(
+        tmp_path / "s", audio.load(tmp_path / "x.wav", 12_000)[None], [[0] * 3]
+    )
+    expected = predict.clip_scores(model, some)[0]
+    np.testing.assert_allclose(scores[["a", "b", "c"]], expected, atol=1e-6)
+    assert scores.is_monotonic_decreasing
+    for merge in predict.MERGES:
+        expected = predict.clip_scores(model, some, merge)[0]
+        scores = predict.tag_file(model, tmp_path / "x.wav", ["a", "b", "c"], merge)
+        np.testing.assert_allclose(scores[["a", "b", "c"]], expected, atol=1e-6)
+
+
+def test_tags_keep_their_scores_when_sorted(tmp_path):
+    wave = np.full(1000, 0.5, np.float32)
+    wave[0] = -0.5
+    audio.write(tmp_path / "x.wav", wave, 12_000)
+    scores = predict.tag_file(Loudness(), tmp_path / "x.wav", ["first", "loudest"])
+    assert scores.index.tolist() == ["loudest", "first"]
+    np.testing.assert_allclose(scores, sigmoid(np.array([5.0, -5.0])), atol=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 2), (8_000, 1), (16_000, 6)])
+def test_any_rate_and_channels(tmp_path, rate, channels):
+    wave = tone(440, 1.5, rate, channels).reshape(-1, channels)
+    soundfile.write(tmp_path / "x.flac", wave, rate)
+    scores = predict.tag_file(Loudness(), tmp_path / "x.flac", ["first", "loudest"])
+    assert scores["loudest"] == pytest.approx(sigmoid(5.0), abs=1e-2)
+
+
+@pytest.mark.parametrize("n", [1, 10, 999, 1000, 1001, 1499, 1501, 2500, 12_345])
+def test_any_length_and_every_sample_is_heard(tmp_path, n):
+    for at in {0, n // 2, n - 1}:
+        wave = np.zeros(n, np.float32)
+        wave[at] = 0.9
+        audio.write(tmp_path / "x.wav", wave, 12_000)
+        scores = predict.tag_file(
+            Loudness(), tmp_path / "x.wav", ["first", "loudest"], "max"
+        )
+        assert scores["loudest"] == pytest.approx(sigmoid(9.0), abs=1e-4)
+
+
+def test_a_long_file_goes_through_in_batches(tmp_path):
+    audio.write(tmp_path / "x.wav", tone(440, 20, 12_000), 12_000)
+    model = Loudness()
+    predict.tag_file(model, tmp_path / "x.wav", ["first", "loudest"])
+    assert sum(model.batches) == 240
+    assert max(model.batches) <= 32
+
+
+def test_bad_files_raise_their_reason(tmp_path):
+    for name, word in bad_files(tmp_path).items():
+        with pytest.raises(audio.AudioError, match=word):
+            predict.tag_file(Loudness(), tmp_path / name, ["first", "loudest"])
+
+
+def test_tags_that_do_not_fit_the_model_are_refused(tmp_path):
+    audio.write(tmp_path / "x.wav", tone(440, 1, 12_000), 12_000)
+    with pytest.raises(ValueError, match=r"2 outputs.* 3 tags"):
+        predict.tag_file(Loudness(), tmp_path / "x.wav", ["a", "b", "c"])
+
+
+def test_windows_that_do_not_fit_the_store_are_refused(some):
+    with pytest.raises(ValueError, match="choose a shorter window"):
+        predict.window_logits(Loudness(n_samples=4000), some)
+    with pytest.raises(ValueError, match="prepare one with"):
+        predict.window_logits(Loudness(1000, 16_000), some)
+
+
+def test_scores_do_not_depend_on_the_batches(some, monkeypatch):
+    torch.manual_seed(0)
+    model = models.DielemanRaw(2, 32, 32, n_samples=1000, width=0.5)
+    expected = predict.clip_scores(model, some)
+    init = batches.GridCrops.__init__
+    monkeypatch.setattr(
+        batches.GridCrops,
+        "__init__",
+        lambda self, *rest: init(self, *rest, clips_per_batch=1),
+    )
+    np.testing.assert_allclose(predict.clip_scores(model, some), expected, atol=1e-6)

@@ -1,0 +1,243 @@
+"""Checkpoints and records: whole or not there, and never code."""
+
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from made import made_examples, noise
+from safetensors.torch import save_file
+
+from conftest import tone
+from tagkit import metrics, models, predict, runs, train
+
+TAGS = ["low", "high"]
+
+
+def small(**arguments):
+    """A raw network on a third of a second."""
+    known = {"n_tags": 2, "length": 64, "stride": 64, "n_samples": 4000, "width": 0.25}
+    return models.DielemanRaw(**known | arguments)
+
+
+@pytest.fixture
+def clips(tmp_path):
+    return made_examples(
+        tmp_path / "s", noise(6, 8000), [[0, 1], [1, 0]] * 3, tags=TAGS
+    )
+
+
+@pytest.fixture
+def run(tmp_path, clips):
+    """A folder with a finished run of two epochs, and its model and history."""
+    torch.manual_seed(0)
+    model, config = small(), train.Config(epochs=2, device="cpu")
+    history = train.fit(model, clips, clips, config, tmp_path / "run", log=None)
+    return tmp_path / "run", model, history
+
+
+class Evil:
+    """Pickled, it would make a file when it is read."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (os.mkdir, (self.path,))
+
+
+def test_a_run_leaves_two_files_and_nothing_half_done(run):
+    assert sorted(p.name for p in run[0].iterdir()) == ["best.safetensors", "last.pt"]
+
+
+def test_checkpoint_says_what_it_is_for(run, clips):
+    folder, model, history = run
+    about = runs.read_checkpoint(folder / "best.safetensors")
+    assert about["model"] == "DielemanRaw" and about["arguments"] == model.arguments
+    assert about["tags"] == TAGS
+    assert about["about"] == clips.about
+    assert about["config"]["epochs"] == 2
+    assert about["epoch"]["epoch"] == history.best["epoch"]
+
+
+def test_weights_come_back_into_a_new_model(run, clips):
+    folder, model, _ = run
+    about = runs.read_checkpoint(folder / "best.safetensors")
+    torch.manual_seed(7)
+    again = models.build(about["model"], **about["arguments"])
+    runs.load_weights(again, folder / "best.safetensors", tags=TAGS)
+    np.testing.assert_array_equal(
+        predict.clip_scores(again, clips), predict.clip_scores(model, clips)
+    )
+
+
+def test_batch_statistics_come_back_too(tmp_path):
+    """Trap 3: a checkpoint without running statistics, or one that is not strict."""
+    samples = noise(2, 349_488)
+    clips = made_examples(tmp_path / "s", samples, [[0, 1], [1, 0]], tags=TAGS)
+    torch.manual_seed(0)
+    model = models.K2C2(n_tags=2, width=0.05)
+    config = train.Config(epochs=1, device="cpu", batch_size=2)
+    train.fit(model, clips, clips, config, tmp_path / "run", log=None)
+    again = models.K2C2(n_tags=2, width=0.05)
+    runs.load_weights(again, tmp_path / "run" / "best.safetensors")
+    for (name, a), b in zip(
+        model.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), name
+    assert any("running_mean" in k for k in model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        (["high", "low"], ["tag 0 is 'low' there and 'high' here"]),
+        (["low"], ["on 2 tags, yours are 1", "'high' there and 'no tag' here"]),
+        (["low", "high", "x"], ["on 2 tags, yours are 3", "'no tag' there and 'x'"]),
+        (["low", "hight"], ["tag 1 is 'high' there and 'hight' here"]),
+    ],
+)
+def test_another_tag_list_is_refused_with_both_sides(run, tags, words):
+    folder, model, _ = run
+    with pytest.raises(ValueError) as caught:
+        runs.load_weights(model, folder / "best.safetensors", tags)
+    for word in [*words, "best.safetensors", "read_checkpoint"]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: small(n_tags=3),
+        lambda: small(width=0.5),
+        lambda: small(padding="valid"),
+        lambda: models.DielemanMel(n_tags=2, width=0.25),
+    ],
+)
+def test_another_model_is_refused_with_both_sides(run, other):
+    model = other()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(ValueError) as caught:
+        runs.load_weights(model, run[0] / "best.safetensors")
+    message = str(caught.value)
+    assert str(model.arguments) in message and str(run[1].arguments) in message
+    assert f"the model is {type(model).__name__}" in message
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def broken_files(folder, whole):
+    """Write files that are no checkpoints; give their paths and the trap's path."""
+    trap = folder / "trap"
+    for name, data in {
+        "empty": b"",
+        "text": b"not a checkpoint",
+        "cut": whole[: len(whole) // 2],
+        "short": whole[:7],
+        "zeros": b"\0" * 1000,
+        "pickle": pickle.dumps(Evil(trap)),
+    }.items():
+        (folder / name).write_bytes(data)
+    torch.save({"weights": Evil(trap)}, folder / "torch")
+    torch.save({"run": Evil(trap)}, folder / "torch run")
+    torch.save({"weight": torch.zeros(3)}, folder / "foreign")
+    torch.save([1, 2], folder / "list")
+    torch.save({"run": 7}, folder / "number")
+    save_file({"weight": torch.zeros(3)}, folder / "safe")
+    save_file({"weight": torch.zeros(3)}, folder / "other", {"format": "pt"})
+    save_file({"weight": torch.zeros(3)}, folder / "word", {"tagkit": "hello"})
+    (folder / "folder").mkdir()
+    return sorted(p for p in folder.iterdir() if p != trap), trap
+
+
+def test_what_is_no_checkpoint_is_refused_and_none_of_its_code_runs(run, tmp_path):
+    whole = (run[0] / "best.safetensors").read_bytes()
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    paths, trap = broken_files(folder, whole)
+    assert len(paths) == 15
+    for path in [*paths, folder / "gone"]:
+        with pytest.raises(ValueError, match="is not a checkpoint of tagkit"):
+            runs.read_checkpoint(path)
+        with pytest.raises(ValueError, match="is not a checkpoint of tagkit"):
+            runs.load_weights(run[1], path)
+        assert not trap.exists(), path
+
+
+def test_broken_state_is_refused_and_none_of_its_code_runs(run, clips, tmp_path):
+    folder, model, _ = run
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    paths, trap = broken_files(broken, (folder / "last.pt").read_bytes())
+    (folder / "last.pt").unlink()
+    config = train.Config(epochs=3, device="cpu")
+    for path in paths:
+        if path.is_dir():
+            continue
+        (folder / "last.pt").write_bytes(path.read_bytes())
+        with pytest.raises(ValueError, match=r"last\.pt cannot be read as the state"):
+            train.fit(model, clips, clips, config, folder, log=None)
+        assert not trap.exists(), path
+
+
+def test_the_trap_is_one(tmp_path):
+    pickle.loads(pickle.dumps(Evil(tmp_path / "trap")))
+    assert (tmp_path / "trap").exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "x"
+    runs.write_atomically(path, b"old")
+    assert path.read_bytes() == b"old"
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            with pytest.raises(OSError, match="No space"):
+                runs.write_atomically(path, b"new and longer")
+        assert path.read_bytes() == b"old"
+    runs.write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["x"]
+
+
+def test_record_says_all_that_a_figure_needs(run, clips, tmp_path):
+    _, model, history = run
+    labels = clips.labels.assign(low=0)  # a tag that cannot be scored
+    scores = predict.clip_scores(model, clips)
+    report = metrics.evaluate(labels, scores, n_boot=20)
+    config = train.Config(epochs=2, seed=5)
+    path = tmp_path / "results" / "x.json"
+    runs.record(path, model, config, history, clips, clips.take(4), report, "vote")
+    text = path.read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    run_ = json.loads(text)
+    assert run_["model"] == "DielemanRaw" and run_["arguments"] == model.arguments
+    assert run_["parameters"] == models.count_parameters(model)
+    assert run_["config"]["seed"] == 5
+    assert run_["n_train"] == 6 and run_["window"] == [4000, 12_000]
+    assert run_["about"]["merge"] == "vote" and run_["about"]["corpus"] == "made"
+    assert run_["about"]["masked"] == ["low"]
+    assert run_["tags"] == TAGS and list(run_["per_tag"]) == TAGS
+    assert run_["per_tag"]["low"]["roc_auc"] is None
+    assert run_["per_tag"]["high"]["positives"] == 3
+    assert run_["macro"]["roc_auc"] == pytest.approx(
+        report.at["macro", "roc_auc"], abs=1e-5
+    )
+    assert [e["epoch"] for e in run_["history"]] == [1, 2]
+    assert run_["versions"]["torch"] == torch.__version__
+
+
+def test_saved_model_tags_a_file_alike(run, tmp_path):
+    import soundfile
+
+    folder, model, _ = run
+    soundfile.write(tmp_path / "x.wav", tone(500, 2), 16_000)
+    again = small()
+    runs.load_weights(again, folder / "best.safetensors")
+    one = predict.tag_file(model, tmp_path / "x.wav", TAGS)
+    assert one.equals(predict.tag_file(again, tmp_path / "x.wav", TAGS))

@@ -1,0 +1,383 @@
+"""The clip store: prepared once, whole or not at all, whatever happens meanwhile."""
+
+import errno
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import tone, write_tables
+from tagkit import audio, corpus, store
+
+
+def wavs(root, hz, seconds=29.124):
+    """Make a corpus of wav files, one tone each, in folders 0, 1, ..."""
+    paths = [f"{i}/tone-{i}-0-29.wav" for i in range(len(hz))]
+    write_tables(root, paths, {"tone": [1] * len(hz)})
+    for path, f in zip(paths, hz, strict=True):
+        (root / path).parent.mkdir(exist_ok=True)
+        audio.write(root / path, tone(f, seconds))
+    return corpus.open(root)
+
+
+@pytest.fixture
+def few(tmp_path):
+    return wavs(tmp_path / "few", [300, 600, 1200])
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that were decoded, in order."""
+    names, load = [], audio.load
+
+    def counted(path, *rest):
+        names.append(os.path.basename(path))
+        return load(path, *rest)
+
+    monkeypatch.setattr(audio, "load", counted)
+    return names
+
+
+def whole(made, source):
+    """Assert that every row of a store is what its file decodes to."""
+    assert len(made) == len(source.clips) and len(made.bad) == 0
+    for clip_id in source.clips.index:
+        wanted = audio.load(source.path(clip_id), made.sample_rate)
+        got = made.read(clip_id)
+        assert np.abs(got - wanted).max() <= 0.51 / store.FULL_SCALE
+
+
+def test_samples_are_those_of_the_files(few, tmp_path):
+    made = store.prepare(few, folder=tmp_path / "s")
+    assert made.samples.shape == (3, 465_984) and made.samples.dtype == np.int16
+    assert made.sample_rate == 16_000
+    whole(made, few)
+    part = made.read(13, 1000, 50)
+    np.testing.assert_array_equal(part, made.read(13)[1000:1050])
+    assert part.dtype == np.float32
+    assert repr(made) == "ClipStore(3 clips of 465984 samples at 16000 Hz, 0 left out)"
+
+
+def test_other_rate_is_resampled_once(few, tmp_path):
+    made = store.prepare(few, 12_000, tmp_path / "s")
+    assert made.samples.shape == (3, 349_488)
+    whole(made, few)
+
+
+def test_opened_store_is_read_only(few, tmp_path):
+    made = store.prepare(few, folder=tmp_path / "s")
+    with pytest.raises(ValueError, match="read-only"):
+        made.samples[0, 0] = 1
+
+
+def test_default_folder_names_corpus_and_rate(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
+    store.prepare(few, 8_000)
+    assert (tmp_path / "data" / "cache" / "few-8000" / "index.json").is_file()
+
+
+def test_second_call_decodes_nothing(few, tmp_path, decoded):
+    store.prepare(few, folder=tmp_path / "s")
+    assert len(decoded) == 3
+    store.prepare(few, folder=tmp_path / "s")
+    assert len(decoded) == 3
+
+
+def test_changed_file_alone_is_decoded_again(few, tmp_path, decoded):
+    store.prepare(few, folder=tmp_path / "s")
+    decoded.clear()
+    audio.write(few.path(13), tone(2000))  # the same size
+    os.utime(few.path(13), ns=(1, 1))
+    made = store.prepare(few, folder=tmp_path / "s")
+    assert decoded == ["tone-1-0-29.wav"]
+    whole(made, few)
+
+
+def test_file_of_another_size_is_decoded_again(few, tmp_path, decoded):
+    store.prepare(few, folder=tmp_path / "s")
+    time = few.path(13).stat().st_mtime_ns
+    decoded.clear()
+    audio.write(few.path(13), tone(2000, 40))
+    os.utime(few.path(13), ns=(time, time))
+    made = store.prepare(few, folder=tmp_path / "s")
+    assert decoded == ["tone-1-0-29.wav"]
+    assert len(made.read(13)) == 465_984  # cut
+
+
+def test_fewer_and_more_clips_than_before(few, tmp_path, decoded):
+    store.prepare(few, folder=tmp_path / "s")
+    fewer = replace(few, clips=few.clips.iloc[1:])
+    whole(store.prepare(fewer, folder=tmp_path / "s"), fewer)
+    with pytest.raises(ValueError, match="clip 10 is not in the store: .*corpus"):
+        store.ClipStore(tmp_path / "s").read(10)
+    whole(store.prepare(few, folder=tmp_path / "s"), few)
+
+
+def test_bad_clips_are_named_and_the_good_ones_prepared(tmp_path):
+    """One empty, one cut, one text, one stereo at 44.1 kHz, one silent, one nan."""
+    root = tmp_path / "mixed"
+    names = ["good", "empty", "cut", "text", "stereo", "silent", "nan", "gone", "zero"]
+    kinds = [".mp3"] * 4 + [".wav"] * 3 + [".mp3"] * 2
+    paths = [f"0/{n}-0-29{k}" for n, k in zip(names, kinds, strict=True)]
+    ids = write_tables(root, paths, {"x": [0] * len(paths)})
+    (root / "0").mkdir()
+    file = dict(zip(names, (root / p for p in paths), strict=True))
+    audio.write(file["good"], tone(440))
+    data = file["good"].read_bytes()
+    file["empty"].write_bytes(b"")
+    file["cut"].write_bytes(data[: len(data) // 2])
+    file["text"].write_text("not music\n" * 200)
+    file["zero"].write_bytes(b"\0" * 50_000)
+    soundfile.write(file["stereo"], tone(440, rate=44_100, channels=2), 44_100)
+    audio.write(file["silent"], np.zeros(465_984))
+    wave = tone(440)
+    wave[100] = np.nan
+    soundfile.write(file["nan"], wave, 16_000, subtype="FLOAT")
+
+    made = store.prepare(corpus.open(root), folder=tmp_path / "s")
+    of = dict(zip(ids, names, strict=True))
+    assert [of[i] for i in made.rows.index] == ["good", "stereo"]
+    reasons = {of[i]: why for i, why in made.bad["reason"].items()}
+    for name, word in {
+        "empty": "0 bytes",
+        "cut": "cut short",
+        "text": "not audio",
+        "silent": "silent",
+        "nan": "not numbers",
+        "gone": "missing",
+        "zero": "not audio",
+    }.items():
+        assert word in reasons[name]
+        assert f"0/{name}-0-29" in reasons[name]
+        assert str(root) not in reasons[name]
+    difference = made.read(ids[4]) - tone(440)  # of the stereo file at 44.1 kHz
+    assert np.abs(difference).max() < 0.01
+    with pytest.raises(ValueError, match=f"clip {ids[1]} .*0 bytes"):
+        made.read(ids[1])
+    # What never decoded holds no sound of the clip before it.
+    assert not made.samples[1].any() and not made.samples[3].any()
+
+
+def test_mended_file_comes_in(tmp_path, decoded):
+    mine = wavs(tmp_path / "mine", [300, 600])
+    data = mine.path(13).read_bytes()
+    mine.path(13).unlink()
+    assert store.prepare(mine, folder=tmp_path / "s").bad.index.tolist() == [13]
+    mine.path(13).write_bytes(data)
+    decoded.clear()
+    whole(store.prepare(mine, folder=tmp_path / "s"), mine)
+    assert decoded[0] == "tone-1-0-29.wav"
+
+
+def test_half_zeroed_mp3_is_not_taken_for_whole(tmp_path):
+    root = tmp_path / "mine"
+    write_tables(root, ["0/a-0-29.mp3"], {"x": [1]})
+    (root / "0").mkdir()
+    data = audio.encode(tone(440))
+    half = len(data) // 2
+    (root / "0/a-0-29.mp3").write_bytes(data[:half] + b"\0" * (len(data) - half))
+    made = store.prepare(corpus.open(root), folder=tmp_path / "s")
+    assert len(made) == 0 and "0/a-0-29.mp3" in made.bad["reason"].iloc[0]
+
+
+def test_whole_disk_is_never_needed_twice(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})
+    )
+    with pytest.raises(OSError, match=r"needs .* GB.* are free.*folder="):
+        store.prepare(few, folder=tmp_path / "s")
+    with pytest.raises(ValueError, match="no complete store"):
+        store.ClipStore(tmp_path / "s")
+
+
+def test_disk_that_fills_up_leaves_a_state_to_go_on_from(
+    few, tmp_path, monkeypatch, decoded
+):
+    monkeypatch.setattr(store, "CHUNK", 1)
+    write, calls = os.write, []
+
+    def full(file, data):
+        if len(data) > 500_000:
+            calls.append(len(data))
+            if len(calls) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            store.prepare(few, folder=tmp_path / "s", n_workers=1)
+    with pytest.raises(ValueError, match="no complete store.*completes an interrupted"):
+        store.ClipStore(tmp_path / "s")
+    decoded.clear()
+    whole(store.prepare(few, folder=tmp_path / "s"), few)
+    assert "tone-0-0-29.wav" not in decoded[:2]  # the first clip was kept
+
+
+def test_short_writes_are_completed(few, tmp_path, monkeypatch):
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, data: write(file, data[:300_001]))
+        store.prepare(few, folder=tmp_path / "s")
+    whole(store.ClipStore(tmp_path / "s"), few)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
+@pytest.mark.parametrize("change", [False, True], ids=["first", "after a change"])
+def test_kill_at_every_moment(tmp_path, change):
+    """kill -9 at the k-th call that touches the disk, for every k until none kills.
+
+    Each time: what is left opens whole or does not open, and the next call
+    completes it.
+    """
+    mine = wavs(tmp_path / "mine", [300, 600])
+    for k in range(1, 60):
+        folder = tmp_path / f"s{k}"
+        before = None
+        if change:
+            audio.write(mine.path(13), tone(600))
+            before = store.prepare(mine, 8_000, folder).read(13)
+            audio.write(mine.path(13), tone(700))
+            os.utime(mine.path(13), ns=(k, k))
+        finished = prepare_and_die(mine, folder, k)
+        if not finished:
+            try:
+                left = store.ClipStore(folder)
+            except ValueError as error:
+                assert "no complete store" in str(error)
+            else:  # all old or all new, never half of each
+                if not np.array_equal(left.read(13), before):
+                    whole(left, mine)
+        whole(store.prepare(mine, 8_000, folder), mine)
+        assert not list(folder.glob("*.tmp"))
+        if finished:
+            assert k > 8
+            return
+    raise AssertionError("the process was still killed at the 59th call")
+
+
+def prepare_and_die(mine, folder, k):
+    """Prepare in a child that is killed at its k-th call; say if it finished."""
+    child = os.fork()
+    if child == 0:
+        try:
+            count = [0]
+
+            def deadly(call):
+                def wrapped(*args):
+                    count[0] += 1
+                    if count[0] == k:
+                        if call is write:
+                            call(args[0], args[1][: len(args[1]) // 2])
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return call(*args)
+
+                return wrapped
+
+            write = os.write
+            store.CHUNK = 1
+            for name in ("write", "fsync", "replace", "ftruncate", "unlink"):
+                setattr(os, name, deadly(getattr(os, name)))
+            store.prepare(mine, 8_000, folder, n_workers=1, progress=False)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return False
+    assert os.WEXITSTATUS(status) == 0
+    return True
+
+
+def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch, decoded):
+    mine = wavs(tmp_path / "mine", [300, 600, 900, 1200])
+    monkeypatch.setattr(store, "CHUNK", 1)
+    load, calls = audio.load, []
+
+    def stop(path, *rest):
+        calls.append(path)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return load(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "load", stop)
+        with pytest.raises(KeyboardInterrupt):
+            store.prepare(mine, 8_000, tmp_path / "s", n_workers=1)
+    decoded.clear()
+    made = store.prepare(mine, 8_000, tmp_path / "s")
+    assert sorted(decoded) == ["tone-2-0-29.wav", "tone-3-0-29.wav"]
+    whole(made, mine)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"clips": []}', "\x00\x00"], ids=repr
+)
+def test_broken_index_does_not_open_and_is_made_anew(few, tmp_path, text):
+    store.prepare(few, 8_000, tmp_path / "s")
+    (tmp_path / "s" / "index.json").write_text(text)
+    with pytest.raises(ValueError, match="no complete store"):
+        store.ClipStore(tmp_path / "s")
+    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]\n", "null\n", '{"corpus": "x"}\n{"a":', "\x00\x00\x00"], ids=repr
+)
+def test_broken_journal_is_thrown_away(few, tmp_path, text):
+    store.prepare(few, 8_000, tmp_path / "s")
+    (tmp_path / "s" / "index.json").unlink()
+    (tmp_path / "s" / "journal.jsonl").write_text(text)
+    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+
+
+def test_cut_samples_file_does_not_open(few, tmp_path):
+    store.prepare(few, 8_000, tmp_path / "s")
+    with (tmp_path / "s" / "samples.int16").open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(ValueError, match="has 1000 bytes, .* were needed; delete"):
+        store.ClipStore(tmp_path / "s")
+
+
+def test_lost_samples_file_is_made_anew(few, tmp_path):
+    store.prepare(few, 8_000, tmp_path / "s")
+    (tmp_path / "s" / "samples.int16").unlink()
+    with pytest.raises(ValueError, match="no complete store"):
+        store.ClipStore(tmp_path / "s")
+    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+
+
+def test_store_of_another_rate_in_the_same_folder_is_replaced(few, tmp_path):
+    store.prepare(few, 8_000, tmp_path / "s")
+    made = store.prepare(few, 16_000, tmp_path / "s")
+    assert made.sample_rate == 16_000
+    whole(made, few)
+
+
+def test_folder_without_a_store_says_how_to_make_one(tmp_path):
+    with pytest.raises(ValueError, match=r"no complete store; make one with"):
+        store.ClipStore(tmp_path)
+
+
+def test_index_is_readable_by_people(few, tmp_path):
+    store.prepare(few, 8_000, tmp_path / "s")
+    index = json.loads((tmp_path / "s" / "index.json").read_text())
+    assert index["corpus"] == "few" and index["sample_rate"] == 8_000
+    assert [clip["clip_id"] for clip in index["clips"]] == [10, 13, 16]
+
+
+def test_a_link_out_of_the_folder_is_left_out(tones, tmp_path):
+    outside = tmp_path / "outside.mp3"
+    victim = tones.path(tones.clips.index[2])
+    victim.rename(outside)
+    victim.symlink_to(outside)
+    clips = store.prepare(tones, folder=tmp_path / "store")
+    assert clips.bad["reason"].str.contains("is a link out of").tolist() == [True]
+    assert len(clips) == 7

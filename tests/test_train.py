@@ -1,0 +1,498 @@
+"""Training: the textbook loop, the same twice, the same after any interruption."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made import made_examples, noise
+from torch import nn
+
+import tagkit
+from tagkit import batches, metrics, models, predict, runs, train
+
+FACTS = ["epoch", "loss", "valid_loss", "valid_roc_auc", "valid_ap", "learning_rate"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small are faster on one thread than on two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def small(**arguments):
+    """A raw network on a third of a second, of 3 tags."""
+    torch.manual_seed(0)
+    known = {"n_tags": 3, "length": 64, "stride": 64, "n_samples": 4000, "width": 0.25}
+    return models.DielemanRaw(**known | arguments)
+
+
+class Dropping(models.DielemanRaw):
+    """As `small`, with dropout: it needs random numbers in training."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.drop = nn.Dropout(0.3)
+
+    def forward(self, samples):
+        return self.drop(super().forward(samples))
+
+
+def quiet(**settings):
+    """A config for tests, on the CPU."""
+    return train.Config(**{"epochs": 3, "batch_size": 4, "device": "cpu"} | settings)
+
+
+def labels_of(n, seed=0):
+    labels = np.random.default_rng(seed).integers(0, 2, (n, 3))
+    labels[0], labels[1] = 0, 1  # each tag has both
+    return labels
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Eleven clips to train on, five to validate: noise with random labels."""
+    whole = made_examples(tmp_path / "s", 3 * noise(16, 6000), labels_of(16))
+    return whole.take(11), whole.take(range(111, 116))
+
+
+def facts(history):
+    return history.frame().reset_index()[FACTS]
+
+
+def weights(model):
+    return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def assert_same_weights(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def fit(model, data, config=None, run_dir=None, log=None):
+    return train.fit(model, *data, config or quiet(), run_dir, log=log)
+
+
+# --- the loop
+
+
+def test_is_the_textbook_loop(data):
+    """Plain gradient descent by hand gives the same weights, bit for bit."""
+    config = quiet(optimizer="sgd", momentum=0.0, learning_rate=0.05, epochs=2)
+    one, other = small(), small()
+    history = fit(one, data, config)
+    loss_of = nn.BCEWithLogitsLoss()
+    crops = batches.RandomCrops(data[0], 4000, 12_000, 4, 1, 0)
+    for epoch in (1, 2):
+        total = 0
+        for samples, labels in crops.epoch(epoch):
+            loss = loss_of(other(samples), labels)
+            gradients = torch.autograd.grad(loss, list(other.parameters()))
+            total += loss.item() * len(labels)
+            with torch.no_grad():
+                for p, g in zip(other.parameters(), gradients, strict=True):
+                    p -= 0.05 * g
+        row = history.epochs[epoch - 1]
+        assert row["loss"] == pytest.approx(total / 11, rel=1e-6)
+        assert row["valid_loss"] == pytest.approx(
+            train.validate(other, data[1])["valid_loss"], rel=1e-5
+        )
+    if history.best["epoch"] == 2:
+        for a, b in zip(one.parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", list(models.MODELS))
+def test_zero_logits_cost_the_logarithm_of_two(tmp_path, name):
+    """Trap 1 in the loop: what fit calls loss is that of logits."""
+    n = models.build(name).n_samples
+    data = made_examples(tmp_path / "s", noise(4, n), labels_of(4))
+    model = models.build(name, n_tags=3, width=0.05)
+    last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    config = quiet(epochs=1, learning_rate=0.0)
+    (row,) = train.fit(model, data, data, config, log=None).epochs
+    assert row["loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert row["valid_loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert row["valid_roc_auc"] == 0.5
+
+
+def chords(n, n_samples):
+    """A chord of its own per clip. Shape: (n, n_samples)."""
+    time = np.arange(n_samples) / 12_000
+    hz = 200 * 1.5 ** np.arange(n)[:, None]
+    return 0.5 * np.sin(2 * np.pi * hz * time)
+
+
+@pytest.mark.parametrize("name", ["DielemanRaw", "DielemanMel"])
+def test_overfits_eight_clips(tmp_path, name):
+    data = made_examples(tmp_path / "s", chords(8, 6000), labels_of(8))
+    torch.manual_seed(0)
+    model = models.build(name, n_tags=3, stride=128, n_samples=6000)
+    config = quiet(epochs=40, learning_rate=3e-3)
+    history = train.fit(model, data, data, config, log=None)
+    assert history.best["valid_loss"] < 0.05
+    assert history.epochs[-1]["loss"] < 0.05
+    assert history.epochs[-1]["valid_roc_auc"] == 1
+
+
+def test_k2c2_overfits_eight_clips(tmp_path):
+    data = made_examples(tmp_path / "s", chords(8, 349_488), labels_of(8))
+    torch.manual_seed(0)
+    model = models.K2C2(n_tags=3, width=0.08)
+    config = quiet(epochs=16, learning_rate=2e-2, batch_size=8)
+    history = train.fit(model, data, data, config, log=None)
+    assert history.epochs[-1]["loss"] < 0.05
+
+
+def test_a_sigmoid_before_the_loss_cannot_overfit(tmp_path):
+    """The planted fault: the loss stays above what a probability can reach."""
+    data = made_examples(tmp_path / "s", 3 * noise(8, 6000), labels_of(8))
+    model = small(n_samples=6000)
+    forward = model.forward
+    model.forward = lambda samples: forward(samples).sigmoid()
+    config = quiet(epochs=40, learning_rate=5e-3)
+    history = train.fit(model, data, data, config, log=None)
+    ones = data.labels.to_numpy().mean()
+    bound = ones * math.log(1 + math.exp(-1)) + (1 - ones) * math.log(2)
+    assert history.best["loss"] >= bound - 1e-4 > 0.4
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_same_seed_same_history_and_weights(data, optimizer):
+    config = quiet(optimizer=optimizer, crops_per_clip=2)
+    one, two, three = small(), small(), small()
+    first = fit(one, data, config)
+    torch.rand(100)  # what was drawn before does not count
+    second = fit(two, data, config)
+    pd.testing.assert_frame_equal(facts(first), facts(second), check_exact=True)
+    assert_same_weights(weights(one), weights(two))
+    third = fit(three, data, replace(config, seed=1))
+    assert not facts(first)["loss"].equals(facts(third)["loss"])
+
+
+def test_dropout_follows_the_seed(data):
+    arguments = small().arguments
+    histories = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        model = Dropping(**arguments)
+        torch.rand(len(histories))
+        histories.append(facts(fit(model, data)))
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_epochs_see_other_windows(data):
+    """Trap 6: with a rate of zero only order and windows can move the loss."""
+    frame = facts(fit(small(), data, quiet(learning_rate=0.0, epochs=4)))
+    assert frame["loss"].nunique() == 4
+    assert frame["valid_loss"].nunique() == 1
+
+
+def test_best_weights_are_in_the_model_at_the_end(data):
+    model = small()
+    history = fit(model, data, quiet(epochs=25, learning_rate=5e-3))
+    assert history.best["epoch"] < 25  # random labels: validation gets worse
+    assert train.validate(model, data[1])["valid_loss"] == pytest.approx(
+        history.best["valid_loss"], rel=1e-6
+    )
+
+
+def test_statistics_of_batch_norm_are_learnt_and_kept(tmp_path):
+    """Trap 2."""
+    data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
+    model = models.K2C2(n_tags=3, width=0.05)
+    before = model.blocks[1].running_mean.clone()
+    train.fit(model, data, data, quiet(epochs=1), log=None)
+    assert not torch.equal(before, model.blocks[1].running_mean)
+
+
+def test_training_is_in_training_mode_and_validation_is_not(data):
+    modes = []
+    model = small().eval()  # whatever it was in before
+    model.register_forward_hook(lambda m, i, o: modes.append((m.training, len(o))))
+    fit(model, data, quiet(epochs=2))
+    assert modes == 2 * [(True, 4), (True, 4), (True, 3), (False, 10)]
+
+
+def test_validation_scores_whole_clips_at_once(data):
+    """Traps 4, 15, 16: no mean over batches, no windows counted as clips."""
+    model = small()
+    scores = predict.clip_scores(model, data[1])
+    report = metrics.evaluate(data[1].labels, scores, n_boot=0)
+    row = train.validate(model, data[1])
+    assert row["valid_roc_auc"] == report.at["macro", "roc_auc"]
+    assert row["valid_ap"] == report.at["macro", "ap"]
+
+
+def test_history_and_lines(data):
+    lines = []
+    history = fit(small(), data, log=lines.append)
+    frame = history.frame()
+    assert frame.index.tolist() == [1, 2, 3] and frame.index.name == "epoch"
+    assert set(frame.columns) >= {*FACTS[1:], "seconds", "waiting"}
+    assert (frame["seconds"] > 0).all() and frame["waiting"].between(0, 1).all()
+    assert history.best["valid_loss"] == frame["valid_loss"].min()
+    assert len(lines) == 3
+    assert lines[0].startswith("epoch  1/3  loss 0.") and "waiting for data" in lines[0]
+
+
+def test_silence_is_possible_and_print_is_the_default(data, capsys):
+    fit(small(), data, quiet(epochs=1))
+    assert capsys.readouterr().out == ""
+    train.fit(small(), *data, quiet(epochs=1))
+    assert capsys.readouterr().out.startswith("epoch  1/1")
+
+
+def test_weight_decay_and_momentum_reach_the_optimizer():
+    model = small()
+    sgd = train.make_optimizer(
+        model, quiet(optimizer="sgd", momentum=0.5, weight_decay=0.1, learning_rate=2)
+    )
+    group = sgd.param_groups[0]
+    assert isinstance(sgd, torch.optim.SGD)
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (2, 0.5, 0.1)
+    adam = train.make_optimizer(model, quiet(weight_decay=0.1))
+    assert isinstance(adam, torch.optim.Adam)
+    assert adam.param_groups[0]["weight_decay"] == 0.1
+
+
+def test_plateau_takes_a_fifth_after_three_epochs_without_a_better(data):
+    config = quiet(epochs=8, learning_rate=1e-6, optimizer="sgd", schedule="plateau")
+    rates = facts(fit(small(), data, config))["learning_rate"]
+    np.testing.assert_allclose(rates / 1e-6, [1, 1, 1, 1, 0.2, 0.2, 0.2, 0.04])
+    rates = facts(fit(small(), data, replace(config, schedule=None)))["learning_rate"]
+    assert (rates == 1e-6).all()
+
+
+def test_patience_stops_and_stays_stopped(data, tmp_path):
+    config = quiet(epochs=9, learning_rate=1e-12, optimizer="sgd", patience=2)
+    history = fit(small(), data, config, tmp_path / "run")
+    assert len(history.epochs) == 3  # the first is the best
+    again = fit(small(), data, config, tmp_path / "run")
+    assert len(again.epochs) == 3
+
+
+def test_no_epochs_change_nothing(data):
+    model = small()
+    before = weights(model)
+    assert fit(model, data, quiet(epochs=0)).epochs == []
+    assert_same_weights(before, weights(model))
+
+
+# --- what is refused
+
+
+def test_loss_that_explodes_is_named(data):
+    config = quiet(optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match=r"epoch \d, batch \d.*below 1e\+30"):
+        fit(small(), data, config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"optimizer": "adamm"}, "'adamm' is unknown; needed is 'adam' or 'sgd'"),
+        ({"schedule": "cosine"}, "'cosine' is unknown; needed is None or 'plateau'"),
+        ({"batch_size": 0}, "batch_size is 0; needed is 1 or more"),
+        ({"crops_per_clip": 0}, "crops_per_clip is 0"),
+    ],
+)
+def test_unknown_settings_are_refused(data, settings, words):
+    with pytest.raises(ValueError, match=words):
+        fit(small(), data, quiet(**settings))
+
+
+def test_clips_in_both_parts_are_refused(data):
+    both = batches.Examples(data[0].store, data[0].labels.iloc[-3:], data[0].about)
+    with pytest.raises(ValueError, match=r"3 clips, such as 108, are in training and"):
+        train.fit(small(), data[0], both, quiet(), log=None)
+
+
+def test_other_tags_or_another_order_are_refused(data):
+    turned = data[1].labels[data[1].labels.columns[::-1]]
+    fewer = data[1].labels.iloc[:, :2]
+    for labels in (turned, fewer):
+        other = batches.Examples(data[1].store, labels, data[1].about)
+        with pytest.raises(ValueError, match="take both from one tag list"):
+            train.fit(small(), data[0], other, quiet(), log=None)
+    with pytest.raises(ValueError, match=r"5 outputs, the examples 3 tags"):
+        fit(small(n_tags=5), data)
+
+
+def test_config_is_frozen_and_plain():
+    config = train.Config()
+    with pytest.raises(AttributeError):
+        config.epochs = 3
+    assert all(isinstance(v, int | float | str | None) for v in asdict(config).values())
+
+
+# --- stop and go on
+
+
+class Stopped(BaseException):
+    """As a Ctrl-C: nothing may catch it."""
+
+
+def stop_at(monkeypatch, model, k):
+    """Stop at the k-th forward pass or file operation."""
+    count = [0]
+
+    def counted(call):
+        def wrapped(*args, **more):
+            count[0] += 1
+            if count[0] == k:
+                raise Stopped
+            return call(*args, **more)
+
+        return wrapped
+
+    model.forward = counted(model.forward)
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+
+
+@pytest.mark.parametrize("kind", [models.DielemanRaw, Dropping])
+def test_goes_on_bit_exactly_after_a_stop_at_any_moment(
+    data, tmp_path, monkeypatch, kind
+):
+    def build():
+        torch.manual_seed(0)
+        return kind(**small().arguments)
+
+    config = quiet(schedule="plateau", learning_rate=5e-3)
+    whole = build()
+    history = fit(whole, data, config, tmp_path / "whole")
+    expected = weights(whole)
+    for k in range(1, 99):
+        folder, model = tmp_path / f"run{k}", build()
+        with monkeypatch.context() as patch:
+            stop_at(patch, model, k)
+            try:
+                fit(model, data, config, folder)
+            except Stopped:
+                pass
+            else:
+                assert k > 18  # 3 epochs of 4 passes and 2 to 4 file operations
+                return
+        if (folder / "best.safetensors").exists():
+            runs.read_checkpoint(folder / "best.safetensors")
+        if (folder / "last.pt").exists():
+            torch.manual_seed(k)  # the next process knows nothing of this one
+            model = kind(**whole.arguments)
+        else:
+            model = build()
+        again = fit(model, data, config, folder)
+        pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
+        assert_same_weights(weights(model), expected)
+        runs.load_weights(model, folder / "best.safetensors")
+        assert_same_weights(weights(model), expected)
+    raise AssertionError("the run was still stopped at the 98th moment")
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4])
+def test_more_epochs_later_are_as_good_as_at_once(data, tmp_path, epochs):
+    config = quiet(epochs=5, schedule="plateau", patience=4)
+    whole = small()
+    history = fit(whole, data, config)
+    fit(small(), data, replace(config, epochs=epochs), tmp_path / "run")
+    torch.manual_seed(99)
+    model = models.DielemanRaw(**whole.arguments)
+    again = fit(model, data, config, tmp_path / "run")
+    pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
+    assert_same_weights(weights(model), weights(whole))
+
+
+def test_finished_run_is_not_trained_again(data, tmp_path):
+    model = small()
+    history = fit(model, data, run_dir=tmp_path / "run")
+    again = small()
+    lines = []
+    assert fit(again, data, run_dir=tmp_path / "run", log=lines.append).epochs == (
+        history.epochs
+    )
+    assert lines == []
+    assert_same_weights(weights(again), weights(model))
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["seed", "learning rate", "model", "tags", "clips"],
+)
+def test_folder_of_another_run_is_refused_with_both_sides(data, tmp_path, change):
+    fit(small(), data, run_dir=tmp_path / "run")
+    config, model, (mine, valid) = quiet(), small(), data
+    if change == "seed":
+        config, words = quiet(seed=1), ["seed there 0, here 1"]
+    elif change == "learning rate":
+        config = quiet(learning_rate=0.5)
+        words = ["learning_rate there 0.001, here 0.5"]
+    elif change == "model":
+        model, words = small(width=0.5), ["'width': 0.25", "'width': 0.5"]
+    elif change == "tags":
+        turned = ["tag 1", "tag 0", "tag 2"]
+        mine = batches.Examples(mine.store, mine.labels[turned], mine.about)
+        valid = batches.Examples(valid.store, valid.labels[turned], valid.about)
+        words = ["tags there ['tag 0', 'tag 1'", "here ['tag 1', 'tag 0'"]
+    else:
+        mine = batches.Examples(mine.store, mine.labels, mine.about | {"corpus": "x"})
+        words = ["'corpus': 'made'", "'corpus': 'x'"]
+    with pytest.raises(ValueError) as caught:
+        train.fit(model, mine, valid, config, tmp_path / "run", log=None)
+    for word in [*words, "holds another run", "name another folder or delete"]:
+        assert word in str(caught.value)
+
+
+CHILD = """
+import os, signal, sys
+sys.path[:0] = {path!r}
+import torch
+torch.set_num_threads(1)
+from made import made_examples, noise
+from test_train import labels_of, quiet, small
+from tagkit import train
+from pathlib import Path
+whole = made_examples(Path({store!r}), 3 * noise(16, 6000), labels_of(16))
+count = 0
+def deadly(call):
+    def wrapped(*args):
+        global count
+        count += 1
+        if count == {k}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*args)
+    return wrapped
+model = small()
+model.forward = deadly(model.forward)
+os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
+train.fit(model, whole.take(11), whole.take(range(111, 116)), quiet(),
+          {run!r}, log=None)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+@pytest.mark.parametrize("k", [6, 12])
+def test_goes_on_bit_exactly_after_a_kill(data, tmp_path, k):
+    path = [str(Path(tagkit.__file__).parents[1]), str(Path(__file__).parent)]
+    run = tmp_path / "run"
+    code = CHILD.format(path=path, store=str(tmp_path / "child"), k=k, run=str(run))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    whole, model = small(), small()
+    history = fit(whole, data)
+    again = fit(model, data, run_dir=run)
+    pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
+    assert_same_weights(weights(model), weights(whole))
+    assert not list(run.glob("*.tmp"))
