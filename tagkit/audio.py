@@ -44,11 +44,10 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     if path.stat().st_size == 0:
         raise AudioError(f"{path} is empty (0 bytes); get the file again")
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with path.open("rb") as file:  # given a path, libsndfile prints notes
+            samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as e:
-        reason = str(e).split(": ")[-1].strip().rstrip(".")
-        if "does not exist" in reason:  # libsndfile's word for "no mp3 frame in it"
-            reason = "no known format"
+        reason = str(e).split(": ")[-1].strip().rstrip(".") or "no known format"
         raise AudioError(
             f"{path} is not audio that can be decoded ({reason}); "
             "needed is wav, flac, ogg or mp3"

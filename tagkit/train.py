@@ -64,8 +64,8 @@ class History:
     epochs: list[dict] = field(default_factory=list)
 
     def frame(self) -> pd.DataFrame:
-        """Give a row per epoch, index epoch (from 1)."""
-        return pd.DataFrame(self.epochs).set_index("epoch")
+        """Give a row per epoch, its number (from 1) in the column epoch."""
+        return pd.DataFrame(self.epochs)
 
     @property
     def best(self) -> dict:

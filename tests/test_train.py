@@ -67,7 +67,7 @@ def data(tmp_path):
 
 
 def facts(history):
-    return history.frame().reset_index()[FACTS]
+    return history.frame()[FACTS]
 
 
 def weights(model):
@@ -241,8 +241,8 @@ def test_history_and_lines(data):
     lines = []
     history = fit(small(), data, log=lines.append)
     frame = history.frame()
-    assert frame.index.tolist() == [1, 2, 3] and frame.index.name == "epoch"
-    assert set(frame.columns) >= {*FACTS[1:], "seconds", "waiting"}
+    assert frame["epoch"].tolist() == [1, 2, 3]
+    assert set(frame.columns) >= {*FACTS, "seconds", "waiting"}
     assert (frame["seconds"] > 0).all() and frame["waiting"].between(0, 1).all()
     assert history.best["valid_loss"] == frame["valid_loss"].min()
     assert len(lines) == 3

@@ -1,0 +1,30 @@
+"""Right and wrong answers to the warm-up task of lesson 00."""
+
+import numpy as np
+import torch
+
+from tagkit import corpus
+from tagkit.checks.engine import Answers
+
+LABELS = corpus.open("mini").labels()
+GUITAR = LABELS["guitar"]
+
+ANSWERS: dict[str, Answers] = {
+    "0.1": Answers(
+        int(GUITAR.sum()),
+        [
+            GUITAR.sum(),
+            float(GUITAR.sum()),
+            torch.tensor(int(GUITAR.sum())),
+            np.array([GUITAR.sum()]),
+        ],
+        [
+            (len(LABELS), "that is every clip"),
+            ((GUITAR == 0).sum(), "clips without the tag"),
+            (GUITAR.mean(), "a count is asked for"),
+            (LABELS.to_numpy().sum(), "all tags together"),
+            (1, "that is not the count"),
+            ("guitar", "one number is needed"),
+        ],
+    )
+}

@@ -1,0 +1,487 @@
+"""Right and wrong answers to the tasks of lesson 01, for the tests of their probes.
+
+Spoilers: learners, look into `hint` first. A wrong answer stands beside a part of
+the message that it must get.
+"""
+
+import csv
+import itertools
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tagkit import tags
+from tagkit.checks.engine import Answers
+
+ANSWERS: dict[str, Answers] = {}
+
+
+# 1.1 Read the table by hand
+
+
+def by_lines(path):
+    lines = path.read_text().splitlines()[1:]
+    rows = [line.split("\t")[1:-1] for line in lines]
+    return len(rows), sum('"1"' not in row for row in rows)
+
+
+def by_csv(path):
+    with open(path, newline="") as file:
+        _, *rows = csv.reader(file, delimiter="\t")
+    return [len(rows), sum(set(row[1:-1]) == {"0"} for row in rows)]
+
+
+def by_pandas(path):
+    ones = pd.read_csv(path, sep="\t").iloc[:, 1:-1].sum(axis=1)
+    return pd.Series([len(ones), (ones == 0).sum()])
+
+
+def counts_header(path):
+    rows = [line.split("\t")[1:-1] for line in path.read_text().splitlines()]
+    return len(rows), sum('"1"' not in row for row in rows)
+
+
+def counts_end(path):
+    lines = path.read_bytes().decode().split("\r\n")[1:]
+    return len(lines), sum('"1"' not in line.split("\t")[1:-1] for line in lines)
+
+
+def forgets_quotes(path):
+    rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
+    return len(rows), sum("1" not in row[1:-1] for row in rows)
+
+
+def counts_clip_id(path):
+    lines = path.read_text().splitlines()[1:]
+    return len(lines), sum('"1"' not in line for line in lines)
+
+
+def forgets_first_tag(path):
+    rows = [line.split("\t")[2:-1] for line in path.read_text().splitlines()[1:]]
+    return len(rows), sum('"1"' not in row for row in rows)
+
+
+def forgets_last_tag(path):
+    rows = [line.split("\t")[1:-2] for line in path.read_text().splitlines()[1:]]
+    return len(rows), sum('"1"' not in row for row in rows)
+
+
+ANSWERS["1.1"] = Answers(
+    by_lines,
+    [by_csv, by_pandas, lambda path: torch.tensor(by_lines(path))],
+    [
+        (counts_header, "7 clips, 3 of them untagged: one clip too many"),
+        (counts_end, "one clip too many"),
+        (forgets_quotes, "read with its quotes"),
+        (counts_clip_id, "clip 1 counts as tagged"),
+        (forgets_first_tag, "where do your tags begin"),
+        (forgets_last_tag, "where do your tags begin"),
+        (lambda path: by_lines(path)[::-1], "the wrong way round"),
+        (lambda path: by_lines(path)[0], "2 parts are needed"),
+        (lambda path: (6, 2), "Right on a small table, but"),
+        (lambda path: by_lines(path.parent / "nowhere.csv"), "FileNotFoundError"),
+    ],
+)
+
+
+# 1.2 Which tags come together
+
+
+def by_product(labels):
+    values = labels.to_numpy(float)
+    both = values.T @ values
+    return pd.DataFrame(both / np.diag(both)[:, None], labels.columns, labels.columns)
+
+
+def by_loop(labels):
+    rows = {}
+    for a in labels:
+        chosen = labels[labels[a] == 1]
+        rows[a] = chosen.mean() if len(chosen) else chosen.sum()
+    return pd.DataFrame(rows).T
+
+
+def by_tensor(labels):
+    values = torch.tensor(labels.to_numpy(), dtype=torch.float64, requires_grad=True)
+    both = torch.einsum("ca,cb->ab", values, values)
+    return both / values.sum(dim=0).clamp(min=1)[:, None]
+
+
+def turned_names(labels):
+    return by_product(labels).iloc[::-1, ::-1]
+
+
+def in_uint8(labels):
+    values = labels.to_numpy()
+    return (values.T @ values) / np.maximum(values.sum(axis=0)[:, None], 1)
+
+
+def in_uint8_throughout(labels):
+    values = labels.to_numpy()
+    both = values.T @ values
+    return np.nan_to_num(both / np.diag(both)[:, None])
+
+
+def of_either(labels):
+    values = labels.to_numpy(float)
+    both, n = values.T @ values, values.sum(axis=0)
+    return both / np.maximum(n[:, None] + n - both, 1)
+
+
+def without_itself(labels):
+    given = by_product(labels).fillna(0).to_numpy()
+    return given - np.diag(np.diag(given))
+
+
+def divides_by_zero(labels):
+    given = by_product(labels)
+    return given.mask(given.isna(), np.inf)
+
+
+ANSWERS["1.2"] = Answers(
+    by_product,
+    [
+        by_loop,
+        by_tensor,
+        turned_names,
+        tags.cooccurrence,
+        lambda labels: np.nan_to_num(by_product(labels)).tolist(),
+    ],
+    [
+        (lambda labels: by_product(labels).T.fillna(0), "rows and columns are swapped"),
+        (lambda labels: labels.astype(int).T @ labels.astype(int), "these are counts"),
+        (lambda labels: labels.astype(float).T @ labels / len(labels), "by all clips"),
+        (of_either, "the clips with either tag"),
+        (in_uint8, "counts above 255"),
+        (in_uint8_throughout, "counts above 255"),
+        (without_itself, "the diagonal is 0"),
+        (divides_by_zero, "neither nan nor 0"),
+        (lambda labels: labels.corr(), "= "),
+        (lambda labels: by_product(labels.iloc[:, 1:]), "has no row 'loud'"),
+        (lambda labels: by_product(labels).to_numpy()[0], "has shape (6,)"),
+        (lambda labels: by_product(labels.head(300)), "which share has"),
+    ],
+)
+
+
+# 1.3 Two tags that hardly meet
+
+
+def all_pairs(labels):
+    for a, b in itertools.combinations(labels.columns, 2):
+        counts = tags.pair_counts(labels, a, b)
+        yield (a, b), counts["either"], counts["both"]
+
+
+def least_share(labels, n_clips):
+    rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
+    return min(rows, key=lambda row: row[2] / row[1])[0]
+
+
+def by_matrices(labels, n_clips):
+    values = labels.to_numpy(float)
+    both = values.T @ values
+    either = np.add.outer(values.sum(axis=0), values.sum(axis=0)) - both
+    share = np.where(either < n_clips, 2, both / np.maximum(either, 1))
+    np.fill_diagonal(share, 2)
+    return labels.columns[list(np.unravel_index(share.argmin(), share.shape))]
+
+
+def forgets_limit(labels, n_clips):
+    return min(all_pairs(labels), key=lambda row: row[2] / max(row[1], 1))[0]
+
+
+def counts_both_twice(labels, n_clips):
+    rows = [row for row in all_pairs(labels) if row[1] + row[2] >= n_clips]
+    return min(rows, key=lambda row: row[2] / row[1])[0]
+
+
+def least_both(labels, n_clips):
+    rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
+    return min(rows, key=lambda row: row[2])[0]
+
+
+def most_share(labels, n_clips):
+    rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
+    return max(rows, key=lambda row: row[2] / row[1])[0]
+
+
+ANSWERS["1.3"] = Answers(
+    least_share,
+    [
+        by_matrices,
+        lambda labels, n_clips: list(least_share(labels, n_clips))[::-1],
+        lambda labels, n_clips: set(least_share(labels, n_clips)),
+    ],
+    [
+        (forgets_limit, "too few clips"),
+        (counts_both_twice, "one with both counts once"),
+        (least_both, "Another pair shares less"),
+        (most_share, "Another pair shares less"),
+        (lambda labels, n_clips: (labels.columns[0],) * 2, "That is one tag"),
+        (lambda labels, n_clips: ("Flute", "techno"), "not both are tags"),
+        (lambda labels, n_clips: (0, 1), "names in quotes"),
+        (lambda labels, n_clips: "flute techno", "2 parts are needed"),
+        (lambda labels, n_clips: ("flute", "techno"), "yours is flute and techno"),
+    ],
+)
+
+
+# 1.4 One word for one thing
+
+
+def by_largest(labels, groups):
+    merged = labels.copy()
+    for name, words in groups.items():
+        present = [word for word in words if word in labels]
+        if present:
+            column = labels[present].max(axis=1)
+            merged = merged.drop(columns=present)
+            merged[name] = column
+    return merged
+
+
+def by_any(labels, groups):
+    name_of = {word: name for name, words in groups.items() for word in words}
+    new = [name_of.get(tag, tag) for tag in labels]
+    return labels.astype(bool).T.groupby(new).any().T
+
+
+def by_sum(labels, groups):
+    name_of = {word: name for name, words in groups.items() for word in words}
+    return labels.T.groupby([name_of.get(tag, tag) for tag in labels]).sum().T
+
+
+def by_all(labels, groups):
+    name_of = {word: name for name, words in groups.items() for word in words}
+    return labels.T.groupby([name_of.get(tag, tag) for tag in labels]).min().T
+
+
+def keeps_words(labels, groups):
+    merged = labels.copy()
+    for name, words in groups.items():
+        present = [word for word in words if word in labels]
+        if present:
+            merged[name] = labels[present].max(axis=1)
+    return merged
+
+
+def renames_only(labels, groups):
+    name_of = {word: name for name, words in groups.items() for word in words}
+    merged = labels.rename(columns=name_of)
+    return merged.loc[:, ~merged.columns.duplicated()]
+
+
+def wants_every_word(labels, groups):
+    return pd.DataFrame({name: labels[[*w]].max(axis=1) for name, w in groups.items()})
+
+
+def forgets_axis(labels, groups):
+    merged = labels.drop(columns=[w for w in sum(groups.values(), ()) if w in labels])
+    for name, words in groups.items():
+        present = [word for word in words if word in labels]
+        if present:
+            merged[name] = labels[present].max()
+    return merged
+
+
+def loses_the_rest(labels, groups):
+    return by_largest(labels, groups)[[name for name in groups if name != "horn"]]
+
+
+ANSWERS["1.4"] = Answers(
+    (by_largest, "female vocal"),
+    [
+        (by_any, "female vocal"),
+        [lambda labels, groups: by_largest(labels, groups).iloc[::-1], "female vocal"],
+        (by_largest, ["female vocal"]),
+    ],
+    [
+        ((by_sum, "female vocal"), "holds 2: a clip has a tag or not"),
+        ((by_all, "female vocal"), "one word of a group is enough"),
+        ((keeps_words, "female vocal"), "is still a column"),
+        ((renames_only, "female vocal"), "too few"),
+        ((wants_every_word, "female vocal"), "KeyError"),
+        ((forgets_axis, "female vocal"), "one word of a group is enough"),
+        ((loses_the_rest, "female vocal"), "has no column 'slow'"),
+        (
+            (lambda x, groups: by_any(x, groups).to_numpy(), "female vocal"),
+            "with names",
+        ),
+        ((by_largest, "woman"), "in a group already"),
+        ((by_largest, "femal vocal"), "which is no tag"),
+        ((by_largest, "no vocals"), "in a group already"),
+        (by_largest, "2 parts are needed"),
+    ],
+)
+
+
+# 1.5 A split that does not leak
+
+
+def share_of_clips(split, artists):
+    known = set(artists[split == "train"])
+    test = artists[split == "test"]
+    return sum(artist in known for artist in test) / len(test)
+
+
+def share_of_artists(split, artists):
+    train, test = set(artists[split == "train"]), set(artists[split == "test"])
+    return len(train & test) / len(test)
+
+
+def share_of_all(split, artists):
+    known = artists.isin(artists[split == "train"])
+    return (known & (split == "test")).mean()
+
+
+def share_with_valid(split, artists):
+    return artists[split == "test"].isin(artists[split != "test"]).mean()
+
+
+def share_of_train(split, artists):
+    return artists[split == "train"].isin(artists[split == "test"]).mean()
+
+
+SHARES = {"train": 12 / 16, "valid": 1 / 16, "test": 3 / 16}
+
+
+def by_need(clips, column="artist", shares=SHARES):
+    part_of, got = {}, dict.fromkeys(shares, 0)
+    for name, n in clips[column].value_counts().items():
+        part = max(shares, key=lambda p: shares[p] - got[p] / len(clips))
+        part_of[name], got[part] = part, got[part] + n
+    return clips[column].map(part_of)
+
+
+def by_running_sum(clips):
+    counts = clips["artist"].value_counts().sort_index()
+    end = counts.cumsum() / len(clips)
+    parts = np.where(end <= 0.75, "train", np.where(end <= 0.82, "valid", "test"))
+    return clips["artist"].map(dict(zip(counts.index, parts, strict=True))).tolist()
+
+
+def by_clip(clips):
+    return tags.random_split(clips.index)
+
+
+def by_row(clips):
+    place = np.arange(len(clips)) / len(clips)
+    return np.where(place < 0.75, "train", np.where(place < 0.8125, "valid", "test"))
+
+
+def without_seed(clips):
+    artists = np.random.default_rng().permutation(clips["artist"].unique())
+    order = {artist: place for place, artist in enumerate(artists)}
+    turn = clips["artist"].map(order).sort_values(kind="stable")
+    sums = pd.Series(np.arange(len(turn)) / len(turn), turn.index)
+    start = sums.groupby(turn).transform("min").loc[clips.index]
+    return np.where(start < 0.75, "train", np.where(start < 0.81, "valid", "test"))
+
+
+ANSWERS["1.5"] = Answers(
+    (share_of_clips, by_need),
+    [
+        (tags.overlap, lambda clips: by_need(clips).to_dict()),
+        (lambda *x: torch.tensor(share_of_clips(*x)), by_running_sum),
+        [share_of_clips, lambda clips: by_need(clips).iloc[::-1].to_frame()],
+    ],
+    [
+        ((share_of_artists, by_need), "test artists were counted"),
+        ((share_of_all, by_need), "divided by all clips"),
+        ((share_with_valid, by_need), "validation clips counted"),
+        ((share_of_train, by_need), "training clips were counted"),
+        ((lambda *x: "a lot", by_need), "one number is needed"),
+        ((lambda *x: 4 / 7, by_need), "all test artists are new"),
+        ((share_of_clips, by_clip), "artists are in more than one part"),
+        ((share_of_clips, by_row), "artists are in more than one part"),
+        ((share_of_clips, lambda c: by_need(c, "album")), "in more than one part"),
+        ((share_of_clips, lambda c: by_need(c).iloc[3:]), "leaves out 3 of"),
+        ((share_of_clips, lambda c: by_need(c).replace("valid", "val")), "'val'; use"),
+        (
+            (
+                share_of_clips,
+                lambda c: by_need(c, shares={"train": 0.8, "valid": 0.1, "test": 0.1}),
+            ),
+            "train 0.8",
+        ),
+        (
+            (share_of_clips, lambda c: pd.Series("train", c.index)),
+            "train 1.000, valid 0.000, test 0.000",
+        ),
+        ((share_of_clips, without_seed), "a second call gives another split"),
+        ((share_of_clips, lambda c: c["artist"]), "use train, valid and test"),
+    ],
+)
+
+
+# 1.6 How wrong are the labels?
+
+
+def three_rates(labels, truth):
+    given, true = labels.to_numpy(), truth.to_numpy()
+    return 1 - given[true == 1].mean(), given[true == 0].mean(), 1 - given.mean()
+
+
+def by_counting(labels, truth):
+    n_true = int((truth == 1).sum().sum())
+    missed = int(((truth == 1) & (labels == 0)).sum().sum())
+    false = int(((truth == 0) & (labels == 1)).sum().sum())
+    nothing = int((labels == 0).sum().sum()) / labels.size
+    return [missed / n_true, false / (truth.size - n_true), nothing]
+
+
+def of_labels(labels, truth):
+    given, true = labels.to_numpy(), truth.to_numpy()
+    return three_rates(labels, truth)[0], 1 - true[given == 1].mean(), 1 - given.mean()
+
+
+def of_fields(labels, truth):
+    missed = ((truth == 1) & (labels == 0)).to_numpy().mean()
+    return missed, *three_rates(labels, truth)[1:]
+
+
+def false_of_fields(labels, truth):
+    false = ((truth == 0) & (labels == 1)).to_numpy().mean()
+    miss, _, nothing = three_rates(labels, truth)
+    return miss, false, nothing
+
+
+def by_subtraction(labels, truth):
+    difference = truth.to_numpy() - labels.to_numpy()
+    return difference.sum() / truth.to_numpy().sum(), *three_rates(labels, truth)[1:]
+
+
+ANSWERS["1.6"] = Answers(
+    three_rates,
+    [
+        by_counting,
+        lambda labels, truth: np.array(three_rates(labels, truth)),
+        lambda *both: dict(zip("mfn", three_rates(*both), strict=True)),
+        lambda *both: torch.tensor(three_rates(*both)),
+    ],
+    [
+        (of_labels, "your false alarm rate is"),
+        (of_labels, "divided by the ones in the labels"),
+        (of_fields, "your miss rate is"),
+        (false_of_fields, "divided by all fields"),
+        (by_subtraction, "mind uint8"),
+        (
+            lambda *both: [100 * rate for rate in three_rates(*both)],
+            "not per cent, a share",
+        ),
+        (lambda *both: [1 - rate for rate in three_rates(*both)], "the opposite"),
+        (lambda labels, truth: three_rates(truth, labels), "truth are swapped"),
+        (lambda *both: three_rates(*both)[::-1], "mind the order"),
+        (lambda *both: three_rates(*both)[:2], "has 2 parts; 3 are needed"),
+        (
+            lambda x, y: (*three_rates(x, y)[:2], 1 - y.to_numpy().mean()),
+            "of the truth",
+        ),
+        (
+            lambda *both: (*three_rates(*both)[:2], 0 / np.float64(0)),
+            "Was something divided by zero?",
+        ),
+    ],
+)
