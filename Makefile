@@ -47,12 +47,12 @@ notebooks: prepared
 # The runs in data/results: three seeds each; a run that is there is not repeated.
 recorded-runs: prepared
 	set -e; for seed in 0 1 2; do \
-	$(BIN)/tagkit train mini DielemanRaw seed=$$seed epochs=15 crops_per_clip=10 \
-		--record data/results/dieleman_raw-$$seed.json; \
-	$(BIN)/tagkit train mini DielemanMel seed=$$seed epochs=15 crops_per_clip=10 \
-		--record data/results/dieleman_mel-$$seed.json; \
-	$(BIN)/tagkit train mini K2C2 width=0.25 seed=$$seed epochs=15 \
-		--record data/results/k2c2-$$seed.json; \
+	$(BIN)/tagkit train mini DielemanRaw seed=$$seed epochs=12 crops_per_clip=10 \
+		--record data/results/DielemanRaw-$$seed.json; \
+	$(BIN)/tagkit train mini DielemanMel seed=$$seed epochs=12 crops_per_clip=10 \
+		--record data/results/DielemanMel-$$seed.json; \
+	$(BIN)/tagkit train mini K2C2 width=0.25 seed=$$seed epochs=12 \
+		learning_rate=0.003 --record data/results/K2C2-$$seed.json; \
 	done
 
 clean:

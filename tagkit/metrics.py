@@ -59,7 +59,8 @@ def evaluate(
 
     A tag without positives or negatives cannot be scored: it is left out of the mean
     and named in ``attrs["masked"]``. Each resample draws as many clips with
-    replacement; tags that lose all positives in it are left out of its mean.
+    replacement; a tag that loses all positives in it is taken not to have moved. (An
+    interval of AP leans upwards: a clip drawn twice counts twice at its rank.)
 
     Args:
         labels: a labels frame, or an array with `tags` beside it.
@@ -91,8 +92,8 @@ def evaluate(
     report["ap_low"], report["ap_high"] = _interval(boot_ap)
     report["ap_floor"] = floor
     report.loc["macro"] = [
-        *(positives.sum(), _mean(roc), *_interval(_mean(boot_roc))),
-        *(_mean(ap), *_interval(_mean(boot_ap)), _mean(floor)),
+        *(positives.sum(), _mean(roc), *_interval(_macro(roc, boot_roc))),
+        *(_mean(ap), *_interval(_macro(ap, boot_ap)), _mean(floor)),
     ]
     report["positives"] = report["positives"].astype(int)
     report.attrs = {
@@ -129,10 +130,11 @@ def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0):
     for row, *parts in zip(
         ("roc_auc", "ap"), whole_a, whole_b, boot_a, boot_b, strict=True
     ):
-        a, b, many_a, many_b = (_mean(part) for part in parts)
-        low, high = _interval(many_a - many_b)
-        rows[row] = {"a": a[0], "b": b[0], "difference": a[0] - b[0]}
-        rows[row] |= {"low": low, "high": high, "a_better": (many_a > many_b).mean()}
+        (a,), (b,), many_a, many_b = parts
+        many = _macro(a - b, many_a - many_b)
+        low, high = _interval(many)
+        rows[row] = {"a": _mean(a), "b": _mean(b), "difference": _mean(a - b)}
+        rows[row] |= {"low": low, "high": high, "a_better": (many > 0).mean()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -232,6 +234,16 @@ def _mean(areas):
     count = there.sum(axis=-1)
     total = np.where(there, areas, 0).sum(axis=-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)[()]
+
+
+def _macro(whole, many):
+    """Average over tags for each resample, so that the tags of the mean stay the same.
+
+    A rare tag has no score where a resample lost its positives; averaging the others
+    would compare means over different tags. Shape: (n_tags,), (n_boot, n_tags) ->
+    (n_boot,).
+    """
+    return _mean(whole) + _mean(many - whole)
 
 
 def _interval(values):

@@ -101,7 +101,7 @@ def test_labels_have_the_habits_of_mtt(said):
             counts[t][PARTS[row["mp3_path"][0]]] += row[t] == "1"
     total = {t: sum(c.values()) for t, c in counts.items()}
     top = sorted(tags, key=lambda t: -total[t])[:50]
-    assert top[:3] == ["guitar", "slow", "classical"]
+    assert set(top[:3]) == {"guitar", "slow", "classical"}
     assert all(counts[t]["train"] >= 4 for t in top)
     assert sum(counts[t]["test"] == 0 for t in top) <= 2
     assert 3.2 < sum(per_clip) / 480 < 3.8
