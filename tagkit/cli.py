@@ -15,7 +15,7 @@ from pathlib import Path
 
 EXAMPLES = {
     "prepare": "tagkit prepare mini --sample-rate 12000",
-    "train": "tagkit train mini K2C2 width=0.25 epochs=12 --run runs/k2c2",
+    "train": "tagkit train mini K2C2 width=0.24 epochs=12 --run runs/k2c2",
     "evaluate": "tagkit evaluate runs/k2c2/best.safetensors --corpus mini",
     "doctor": "tagkit doctor",
 }

@@ -18,7 +18,8 @@ class K2C2(Tagger):
     deviation 1 by a normalisation without parameters.
 
     Args:
-        width: scales the channels 67, 135, 135, 203, 271; 0.25 trains on a laptop.
+        width: scales the channels 67, 135, 135, 203, 271; 0.24 trains on a laptop (16
+            channels in the first unit; 0.25 leaves 17, which a CPU computes slower).
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
     96x1366 -> 48x341 -> 24x85 -> 12x21 -> 4x4 -> 1x1.
