@@ -40,7 +40,7 @@ prepared: setup
 		-c constraints.txt -e '.[course,test]'
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp course/template/overrides.json .venv/share/jupyter/lab/settings/
-	@$(BIN)/jupyter labextension disable @jupyter/nbgrader  # for teachers only
+	@$(BIN)/jupyter labextension disable @jupyter/nbgrader 2> /dev/null
 	@touch $@
 
 # For those who change lessons: run them in place and keep the outputs.
