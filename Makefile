@@ -14,7 +14,7 @@ LESSONS := $(sort $(wildcard course/*.ipynb))
 .PHONY: lab course test check setup prepared notebooks recorded-runs clean
 
 lab: prepared
-	$(BIN)/jupyter lab $(LAB) course/00_start_here.ipynb
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB)
 
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \
