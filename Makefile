@@ -18,7 +18,7 @@ lab: prepared
 
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \
-		--TemplateExporter.extra_template_basedirs=course/template $(LESSONS)
+		--TemplateExporter.extra_template_basedirs=.jupyter $(LESSONS)
 
 test: setup
 	$(BIN)/python -m pytest --nbval
@@ -39,7 +39,7 @@ prepared: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[course,test]'
 	@mkdir -p .venv/share/jupyter/lab/settings
-	@cp course/template/overrides.json .venv/share/jupyter/lab/settings/
+	@cp .jupyter/overrides.json .venv/share/jupyter/lab/settings/
 	@$(BIN)/jupyter labextension disable @jupyter/nbgrader 2> /dev/null
 	@touch $@
 
