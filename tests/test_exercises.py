@@ -69,7 +69,10 @@ def test_a_wrong_answer_is_wrong_and_told_why(mini, id, answer, message):
     assert message in found.message
 
 
-@pytest.mark.parametrize(("id", "answer"), cases("right"))
+@pytest.mark.parametrize(
+    ("id", "answer"),  # functions only: a number that is right for mini is not for it
+    [c for c in cases("right") if callable(c.values[1]) or type(c.values[1]) is tuple],
+)
 def test_a_right_answer_is_right_on_magnatagatune(mtt, id, answer):
     found = outcome(id, answer, mtt)
     assert found, found
