@@ -7,7 +7,7 @@
     python data/build_mini.py --card             # renew the numbers of README.md
 
 The tables depend on the seed only and come out the same bit for bit. Audio needs
-the Debian packages fluidsynth and fluid-soundfont-gm and `pip install mido`; clips
+the Debian packages fluidsynth and fluid-soundfont-gm; clips
 that are there already are kept, so a stopped build goes on where it stopped.
 
 The way of one clip: mini_styles (what an artist is) -> mini_plan (who plays what,

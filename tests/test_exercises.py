@@ -104,7 +104,9 @@ def test_every_task_is_covered(capsys):
                 assert f'check("{id}"' in cell.source
                 assert about["grade"] and about["locked"] and not about["solution"]
                 cells[id] = about["points"]
-    assert cells == {id: task.points for id, task in tasks.items()}
+    graded = {path.stem[:2] for path in NOTEBOOKS}  # lesson 00 has its task in itself
+    points = {id: task.points for id, task in tasks.items()}
+    assert cells == {id: n for id, n in points.items() if f"{id[0]:0>2}" in graded}
     lines = [f"{'task':6}{'right':>6}{'wrong':>6}{'messages':>9}{'hints':>6}  title"]
     for id, task in tasks.items():
         answers = ANSWERS[id]
