@@ -8,7 +8,7 @@ LAB ?=
 BIN := .venv/bin
 RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
-	--ExecutePreprocessor.coalesce_streams=True
+	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
 .PHONY: lab course test check setup prepared notebooks recorded-runs clean
