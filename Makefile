@@ -50,7 +50,7 @@ notebooks: prepared
 
 # The runs in data/results: three seeds each; a run that is there is not repeated.
 # (0.24 of K2C2's width leaves 16 channels in its first unit, 0.25 would leave 17,
-# which takes nearly twice the time on a CPU.)
+# which takes nearly twice the time on a CPU: benchmarks/steps.py.)
 recorded-runs: prepared
 	set -e; for seed in 0 1 2; do \
 	$(BIN)/tagkit train mini DielemanRaw seed=$$seed epochs=12 crops_per_clip=10 \

@@ -11,7 +11,6 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 
 import io
 import json
-import os
 import pickle
 from dataclasses import asdict
 from itertools import zip_longest
@@ -22,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
 
@@ -111,20 +111,6 @@ def record(path, model, config, history, train, test, report, merge="mean"):
     }
     text = json.dumps(_without_nan(run), indent=1)
     write_atomically(Path(path), text.encode())
-
-
-def write_atomically(path: Path, data: bytes):
-    """Write a file so that it is there whole or not at all.
-
-    Notebook: course/07_scaling_up.ipynb
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _without_nan(value):

@@ -30,7 +30,7 @@ NO_EXAMPLE = {
     "tagkit.train.line": "its figures are those of a run",
     "tagkit.runs.load_weights": "needs the file of a run; test_runs.py has one",
     "tagkit.runs.record": "needs a finished run; test_runs.py has one",
-    "tagkit.runs.write_atomically": "touches the disk; test_runs.py tries it",
+    "tagkit.store.write_atomically": "touches the disk; test_runs.py tries it",
     "tagkit.runs.save_epoch": "called by train.fit, in the middle of a run",
     "tagkit.runs.resume": "called by train.fit, at the start of a run",
 }

@@ -42,7 +42,7 @@ class K2C2(Tagger):
         for n_in, n_out, pool in zip(channels[:-1], channels[1:], pools, strict=True):
             blocks += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out)]
             blocks += [nn.ELU(), nn.MaxPool2d(pool)]
-        # Channels last in memory: the same numbers, about a fifth less time on a CPU.
+        # Channels last in memory: the same numbers in less time (benchmarks/steps.py).
         self.blocks = nn.Sequential(*blocks).to(memory_format=torch.channels_last)
         self.output = nn.Linear(channels[-1], n_tags)
 

@@ -1,0 +1,71 @@
+"""What the course says about speed, measured: python benchmarks/steps.py
+
+Prints milliseconds a clip, the smallest of five tries, and ratios. Needs the store of
+`mini` (`tagkit prepare mini --sample-rate 12000`).
+"""
+
+import os
+import time
+
+import torch
+
+from tagkit import audio, batches, corpus, models, store
+
+
+def fastest(work, n_clips):
+    """Milliseconds a clip: one try to warm up, then the smallest of five."""
+    work()
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times) / n_clips
+
+
+def step(model, samples, labels):
+    """One training step, as a function without arguments."""
+    optimizer = torch.optim.Adam(model.parameters())
+    loss_of = torch.nn.BCEWithLogitsLoss()
+
+    def work():
+        loss = loss_of(model(samples), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return work
+
+
+def main():
+    mini = corpus.open("mini")
+    clips = store.prepare(mini, sample_rate=12_000)
+    train = batches.examples(mini, clips, "train")
+    whole, labels = next(batches.RandomCrops(train, 349_488, 12_000, 8).epoch(0))
+    some = train.labels.index[:20]
+    found = {
+        "decode an mp3": fastest(lambda: [mini.load(i) for i in some], 20),
+        "read a whole clip from the store": fastest(
+            lambda: [clips.read(i) for i in some], 20
+        ),
+    }
+    samples = torch.from_numpy(mini.load(some[0]))[None].repeat(8, 1)
+    resample = batches._resampler(audio.SAMPLE_RATE, 12_000)
+    found["resample a batch, 16 to 12 kHz"] = fastest(lambda: resample(samples), 8)
+    base = models.DielemanRaw()
+    windows = whole.unfold(1, base.n_samples, base.n_samples - 2).flatten(0, 1)
+    ten = labels.repeat_interleave(len(windows) // 8, 0)
+    found["step of DielemanRaw, its ten windows"] = fastest(step(base, windows, ten), 8)
+    for width in (0.24, 0.25):
+        model = models.K2C2(width=width)
+        found[f"step of K2C2, width {width}"] = fastest(step(model, whole, labels), 8)
+    model = models.K2C2(width=0.24).to(memory_format=torch.contiguous_format)
+    name = "step of K2C2, width 0.24, channels first"
+    found[name] = fastest(step(model, whole, labels), 8)
+    print(f"{os.cpu_count()} cores, torch {torch.__version__}")
+    for name, value in found.items():
+        print(f"{value:8.2f} ms a clip  {name}")
+
+
+if __name__ == "__main__":
+    main()
