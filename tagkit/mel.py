@@ -101,6 +101,7 @@ class LogMel(nn.Module):
         self.register_buffer("filters", filters, persistent=False)
         window = torch.hann_window(win_length or n_fft)
         self.register_buffer("window", window, persistent=False)
+        self.floor = -100.0 if log == "db" else 0.0  # what silence gives, to pad with
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         spectrum = torch.stft(

@@ -11,11 +11,35 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tagkit.models.choi import K2C2
-from tagkit.models.dieleman import DielemanMel, DielemanRaw
+from tagkit.models.choi import K1C2, K2C1, K2C2
+from tagkit.models.crnn import CRNN, CRNNTF, CRNNAttention, CRNNOverBatch
+from tagkit.models.dieleman import DielemanMel, DielemanRaw, RoyBase, RoyImproved
+from tagkit.models.pons import Musicnn, PonsSpectrogram, PonsWaveform
+from tagkit.models.samplecnn import ReSE2Multi, SampleCNN
+from tagkit.models.shortchunk import ShortChunkCNN
 from tagkit.tagger import Tagger
 
-__all__ = ["K2C2", "MODELS", "DielemanMel", "DielemanRaw", "Tagger"]
+__all__ = [
+    "CRNN",
+    "CRNNTF",
+    "MODELS",
+    "CRNNAttention",
+    "CRNNOverBatch",
+    "DielemanMel",
+    "DielemanRaw",
+    "K1C2",
+    "K2C1",
+    "K2C2",
+    "Musicnn",
+    "PonsSpectrogram",
+    "PonsWaveform",
+    "ReSE2Multi",
+    "RoyBase",
+    "RoyImproved",
+    "SampleCNN",
+    "ShortChunkCNN",
+    "Tagger",
+]
 
 
 class Entry(NamedTuple):
@@ -29,7 +53,20 @@ class Entry(NamedTuple):
 MODELS = {
     "DielemanRaw": Entry(DielemanRaw, "Dieleman & Schrauwen 2014", 55_422),
     "DielemanMel": Entry(DielemanMel, "Dieleman & Schrauwen 2014", 71_774),
+    "RoyBase": Entry(RoyBase, "Roy, Bristol", 17_119),
+    "RoyImproved": Entry(RoyImproved, "Roy, Bristol", 2_845_470),
+    "SampleCNN": Entry(SampleCNN, "Lee et al. 2017", 1_869_874),
+    "ReSE2Multi": Entry(ReSE2Multi, "Kim et al. 2018", 6_301_746),
+    "PonsWaveform": Entry(PonsWaveform, "Pons et al. 2018, Weber 2019", 5_377_082),
+    "PonsSpectrogram": Entry(PonsSpectrogram, "Pons et al. 2018", 5_924_154),
+    "Musicnn": Entry(Musicnn, "Pons & Serra 2019", 787_159),
+    "K2C1": Entry(K2C1, "Choi et al. 2017, Wells 2018", 1_278_826),
+    "K1C2": Entry(K1C2, "Choi et al. 2017, Wells 2018", 944_251),
     "K2C2": Entry(K2C2, "Choi et al. 2017, Wells 2018", 1_003_828),
+    "CRNN": Entry(CRNN, "Choi et al. 2017, Elwood & Varosyan", 394_098),
+    "CRNNAttention": Entry(CRNNAttention, "proposed by Wells 2018", 395_186),
+    "CRNNTF": Entry(CRNNTF, "Wang et al. 2019", 507_826),
+    "ShortChunkCNN": Entry(ShortChunkCNN, "Won et al. 2020", 3_687_348),
 }
 
 
@@ -85,6 +122,7 @@ def shapes(model: Tagger) -> pd.DataFrame:
     rows = []
 
     def note(layer, _, output):
+        output = output[0] if isinstance(output, tuple) else output  # of a GRU
         name, size = type(layer).__name__, " x ".join(map(str, output.shape[1:]))
         rows.append((name, size, count_parameters(layer)))
 

@@ -1,5 +1,10 @@
 """Choi et al. 2017 and Wells 2018: convolutions over whole mel spectrograms.
 
+A name says the dimensions of kernels and of convolution: in k2c1 the kernels are as
+high as the spectrogram and move in time only; in k1c2 they are one band high and move
+in both; in k2c2 they are 3 x 3. All hear 96 mel bands in dB at 12 kHz, brought to mean
+0 and deviation 1 by a normalisation without parameters.
+
 Notebook: course/03_spectrogram_cnns.ipynb
 """
 
@@ -10,12 +15,104 @@ from tagkit import mel
 from tagkit.tagger import Tagger, scaled
 
 
-class K2C2(Tagger):
-    """Two-dimensional kernels, two-dimensional convolution, over the whole clip.
+class MelImage(nn.Module):
+    """The spectrogram as a picture with one channel, of mean 0 and deviation 1.
 
-    Five times (conv 3 x 3, batch norm, ELU, max-pool) until one point is left of
-    96 x 1366, then dense n_tags. The spectrogram in dB is first brought to mean 0 and
-    deviation 1 by a normalisation without parameters.
+    Args:
+        n_pad: frames of silence to set before and after, once the logarithm is taken.
+
+    Shape: (batch, n_samples) at 12 kHz -> (batch, 1, 96, n_frames + 2 n_pad).
+    """
+
+    def __init__(self, n_pad: int = 0):
+        super().__init__()
+        self.mel = mel.LogMel(12_000, n_fft=512, hop=256, n_mels=96, log="db")
+        self.pad = nn.ConstantPad1d(n_pad, self.mel.floor)
+        self.scale = nn.BatchNorm2d(1, affine=False)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        return self.scale(self.pad(self.mel(samples))[:, None])
+
+
+class K2C1(Tagger):
+    """Kernels of all 96 bands, moving in time: the first layer sums over frequency.
+
+    conv 152 x (96 x 4); conv 152, 152, 304, 304 x (1 x 4), each with a max-pool 4 in
+    time; nothing padded; dense 304, 304, n_tags.
+
+    Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
+    1366 frames, 1363, 1360, 340, 337, 84, 81, 20, 17, 4.
+    Source: Choi et al., ICASSP 2017, k2c1; Wells 2018, table 3.2, where the input of
+    the fourth unit must read 152; 1,278,826 parameters with 50 tags.
+
+    >>> K2C1(width=0.1)(torch.zeros(2, 349_488)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+
+    def __init__(self, n_tags: int = 50, width: float = 1.0):
+        super().__init__(349_488, 12_000, {"n_tags": n_tags, "width": width})
+        c = [scaled(n, width) for n in (152, 152, 152, 304, 304)]
+        n_dense = scaled(304, width)
+        units = unit(1, c[0], (96, 4), None)
+        for n_in, n_out in zip(c[:-1], c[1:], strict=True):
+            units += unit(n_in, n_out, (1, 4), (1, 4))
+        self.image, self.units = MelImage(), nn.Sequential(*units)
+        self.dense = nn.Sequential(
+            *(nn.Linear(4 * c[-1], n_dense), nn.ELU()),
+            *(nn.Linear(n_dense, n_dense), nn.ELU()),
+        )
+        self.output = nn.Linear(n_dense, n_tags)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        x = self.units(self.image(samples))  # (batch, 304, 1, 4)
+        return self.output(self.dense(x.flatten(1)))  # (batch, n_tags)
+
+
+class K1C2(Tagger):
+    """Kernels of one band, moving in time and frequency: every band stays itself.
+
+    Four times (conv 47, 47, 95, 95 x (1 x 4), max-pool in time), then dense 95, 95,
+    n_tags, which see all 96 bands.
+
+    Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
+    96 x 1366 -> 96 x 341 -> 96 x 68 -> 96 x 8 -> 96 x 1.
+    Source: Choi et al., ICASSP 2017, k1c2; Wells 2018; 944,251 parameters with 50 tags.
+
+    >>> K1C2(width=0.1)(torch.zeros(2, 349_488)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+
+    def __init__(self, n_tags: int = 50, width: float = 1.0):
+        super().__init__(349_488, 12_000, {"n_tags": n_tags, "width": width})
+        channels = [1] + [scaled(n, width) for n in (47, 47, 95, 95)]
+        n_dense = scaled(95, width)
+        units = []
+        for i, pool in enumerate((4, 5, 8, 8)):
+            # An even kernel cannot be centred: 1 zero before, 2 after.
+            units += [nn.ZeroPad2d((1, 2, 0, 0))]
+            units += unit(channels[i], channels[i + 1], (1, 4), (1, pool))
+        self.image, self.units = MelImage(), nn.Sequential(*units)
+        self.dense = nn.Sequential(
+            *(nn.Linear(96 * channels[-1], n_dense), nn.ELU()),
+            *(nn.Linear(n_dense, n_dense), nn.ELU()),
+        )
+        self.output = nn.Linear(n_dense, n_tags)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        x = self.units(self.image(samples))  # (batch, 95, 96, 1)
+        return self.output(self.dense(x.flatten(1)))  # (batch, n_tags)
+
+
+class K2C2(Tagger):
+    """Kernels of 3 x 3 over the whole clip, five times, until one point is left.
+
+    Five times (conv 3 x 3, batch norm, ELU, max-pool), then dense n_tags.
 
     Args:
         width: scales the channels 67, 135, 135, 203, 271; 0.24 trains on a laptop (16
@@ -34,19 +131,39 @@ class K2C2(Tagger):
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):
         super().__init__(349_488, 12_000, {"n_tags": n_tags, "width": width})
-        self.mel = mel.LogMel(12_000, n_fft=512, hop=256, n_mels=96, log="db")
-        self.scale = nn.BatchNorm2d(1, affine=False)
         channels = [1] + [scaled(n, width) for n in (67, 135, 135, 203, 271)]
         pools = ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4))
-        blocks = []
-        for n_in, n_out, pool in zip(channels[:-1], channels[1:], pools, strict=True):
-            blocks += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out)]
-            blocks += [nn.ELU(), nn.MaxPool2d(pool)]
-        # Channels last in memory: the same numbers in less time (benchmarks/steps.py).
-        self.blocks = nn.Sequential(*blocks).to(memory_format=torch.channels_last)
+        self.image, self.units = MelImage(), pyramid(channels, pools)
         self.output = nn.Linear(channels[-1], n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 1366)
-        return self.output(self.blocks(image).flatten(1))  # (batch, n_tags)
+        x = self.units(self.image(samples))  # (batch, 271, 1, 1)
+        return self.output(x.flatten(1))  # (batch, n_tags)
+
+
+def pyramid(channels: list[int], pools, ceil: bool = False) -> nn.Sequential:
+    """Stack units of 3 x 3 kernels, each followed by its pool.
+
+    Args:
+        ceil: let a pool keep the rest at the edge that does not fill it.
+
+    Shape: (batch, channels[0], n_mels, n_frames) -> (batch, channels[-1], ...).
+    """
+    units = []
+    for n_in, n_out, pool in zip(channels[:-1], channels[1:], pools, strict=True):
+        units += unit(n_in, n_out, 3, pool, padding=1, ceil=ceil)
+    # Channels last in memory: the same numbers in less time (benchmarks/steps.py).
+    return nn.Sequential(*units).to(memory_format=torch.channels_last)
+
+
+def unit(n_in, n_out, kernel, pool, padding=0, ceil=False) -> list[nn.Module]:
+    """Give the layers of a unit: convolution, batch norm, max-pool (or none), ELU.
+
+    The papers draw the ELU before the pool. It never changes an order, so the largest
+    stays the largest and the numbers are the same; after the pool there are fewer.
+    """
+    layers = [nn.Conv2d(n_in, n_out, kernel, padding=padding), nn.BatchNorm2d(n_out)]
+    if pool:
+        layers += [nn.MaxPool2d(pool, ceil_mode=ceil)]
+    return [*layers, nn.ELU()]

@@ -1,5 +1,7 @@
 """Dieleman & Schrauwen 2014: the same small network on samples and on mel bands.
 
+And what Roy made of it: the base network read more narrowly, and a deeper one.
+
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
@@ -26,6 +28,8 @@ class DielemanRaw(Tagger):
             128 in the paper's figure 2.
         padding: "same" keeps the frames in both k8 convolutions; "valid" does not and
             needs a stride of 512 or less.
+        average: over the last frames instead of handing all of them to the dense
+            layers: fewer numbers, and when something sounds no longer matters.
         width: scales every number of channels.
 
     Shape: (batch, 34_950) at 12 kHz -> (batch, n_tags); 136 frames, 34, 8.
@@ -45,6 +49,7 @@ class DielemanRaw(Tagger):
         stride: int = 256,
         n_filters: int = 32,
         padding: str = "same",
+        average: bool = False,
         n_samples: int = 34_950,
         sample_rate: int = 12_000,
         width: float = 1.0,
@@ -52,11 +57,12 @@ class DielemanRaw(Tagger):
         arguments = {"n_tags": n_tags, "length": length, "stride": stride}
         arguments |= {"n_filters": n_filters, "padding": padding, "width": width}
         arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
+        arguments |= {"average": average}
         super().__init__(n_samples, sample_rate, arguments)
         n_channels = scaled(n_filters, width)
         self.strided = nn.Conv1d(1, n_channels, length, stride)
         n_frames = (n_samples - length) // stride + 1
-        self.network = _body(n_channels, n_frames, n_tags, padding, width)
+        self.network = _body(n_channels, n_frames, n_tags, padding, average, width)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
@@ -88,6 +94,7 @@ class DielemanMel(Tagger):
         stride: int = 256,
         n_mels: int = 128,
         padding: str = "same",
+        average: bool = False,
         n_samples: int = 34_950,
         sample_rate: int = 12_000,
         width: float = 1.0,
@@ -95,18 +102,97 @@ class DielemanMel(Tagger):
         arguments = {"n_tags": n_tags, "length": length, "stride": stride}
         arguments |= {"n_mels": n_mels, "padding": padding, "width": width}
         arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
+        arguments |= {"average": average}
         super().__init__(n_samples, sample_rate, arguments)
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride
-        self.network = _body(n_mels, n_frames, n_tags, padding, width)
+        self.network = _body(n_mels, n_frames, n_tags, padding, average, width)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         return self.network(self.mel(samples))  # (batch, n_tags)
 
 
-def _body(n_in: int, n_frames: int, n_tags: int, padding: str, width: float):
+class RoyBase(Tagger):
+    """Roy's reading of the base network: one strided filter, and an average at the end.
+
+    conv 1 x length / stride, ReLU, then twice (conv 32 x 8, ReLU, max-pool 4 that moves
+    by 1), mean over the frames, dense 100, dense n_tags; nothing is padded. The report
+    says "global max-pooling i.e. computing the average": the average it is.
+
+    Shape: (batch, 34_950) at 12 kHz -> (batch, n_tags); 136 frames, 129, 126, 119, 116.
+    Source: Roy, Bristol; 17,119 parameters with 50 tags.
+
+    >>> RoyBase()(torch.zeros(2, 34_950)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    def __init__(
+        self, n_tags: int = 50, length: int = 256, stride: int = 256, width: float = 1.0
+    ):
+        arguments = {"n_tags": n_tags, "length": length, "stride": stride}
+        super().__init__(34_950, 12_000, arguments | {"width": width})
+        n_channels, n_dense = scaled(32, width), scaled(100, width)
+        self.network = nn.Sequential(
+            *(nn.Conv1d(1, 1, length, stride), nn.ReLU()),
+            *(nn.Conv1d(1, n_channels, KERNEL), nn.ReLU(), nn.MaxPool1d(POOL, 1)),
+            *(nn.Conv1d(n_channels, n_channels, KERNEL), nn.ReLU()),
+            *(nn.MaxPool1d(POOL, 1), nn.AdaptiveAvgPool1d(1), nn.Flatten()),
+            *(nn.Linear(n_channels, n_dense), nn.ReLU(), nn.Linear(n_dense, n_tags)),
+        )
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        return self.network(samples[:, None])  # (batch, n_tags)
+
+
+class RoyImproved(Tagger):
+    """Roy's deeper network on samples: 128 strided filters, batch norm, dropout.
+
+    conv 128 x length / stride, batch norm, ReLU; three times (conv 128, 512, 512 x 8,
+    batch norm, ReLU, max-pool 4 that moves by 1), nothing padded; dropout 0.5 before
+    the last pool; mean over the frames, dense 100, ReLU, dense n_tags. (Pools that move
+    by 4 would leave 6 frames for the third kernel of 8, so the 1 is no misprint.)
+
+    Shape: (batch, 34_950) at 12 kHz -> (batch, n_tags);
+    136 frames, 129, 126, 119, 116, 109, 106.
+    Source: Roy, Bristol; 2,845,470 parameters with 50 tags. The order of batch norm,
+    ReLU and dropout is not stated there.
+
+    >>> RoyImproved(width=0.1)(torch.zeros(2, 34_950)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    def __init__(
+        self, n_tags: int = 50, length: int = 256, stride: int = 256, width: float = 1.0
+    ):
+        arguments = {"n_tags": n_tags, "length": length, "stride": stride}
+        super().__init__(34_950, 12_000, arguments | {"width": width})
+        first, *others = (scaled(n, width) for n in (128, 128, 512, 512))
+        layers = [nn.Conv1d(1, first, length, stride), nn.BatchNorm1d(first), nn.ReLU()]
+        n_in = first
+        for n_out in others:
+            layers += [nn.Conv1d(n_in, n_out, KERNEL), nn.BatchNorm1d(n_out), nn.ReLU()]
+            layers += [nn.MaxPool1d(POOL, 1)]
+            n_in = n_out
+        layers.insert(-1, nn.Dropout(0.5))
+        n_dense = scaled(100, width)
+        self.network = nn.Sequential(
+            *(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten()),
+            *(nn.Linear(n_in, n_dense), nn.ReLU(), nn.Linear(n_dense, n_tags)),
+        )
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        return self.network(samples[:, None])  # (batch, n_tags)
+
+
+def _body(n_in, n_frames, n_tags, padding, average, width):
     """Build what both networks share, from frames to logits.
 
     Shape: (batch, n_in, n_frames) -> (batch, n_tags).
@@ -132,8 +218,9 @@ def _body(n_in: int, n_frames: int, n_tags: int, padding: str, width: float):
         nn.Conv1d(n_channels, n_channels, KERNEL),
         nn.ReLU(),
         nn.MaxPool1d(POOL),
-        nn.Flatten(),  # (batch, n_channels * n_last)
-        nn.Linear(n_channels * n_last, n_dense),
+        *([nn.AdaptiveAvgPool1d(1)] if average else []),
+        nn.Flatten(),  # (batch, n_channels * n_last); n_channels if averaged
+        nn.Linear(n_channels * (1 if average else n_last), n_dense),
         nn.ReLU(),
         nn.Linear(n_dense, n_tags),
     )

@@ -1,0 +1,228 @@
+"""Pons et al. 2018 and 2019: filters shaped by what musicians hear, against none.
+
+The same back-end listens to two front-ends: one on samples that assumes nothing, one
+on mel bands whose filters are tall (timbre) or long (tempo). In every unit the order
+is convolution, ReLU, batch norm, pool, as in the authors' code.
+
+Notebook: course/03_spectrogram_cnns.ipynb
+"""
+
+import torch
+from torch import nn
+
+from tagkit import mel
+from tagkit.tagger import Tagger, scaled
+
+N_FRAMES = 187  # 3 s: 47,616 samples at 16 kHz, a frame every 256, the first at 0
+N_SAMPLES = 256 * (N_FRAMES - 1)
+WIDE, NARROW = 0.9, 0.4  # shares of the bands that tall filters span
+
+
+class PonsWaveform(Tagger):
+    """Seven layers of filters three samples long, then the shared back-end.
+
+    conv 64 x 3 / 3, then 64, 64, 128, 128, 128, 256 x 3, each with a max-pool 3 and
+    nothing padded, then `Backend`.
+
+    Args:
+        n_samples: 48,000 here (3 s); 51,776 in Weber's replication, nine to a clip.
+        n_back, n_dense: channels of the back-end and its dense layer; 64 and 200 suit
+            a corpus as small as MagnaTagATune.
+
+    Shape: (batch, 48_000) at 16 kHz -> (batch, n_tags);
+    16,000 frames, 5,332, 1,776, 591, 196, 64, 20.
+    Source: Pons et al., ISMIR 2018, and their code; Weber, EPFL 2019; 5,377,082
+    parameters with 50 tags.
+
+    >>> PonsWaveform(width=0.1)(torch.zeros(2, 48_000)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    def __init__(
+        self,
+        n_tags: int = 50,
+        n_back: int = 512,
+        n_dense: int = 500,
+        n_samples: int = 48_000,
+        width: float = 1.0,
+    ):
+        arguments = {"n_tags": n_tags, "n_back": n_back, "n_dense": n_dense}
+        arguments |= {"n_samples": n_samples, "width": width}
+        super().__init__(n_samples, 16_000, arguments)
+        c = [scaled(n, width) for n in (64, 64, 64, 128, 128, 128, 256)]
+        layers = unit1d(1, c[0], 3, stride=3)
+        for n_in, n_out in zip(c[:-1], c[1:], strict=True):
+            layers += [*unit1d(n_in, n_out, 3), nn.MaxPool1d(3)]
+        self.frontend = nn.Sequential(*layers)
+        self.backend = Backend(c[-1], n_tags, n_back, n_dense, width)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        features = self.frontend(samples[:, None])  # (batch, 256, 20)
+        return self.backend(features)  # (batch, n_tags)
+
+
+class PonsSpectrogram(Tagger):
+    """Tall filters for timbre and long ones for tempo, then the shared back-end.
+
+    On 96 mel bands, all in parallel: filters of 7, 3 and 1 frames by 86 and 38 bands,
+    of which the maximum over frequency goes on; and filters of 165, 128, 64 and 32
+    frames on the mean over frequency.
+
+    Args:
+        n_back, n_dense: as in `PonsWaveform`.
+
+    Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags); 464 x 187.
+    Source: Pons et al., ISMIR 2018, and their code with 16 filters; 5,924,154
+    parameters with 50 tags.
+
+    >>> PonsSpectrogram(width=0.1)(torch.zeros(2, 47_616)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+
+    def __init__(
+        self,
+        n_tags: int = 50,
+        n_back: int = 512,
+        n_dense: int = 500,
+        width: float = 1.0,
+    ):
+        arguments = {"n_tags": n_tags, "n_back": n_back, "n_dense": n_dense}
+        super().__init__(N_SAMPLES, 16_000, arguments | {"width": width})
+        self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
+        self.scale = nn.BatchNorm2d(1, affine=False)
+        tall = [(n, t, int(s * 96)) for s in (WIDE, NARROW)
+                for n, t in ((16, 7), (32, 3), (64, 1))]  # fmt: skip
+        long = [(16, 165), (32, 128), (64, 64), (128, 32)]
+        self.timbre = nn.ModuleList(Tall(scaled(n, width), t, f) for n, t, f in tall)
+        self.tempo = nn.ModuleList(
+            nn.Sequential(
+                nn.ZeroPad1d(((t - 1) // 2, t // 2)),
+                *unit1d(1, scaled(n, width), t),
+            )
+            for n, t in long
+        )
+        n_features = sum(scaled(n, width) for n, *_ in tall + long)
+        self.backend = Backend(n_features, n_tags, n_back, n_dense, width)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 187)
+        envelope = image.mean(dim=2)  # (batch, 1, 187)
+        features = [filters(image) for filters in self.timbre]
+        features += [filters(envelope) for filters in self.tempo]
+        return self.backend(torch.cat(features, dim=1))  # (batch, 464, 187) in
+
+
+class Musicnn(Tagger):
+    """The small one that came of it: fewer shapes of filters, a light back-end.
+
+    Batch norm of the 96 mel bands as one channel; 204 filters of 7 x 67 and 204 of
+    7 x 38, 51 each of 128, 64 and 32 frames by one band, of all the maximum over
+    frequency; three conv 64 x 7, each added to the one before; front and middle side
+    by side; maximum and mean over time; batch norm, dropout 0.5, dense 200, ReLU,
+    batch norm, dropout 0.5, dense n_tags.
+
+    Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags);
+    561 x 187, 753 x 187, 1,506.
+    Source: Pons & Serra, 2019, and their code; 787,159 parameters with 50 tags.
+
+    >>> Musicnn(width=0.1)(torch.zeros(2, 47_616)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+
+    def __init__(self, n_tags: int = 50, width: float = 1.0):
+        super().__init__(N_SAMPLES, 16_000, {"n_tags": n_tags, "width": width})
+        self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
+        self.scale = nn.BatchNorm2d(1)
+        n_timbre, n_tempo = scaled(204, width), scaled(51, width)
+        n_middle, n_dense = scaled(64, width), scaled(200, width)
+        filters = [Tall(n_timbre, 7, 67), Tall(n_timbre, 7, 38)]
+        filters += [Tall(n_tempo, t, 1) for t in (128, 64, 32)]
+        self.frontend = nn.ModuleList(filters)
+        n_front = 2 * n_timbre + 3 * n_tempo
+        self.middle = nn.ModuleList(
+            nn.Sequential(*unit1d(n, n_middle, 7, padding=3))
+            for n in (n_front, n_middle, n_middle)
+        )
+        n_all = 2 * (n_front + 3 * n_middle)
+        self.dense = nn.Sequential(
+            *(nn.BatchNorm1d(n_all), nn.Dropout(0.5)),
+            *(nn.Linear(n_all, n_dense), nn.ReLU(), nn.BatchNorm1d(n_dense)),
+            nn.Dropout(0.5),
+        )
+        self.output = nn.Linear(n_dense, n_tags)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 187)
+        front = torch.cat([filters(image) for filters in self.frontend], dim=1)
+        first, second, third = self.middle  # (batch, 561, 187) -> (batch, 64, 187)
+        a = first(front)
+        b = a + second(a)
+        c = b + third(b)
+        x = torch.cat([front, a, b, c], dim=1)  # (batch, 753, 187)
+        x = torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1)  # (batch, 1506)
+        return self.output(self.dense(x))  # (batch, n_tags)
+
+
+class Tall(nn.Module):
+    """Filters of so many frames by so many bands, and their maximum over frequency.
+
+    Shape: (batch, 1, n_mels, n_frames) -> (batch, n_filters, n_frames).
+    """
+
+    def __init__(self, n_filters: int, n_frames: int, n_bands: int):
+        super().__init__()
+        # An even number of frames cannot be centred: one zero more after than before.
+        self.pad = nn.ZeroPad2d(((n_frames - 1) // 2, n_frames // 2, 0, 0))
+        self.conv = nn.Conv2d(1, n_filters, (n_bands, n_frames))
+        self.norm = nn.BatchNorm2d(n_filters)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(self.pad(image)).relu()).amax(dim=2)
+
+
+class Backend(nn.Module):
+    """Three convolutions with shortcuts, maximum and mean over time, a dense layer.
+
+    The second and third batch norm have one scale for the whole map: in the authors'
+    code they meet an axis of size 1 (one per channel would add 2,044 parameters). The
+    500 units of the paper are the dense layer before the tags, not the tags.
+
+    Shape: (batch, n_features, n_frames) -> (batch, n_tags).
+    """
+
+    def __init__(self, n_features, n_tags, n_back, n_dense, width):
+        super().__init__()
+        n, n_dense = scaled(n_back, width), scaled(n_dense, width)
+        self.first = nn.Sequential(*unit1d(n_features, n, 7))
+        self.second = nn.Sequential(nn.Conv1d(n, n, 7, padding=3), nn.ReLU())
+        self.third = nn.Sequential(nn.Conv1d(n, n, 7, padding=3), nn.ReLU())
+        self.norms = nn.ModuleList((nn.BatchNorm2d(1), nn.BatchNorm2d(1)))
+        self.pool = nn.MaxPool1d(2)
+        self.dense = nn.Sequential(
+            *(nn.Dropout(0.5), nn.Linear(2 * n, n_dense), nn.ReLU()),
+            *(nn.BatchNorm1d(n_dense), nn.Dropout(0.5)),
+        )
+        self.output = nn.Linear(n_dense, n_tags)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        x = self.first(features)  # (batch, 512, n_frames - 6)
+        x = x + self.norms[0](self.second(x)[:, None])[:, 0]
+        x = self.pool(x)
+        x = x + self.norms[1](self.third(x)[:, None])[:, 0]
+        x = torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1)  # (batch, 1024)
+        return self.output(self.dense(x))
+
+
+def unit1d(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 0):
+    """Give the layers of a unit as a list: convolution, ReLU, batch norm."""
+    conv = nn.Conv1d(n_in, n_out, kernel, stride, padding)
+    return [conv, nn.ReLU(), nn.BatchNorm1d(n_out)]

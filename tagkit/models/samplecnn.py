@@ -1,0 +1,134 @@
+"""Lee et al. 2017 and Kim et al. 2018: filters of three samples, ten layers deep.
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+import torch
+from torch import nn
+
+from tagkit.tagger import Tagger, scaled
+
+CHANNELS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
+N_SAMPLES = 3**10
+
+
+class SampleCNN(Tagger):
+    """Every filter three samples long, every pool by three, until one point is left.
+
+    conv 128 x 3 / 3, then nine times (conv x 3, batch norm, ReLU, max-pool 3), conv
+    512 x 1, dropout 0.5, dense n_tags. No layer is given a scale of time: it follows
+    from depth.
+
+    Args:
+        sample_rate: 16 kHz here, so that MagnaTagATune needs no resampling; the paper
+            brings it to 22,050 Hz.
+
+    Shape: (batch, 59_049) -> (batch, n_tags);
+    19,683 frames, 6,561, 2,187, 729, 243, 81, 27, 9, 3, 1.
+    Source: Lee et al., SMC 2017, the 3^9 model; 1,869,874 parameters with 50 tags.
+
+    >>> SampleCNN(width=0.05)(torch.zeros(2, 59_049)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    def __init__(self, n_tags: int = 50, sample_rate: int = 16_000, width: float = 1.0):
+        arguments = {"n_tags": n_tags, "sample_rate": sample_rate, "width": width}
+        super().__init__(N_SAMPLES, sample_rate, arguments)
+        channels = [scaled(128, width)] + [scaled(n, width) for n in CHANNELS]
+        layers = unit(1, channels[0], 3, stride=3, padding=0)
+        for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
+            layers += [*unit(n_in, n_out, 3), nn.MaxPool1d(3)]
+        layers += unit(n_out, n_out, 1, padding=0)
+        self.network = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5))
+        self.output = nn.Linear(n_out, n_tags)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
+
+
+class ReSE2Multi(Tagger):
+    """SampleCNN with residual blocks that weigh their channels, heard at three depths.
+
+    conv 128 x 3 / 3, then nine `ReSE2Block`; the maxima over time of the last three
+    are put side by side (256 + 256 + 512), dense 1,024, batch norm, ReLU, dropout 0.5,
+    dense n_tags.
+
+    Args:
+        expansion: how many times more numbers than channels the weighing layer has;
+            16 in the paper, 1 here, for a quarter of the parameters.
+        sample_rate: as in `SampleCNN`.
+
+    Shape: (batch, 59_049) -> (batch, n_tags).
+    Source: Kim, Lee & Nam, ICASSP 2018, and their code; 26,980,146 parameters with 50
+    tags and an expansion of 16, 6,301,746 with 1.
+
+    >>> ReSE2Multi(width=0.05)(torch.zeros(2, 59_049)).shape
+    torch.Size([2, 50])
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+
+    def __init__(
+        self,
+        n_tags: int = 50,
+        expansion: int = 1,
+        sample_rate: int = 16_000,
+        width: float = 1.0,
+    ):
+        arguments = {"n_tags": n_tags, "expansion": expansion}
+        arguments |= {"sample_rate": sample_rate, "width": width}
+        super().__init__(N_SAMPLES, sample_rate, arguments)
+        channels = [scaled(128, width)] + [scaled(n, width) for n in CHANNELS]
+        self.strided = nn.Sequential(*unit(1, channels[0], 3, stride=3, padding=0))
+        pairs = zip(channels[:-1], channels[1:], strict=True)
+        self.blocks = nn.ModuleList(ReSE2Block(*pair, expansion) for pair in pairs)
+        n_dense = sum(channels[-3:])
+        self.dense = nn.Sequential(
+            *(nn.Linear(n_dense, n_dense), nn.BatchNorm1d(n_dense), nn.ReLU()),
+            nn.Dropout(0.5),
+        )
+        self.output = nn.Linear(n_dense, n_tags)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        self.check(samples)
+        x, levels = self.strided(samples[:, None]), []  # (batch, 128, 19_683)
+        for block in self.blocks:
+            x = block(x)  # (batch, n_channels, a third of the frames)
+            levels.append(x.amax(dim=2))
+        return self.output(self.dense(torch.cat(levels[-3:], dim=1)))
+
+
+class ReSE2Block(nn.Module):
+    """Two convolutions, channels weighed, the input added, a pool by three.
+
+    The weights come from the mean of each channel over time, by two dense layers.
+    Shape: (batch, n_in, n_frames) -> (batch, n_out, n_frames // 3).
+    """
+
+    def __init__(self, n_in: int, n_out: int, expansion: int):
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *(*unit(n_in, n_out, 3), nn.Dropout(0.2)),
+            *(nn.Conv1d(n_out, n_out, 3, padding=1), nn.BatchNorm1d(n_out)),
+        )
+        self.weigh = nn.Sequential(
+            *(nn.Linear(n_out, expansion * n_out), nn.ReLU()),
+            *(nn.Linear(expansion * n_out, n_out), nn.Sigmoid()),
+        )
+        same = nn.Identity()
+        other = nn.Sequential(nn.Conv1d(n_in, n_out, 1), nn.BatchNorm1d(n_out))
+        self.shortcut = same if n_in == n_out else other
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.convolutions(x)  # (batch, n_out, n_frames)
+        y = y * self.weigh(y.mean(dim=2))[:, :, None]
+        return nn.functional.max_pool1d((y + self.shortcut(x)).relu(), 3)
+
+
+def unit(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 1):
+    """Give the layers of a unit as a list: convolution, batch norm, ReLU."""
+    conv = nn.Conv1d(n_in, n_out, kernel, stride, padding)
+    return [conv, nn.BatchNorm1d(n_out), nn.ReLU()]
