@@ -48,6 +48,32 @@ def average_precision(labels, scores) -> np.ndarray:
     return _areas(labels, scores, np.ones((1, len(labels))))[1][0]
 
 
+def cross_entropy(labels, scores) -> float:
+    """Compute the binary cross-entropy of scores, the mean over clips and tags.
+
+    What training makes small. A scorer that gives every clip the tags' shares of the
+    training clips is the one to beat; a score of 0 for a tag that is there costs
+    infinitely much.
+
+    Shape: (n_clips, n_tags), (n_clips, n_tags) in [0, 1] -> a number.
+    Raises: ValueError as `roc_auc`, or if scores leave [0, 1].
+
+    >>> round(cross_entropy([[1, 0]], [[0.5, 0.5]]), 4)
+    0.6931
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    labels, scores = _checked(labels, scores)
+    if scores.min() < 0 or scores.max() > 1:
+        raise ValueError(
+            f"scores go from {scores.min():g} to {scores.max():g}; needed are "
+            "probabilities, see predict.merge_windows"
+        )
+    given = np.where(labels == 1, scores, 1 - scores)  # to what is true
+    with np.errstate(divide="ignore"):
+        return float(-np.log(given).mean())
+
+
 def evaluate(
     labels: pd.DataFrame | np.ndarray,
     scores: np.ndarray,

@@ -4,7 +4,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,9 +26,10 @@ class Config:
         crops_per_clip: windows of each clip in an epoch; ten short ones see as much
             sound as one whole clip.
         optimizer: "adam" or "sgd"; learning_rate and weight_decay for both, momentum
-            for sgd, whose steps it makes 1 / (1 - momentum) times as long.
-        schedule: None, or "plateau": a fifth of the rate after three epochs without
-            a better validation loss (Roy).
+            and nesterov for sgd, whose steps momentum makes 1 / (1 - momentum) times
+            as long.
+        schedule: None; "plateau" multiplies the rate by factor after flat_epochs
+            epochs without a better validation loss; "decay" does so every epoch.
         patience: stop after so many epochs without one; None never stops early.
         seed: of order, windows and dropout. Seed torch before the model is built too.
         device: "cuda", "mps", "cpu"; None takes the best there is.
@@ -45,8 +46,11 @@ class Config:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 0.0
     schedule: str | None = None
+    factor: float = 0.2
+    flat_epochs: int = 3
     patience: int | None = None
     seed: int = 0
     device: str | None = None
@@ -122,14 +126,14 @@ def fit(
     torch.manual_seed(config.seed)
     model.to(device)
     optimizer = make_optimizer(model, config)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.2, 2)
+    schedule = make_schedule(optimizer, config)
     loss_of = nn.BCEWithLogitsLoss()
     crops = batches.RandomCrops(
         *(train, model.n_samples, model.sample_rate),
         *(config.batch_size, config.crops_per_clip, config.seed),
     )
     history = History()
-    best = runs.resume(run_dir, config, model, optimizer, plateau, history, train)
+    best = runs.resume(run_dir, config, model, optimizer, schedule, history, train)
 
     for epoch in range(len(history.epochs) + 1, config.epochs + 1):
         waited = epoch - 1 - history.best["epoch"] if history.epochs else 0
@@ -161,17 +165,51 @@ def fit(
         row |= {"seconds": seconds, "waiting": waiting / seconds}
         row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
         history.epochs.append(row)
-        if config.schedule == "plateau":
-            plateau.step(row["valid_loss"])
+        schedule.step(*([row["valid_loss"]] if config.schedule == "plateau" else []))
         if history.best is row:
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
         runs.save_epoch(
-            run_dir, config, model, optimizer, plateau, history, best, train
+            run_dir, config, model, optimizer, schedule, history, best, train
         )
         if log:
             log(line(row, config))
     model.load_state_dict(best)
     return history
+
+
+def fit_stages(
+    model: Tagger,
+    train: batches.Examples,
+    valid: batches.Examples,
+    stages: Sequence[Config],
+    run_dir: str | Path | None = None,
+    log: Callable[[str], None] | None = print,
+) -> History:
+    """Train in stages, each with its own settings, from the best weights so far.
+
+    Args:
+        stages: as in recipes.RECIPES; a single config is a stage of its own.
+        run_dir: holds a folder per stage, stage0 ..., see `fit`.
+
+    Source: Won et al. 2020, who go from Adam to SGD with ever smaller steps.
+
+    >>> fit_stages(None, None, None, []).epochs
+    []
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    whole, best = History(), None
+    for i, config in enumerate(stages):
+        folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
+        history, before = fit(model, train, valid, config, folder, log), whole.epochs
+        if not before or history.best["valid_loss"] < whole.best["valid_loss"]:
+            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        whole.epochs = before + [
+            row | {"epoch": len(before) + row["epoch"], "stage": i}
+            for row in history.epochs
+        ]
+        model.load_state_dict(best)
+    return whole
 
 
 def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
@@ -188,9 +226,34 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     if config.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), **shared)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=config.momentum, **shared)
+        shared |= {"momentum": config.momentum, "nesterov": config.nesterov}
+        return torch.optim.SGD(model.parameters(), **shared)
     raise ValueError(
         f"optimizer {config.optimizer!r} is unknown; needed is 'adam' or 'sgd'"
+    )
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
+    """Make the schedule that a config names, to be stepped after every epoch.
+
+    Raises: ValueError for another name.
+
+    >>> optimizer = make_optimizer(nn.Linear(2, 2), Config())
+    >>> make_schedule(optimizer, Config(schedule="decay", factor=0.9)).gamma
+    0.9
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    schedules = torch.optim.lr_scheduler
+    if config.schedule == "plateau":
+        # PyTorch counts how many flat epochs it still bears.
+        patience = config.flat_epochs - 1
+        return schedules.ReduceLROnPlateau(optimizer, "min", config.factor, patience)
+    if config.schedule in (None, "decay"):
+        factor = config.factor if config.schedule else 1.0
+        return schedules.ExponentialLR(optimizer, factor)
+    raise ValueError(
+        f"schedule {config.schedule!r} is unknown; needed is None, 'plateau' or 'decay'"
     )
 
 
@@ -237,11 +300,7 @@ def line(row: dict, config: Config) -> str:
 
 
 def _check_fit(model, train, valid, config):
-    if config.schedule not in (None, "plateau"):
-        raise ValueError(
-            f"schedule {config.schedule!r} is unknown; needed is None or 'plateau'"
-        )
-    for name in ("batch_size", "crops_per_clip"):
+    for name in ("batch_size", "crops_per_clip", "flat_epochs"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name} is {getattr(config, name)}; needed is 1 or more")
     if list(train.labels.columns) != list(valid.labels.columns):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from tagkit import metrics
 
@@ -280,3 +280,15 @@ def test_seed_interval_is_that_of_scipy():
     for few in ([], [0.7]):
         with pytest.raises(ValueError, match="at least two seeds"):
             metrics.seed_interval(few)
+
+
+def test_cross_entropy_is_scikit_learns():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, (30, 4))
+    scores = random.uniform(0.01, 0.99, (30, 4))
+    both = [log_loss(labels[:, i], scores[:, i], labels=[0, 1]) for i in range(4)]
+    assert metrics.cross_entropy(labels, scores) == pytest.approx(np.mean(both))
+    assert metrics.cross_entropy(labels, labels) == 0
+    assert metrics.cross_entropy([[1]], [[0.0]]) == np.inf
+    with pytest.raises(ValueError, match="scores go from -2 to 3; needed are"):
+        metrics.cross_entropy([[1, 0]], [[3.0, -2.0]])

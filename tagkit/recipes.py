@@ -1,0 +1,184 @@
+"""How the papers trained, as values: `recipes.RECIPES["roy_improved"]`.
+
+    recipe = recipes.RECIPES["elwood_base"]
+    train.fit_stages(model, train_part, valid_part, recipe.stages)
+    predict.clip_scores(model, test_part, recipe.merge)
+
+Notebook: course/02_raw_waveform_cnns.ipynb
+"""
+
+from dataclasses import asdict, dataclass, fields
+
+import pandas as pd
+
+from tagkit.train import Config
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One paper's training.
+
+    Attributes:
+        source: who trained so.
+        stages: settings, one after another, see `train.fit_stages`.
+        merge: how windows became a clip's score, see `predict.merge_windows`.
+        differs: what we had to choose, or do otherwise.
+    """
+
+    source: str
+    stages: tuple[Config, ...]
+    merge: str
+    differs: str
+
+
+TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10}  # ten windows of each
+NESTEROV = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}
+WINDOW_LOSS = "Theirs is the loss of a clip's merged windows, ours that of each window."
+
+RECIPES = {
+    "dieleman": Recipe(
+        "Dieleman & Schrauwen 2014",
+        (
+            Config(
+                epochs=270,
+                batch_size=10,
+                crops_per_clip=10,
+                optimizer="sgd",
+                learning_rate=0.01,
+                momentum=0.0,
+            ),
+        ),
+        "mean",
+        "The rate is ours, the paper names none. About 5 million steps, which 270 "
+        "epochs of MagnaTagATune are.",
+    ),
+    "roy_base": Recipe(
+        "Roy, Bristol",
+        (Config(epochs=20, learning_rate=1e-3, **TEN_CLIPS),),
+        "mean_logits",
+        WINDOW_LOSS,
+    ),
+    "roy_improved": Recipe(
+        "Roy, Bristol",
+        (
+            Config(
+                epochs=20,
+                learning_rate=0.01,
+                schedule="plateau",
+                factor=0.2,
+                flat_epochs=4,
+                **TEN_CLIPS,
+            ),
+        ),
+        "mean_logits",
+        WINDOW_LOSS + " Flat is said of the validation loss, there of ROC-AUC.",
+    ),
+    "elwood_base": Recipe(
+        "Elwood & Varosyan, Bristol",
+        (
+            Config(
+                epochs=20,
+                optimizer="sgd",
+                learning_rate=0.005,
+                momentum=0.99,
+                **TEN_CLIPS,
+            ),
+        ),
+        "mean",
+        WINDOW_LOSS + " They keep the last epoch, we the best.",
+    ),
+    "elwood_crnn": Recipe(
+        "Elwood & Varosyan, Bristol",
+        (Config(epochs=20, batch_size=32, learning_rate=1e-4),),
+        "mean",
+        "They keep the last epoch, we the best.",
+    ),
+    "wells": Recipe(
+        "Wells 2018",
+        (Config(epochs=150, batch_size=16, learning_rate=1e-3),),
+        "mean",
+        "The batch size is ours. k1c2 was stopped at 89 epochs.",
+    ),
+    "lee": Recipe(
+        "Lee et al. 2017",
+        (
+            Config(
+                epochs=100,
+                batch_size=23,
+                crops_per_clip=10,
+                learning_rate=0.01,
+                schedule="plateau",
+                factor=0.2,
+                flat_epochs=3,
+                patience=10,
+                **NESTEROV,
+            ),
+        ),
+        "mean",
+        "The number of epochs and the patience are ours.",
+    ),
+    "wang": Recipe(
+        "Wang et al. 2019",
+        (
+            Config(
+                epochs=50,
+                batch_size=32,
+                learning_rate=1e-3,
+                weight_decay=1e-6,
+                schedule="decay",
+                factor=0.9,
+            ),
+        ),
+        "mean",
+        "The number of epochs is ours; after 50 the rate is 0.5 % of the first.",
+    ),
+    "musicnn": Recipe(
+        "Pons & Serra 2019",
+        (
+            Config(
+                epochs=600,
+                batch_size=32,
+                learning_rate=1e-3,
+                weight_decay=1e-5,
+                schedule="plateau",
+                factor=0.5,
+                flat_epochs=75,
+            ),
+        ),
+        "mean",
+        "",
+    ),
+    "won": Recipe(
+        "Won et al. 2020",
+        (
+            Config(epochs=80, learning_rate=1e-4, weight_decay=1e-4),
+            Config(epochs=20, learning_rate=1e-3, weight_decay=1e-4, **NESTEROV),
+            Config(epochs=20, learning_rate=1e-4, weight_decay=1e-4, **NESTEROV),
+            Config(epochs=80, learning_rate=1e-5, weight_decay=1e-4, **NESTEROV),
+        ),
+        "mean",
+        "They merge 16 windows of a clip, we as many as cover it.",
+    ),
+}
+
+
+def table() -> pd.DataFrame:
+    """Set the recipes side by side, a row per stage; only the settings that differ.
+
+    Shape: index recipe and stage; columns of train.Config, merge, source, differs.
+
+    >>> table().loc[("elwood_base", 0), ["learning_rate", "momentum"]].tolist()
+    [0.005, 0.99]
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    rows = {
+        (name, i): asdict(stage)
+        | {"merge": recipe.merge, "source": recipe.source, "differs": recipe.differs}
+        for name, recipe in RECIPES.items()
+        for i, stage in enumerate(recipe.stages)
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index.names = ["recipe", "stage"]
+    same = [f.name for f in fields(Config) if frame[f.name].nunique(dropna=False) == 1]
+    return frame.drop(columns=same)
