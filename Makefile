@@ -48,18 +48,12 @@ notebooks: prepared
 	$(RUN) --to notebook --inplace $(LESSONS)
 	$(BIN)/python solutions/make_exercises.py --run
 
-# The runs in data/results: three seeds each; a run that is there is not repeated.
-# (0.24 of K2C2's width leaves 16 channels in its first unit, 0.25 would leave 17,
-# which takes nearly twice the time on a CPU: benchmarks/steps.py.)
+# The runs in data/results and the checkpoints: three seeds of every model, as many at a
+# time as there are cores. A run that is there is not repeated, one that was stopped goes
+# on. Then the tables of the two READMEs.
 recorded-runs: prepared
-	set -e; for seed in 0 1 2; do \
-	$(BIN)/tagkit train mini DielemanRaw seed=$$seed epochs=12 crops_per_clip=10 \
-		--record data/results/DielemanRaw-$$seed.json; \
-	$(BIN)/tagkit train mini DielemanMel seed=$$seed epochs=12 crops_per_clip=10 \
-		--record data/results/DielemanMel-$$seed.json; \
-	$(BIN)/tagkit train mini K2C2 width=0.24 seed=$$seed epochs=12 \
-		learning_rate=0.003 --record data/results/K2C2-$$seed.json; \
-	done
+	$(BIN)/python data/record_runs.py
+	$(BIN)/python data/build_mini.py --card
 
 clean:
 	rm -rf build data/cache

@@ -14,6 +14,8 @@ predict      scores (n_clips, n_tags) in [0, 1]        predict.clip_scores
 metrics      a row per tag, with intervals             metrics.evaluate
 runs         checkpoints and records on the disk       runs.load_weights
 train        the loop, its settings and history        train.fit
+recipes      how the papers trained, as values         recipes.RECIPES
+features     hand-made features, models that use them  features.BoostedTrees
 tables       frames that compare recorded runs         tables.leaderboard
 plots        pictures: arrays in, a matplotlib axis out
 widgets      players and controls, each with a static form

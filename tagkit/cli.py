@@ -54,39 +54,108 @@ def _prepare(options):
 
 
 def _train(options):
-    import torch
-
-    from tagkit import batches, corpus, metrics, models, predict, runs, store, train
+    from tagkit import corpus, features
 
     if options.record and Path(options.record).exists():
         print(f"{options.record} is there already")
         return
-    name, settings = options.model, dict(options.settings)
-    fields = {field.name for field in dataclasses.fields(train.Config)}
-    config = train.Config(**{k: v for k, v in settings.items() if k in fields})
-    given = {k: v for k, v in settings.items() if k not in fields}
-    opened = corpus.open(options.corpus)
-    which = {"tag_list": options.tags, "version": options.version}
+    opened, settings = corpus.open(options.corpus), dict(options.settings)
+    if options.model in features.BASELINES:
+        _train_baseline(opened, settings, options)
+    else:
+        _train_network(opened, settings, options)
+
+
+def _train_network(opened, settings, options):
+    import torch
+
+    from tagkit import models, predict, recipes, runs, store, train
+
+    merge, stages = "mean", (train.Config(),)
+    if options.recipe:
+        if options.recipe not in recipes.RECIPES:
+            raise ValueError(
+                f"recipe {options.recipe!r} is unknown; there are "
+                f"{', '.join(recipes.RECIPES)}"
+            )
+        recipe = recipes.RECIPES[options.recipe]
+        merge, stages = recipe.merge, recipe.stages
+    known = {field.name for field in dataclasses.fields(train.Config)}
+    given = {k: v for k, v in settings.items() if k not in known}
+    settings = {k: v for k, v in settings.items() if k in known}
+    stages = [dataclasses.replace(stage, **settings) for stage in stages]
+    torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
-    torch.manual_seed(config.seed)
-    model = models.build(name, n_tags=n_tags, **given)
+    model = models.build(options.model, n_tags=n_tags, **given)
     clips = store.prepare(opened, options.sample_rate or model.sample_rate)
-    parts = {
-        part: batches.examples(opened, clips, part, **which)
-        for part in ("train", "valid", "test")
-    }
+    parts = _parts(opened, clips, options)
     print(
-        f"{name}, {models.count_parameters(model):,} parameters, on {parts['train']}, "
-        f"device {config.device or train.best_device()}"
+        f"{options.model}, {models.count_parameters(model):,} parameters, on "
+        f"{parts[0]}, device {stages[0].device or train.best_device()}"
     )
-    history = train.fit(model, parts["train"], parts["valid"], config, options.run)
-    test = parts["test"]
-    report = metrics.evaluate(test.labels, predict.clip_scores(model, test))
-    _print_report(report, test.about | report.attrs | {"merge": "mean"})
-    if options.record:
-        runs.record(
-            *(options.record, model, config, history, parts["train"], test, report)
+    run = {"run_dir": options.run}
+    if len(stages) == 1:
+        history = train.fit(model, *parts[:2], stages[0], **run)
+    else:
+        history = train.fit_stages(model, *parts[:2], stages, **run)
+    start = time.perf_counter()
+    scores = predict.clip_scores(model, parts[2], merge)
+    seconds = (time.perf_counter() - start) / len(parts[2])
+    what = runs.describe(model, stages[0]) | {"recipe": options.recipe}
+    _report_and_record(what, history.epochs, parts, scores, seconds, merge, options)
+
+
+def _train_baseline(opened, settings, options):
+    from tagkit import features, store
+
+    baseline = features.BASELINES[options.model]
+    known = {"seed", *(features.TREES if baseline.listens else ())}
+    unknown = sorted(set(settings) - known)
+    if unknown or options.recipe or options.run:
+        raise ValueError(
+            f"{options.model} has no {unknown[0] if unknown else 'recipe or run'}; "
+            f"its settings are {', '.join(sorted(known))}"
         )
+    model = baseline(**settings)
+    start = time.perf_counter()
+    table = features.table(opened)
+    seconds = time.perf_counter() - start
+    print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
+    parts = _parts(opened, store.prepare(opened), options)
+    train, _, test = (table.loc[part.labels.index] for part in parts)
+    start = time.perf_counter()
+    model.fit(train, parts[0].labels)
+    history = [{"epoch": 1, "seconds": time.perf_counter() - start}]
+    start = time.perf_counter()
+    scores = model.predict(test)
+    seconds = (time.perf_counter() - start) / len(test)
+    if model.listens:  # who tags a clip has to describe it first
+        start, some = time.perf_counter(), test.index[:8]
+        for clip_id in some:
+            features.describe(opened.load(clip_id))
+        seconds += (time.perf_counter() - start) / len(some)
+    what = {"model": options.model, "arguments": model.arguments, "recipe": None}
+    what |= {"parameters": model.parameters, "config": {"seed": 0} | settings}
+    what |= {"device": "cpu"}
+    _report_and_record(what, history, parts, scores, seconds, "mean", options)
+
+
+def _parts(opened, clips, options):
+    from tagkit import batches
+
+    which = {"tag_list": options.tags, "version": options.version}
+    names = ("train", "valid", "test")
+    return [batches.examples(opened, clips, part, **which) for part in names]
+
+
+def _report_and_record(what, history, parts, scores, seconds, merge, options):
+    from tagkit import metrics, runs
+
+    train, _, test = parts
+    report = metrics.evaluate(test.labels, scores)
+    _print_report(report, test.about | report.attrs | {"merge": merge})
+    if options.record:
+        runs.record(options.record, what, history, train, test, scores, seconds, merge)
         print(f"recorded in {options.record}")
 
 
@@ -161,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = add("train", _train, "Train a model and score it on the test part.")
     train.add_argument("corpus", help="mini, magnatagatune, or a folder")
-    train.add_argument("model", help="a name such as DielemanRaw or K2C2")
+    train.add_argument("model", help="a name such as K2C2 or BoostedTrees")
     train.add_argument(
         "settings",
         nargs="*",
@@ -170,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the training (train.Config: epochs, batch_size, learning_rate, seed "
         "...) or of the model (width, length, stride ...)",
     )
+    train.add_argument("--recipe", help="of a paper, such as won or roy_improved")
     train.add_argument("--tags", default="raw50", help="raw50, merged50 or all")
     train.add_argument("--version", default="full", help="full or clean split")
     train.add_argument(

@@ -45,7 +45,7 @@ def report(print=print) -> list[str]:
         problems.append(f"{free:.1f} GB of disk are free, mini's store needs 0.4")
     for name in corpus.NAMED:
         print(f"{name}: {_corpus(name, problems)}")
-    for folder in sorted((corpus.DATA / "cache").glob("*")):
+    for folder in sorted((corpus.DATA / "cache").glob("*-[0-9]*")):
         try:
             print(f"store {folder.name}: {len(store.ClipStore(folder))} clips")
         except ValueError:

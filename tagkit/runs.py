@@ -21,6 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from tagkit import metrics
 from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
@@ -80,33 +81,77 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
 
 
-def record(path, model, config, history, train, test, report, merge="mean"):
-    """Write what a run was and gave as one JSON, for `tables.leaderboard`.
+def halve(source: str | Path, target: str | Path):
+    """Copy a checkpoint with its weights in half precision, for shipping.
+
+    `load_weights` reads it as any other. Scores move in the fourth decimal.
+
+    Raises: ValueError as `read_checkpoint`.
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    about = json.dumps(read_checkpoint(source))
+    with safe_open(source, "pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    halved = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(Path(target), save(halved, {"tagkit": about}))
+
+
+def describe(model: Tagger, config) -> dict:
+    """Say what a network is and how it is trained, for `record`.
 
     Args:
-        config, history: the train.Config and train.History of the run.
-        train, test: the clips it was trained on, and those of the report.
-        report: see `metrics.evaluate`; merge: how windows became a clip's score.
+        config: a train.Config.
 
-    Shape: model, arguments, parameters, config, about (of the test clips), history,
-    per_tag and macro figures with intervals, minutes, device, versions.
+    >>> from tagkit import models, train
+    >>> describe(models.DielemanRaw(), train.Config())["parameters"]
+    55422
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    run = {
+    return {
         "model": type(model).__name__,
         "arguments": model.arguments,
         "parameters": sum(p.numel() for p in model.parameters()),
         "window": [model.n_samples, model.sample_rate],
         "config": asdict(config),
+        "device": str(next(model.parameters()).device),
+    }
+
+
+def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
+    """Write what a run was and gave as one JSON, for `tables.leaderboard`.
+
+    Args:
+        what: model, arguments, parameters, config with a seed: see `describe`.
+        history: a dict per epoch, with its seconds.
+        train, test: the clips it was trained on, and those that were scored.
+        scores: (n_clips, n_tags) in [0, 1]; merge: how windows became a clip's score.
+        tag_seconds: that scoring a clip took.
+
+    Shape: what, history, about (of the test clips), per_tag and macro figures with
+    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the
+    shares of the training clips), right (share of labels, scores cut at 0.5), minutes,
+    threads, versions.
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    report = metrics.evaluate(test.labels, scores)
+    prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
+    run = what | {
         "n_train": len(train),
         "about": test.about | report.attrs | {"merge": merge},
         "tags": list(test.labels.columns),
         "macro": report.loc["macro"].round(5).to_dict(),
         "per_tag": report.iloc[:-1].round(5).astype(object).to_dict("index"),
-        "history": history.epochs,
-        "minutes": round(sum(e["seconds"] for e in history.epochs) / 60, 2),
-        "device": str(next(model.parameters()).device),
+        "loss": round(metrics.cross_entropy(test.labels, scores), 5),
+        "prior_loss": round(metrics.cross_entropy(test.labels, prior), 5),
+        "right": round(float(((scores > 0.5) == test.labels.to_numpy()).mean()), 5),
+        "history": history,
+        "minutes": round(sum(e["seconds"] for e in history) / 60, 2),
+        "tag_seconds": round(tag_seconds, 6),
+        "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
     text = json.dumps(_without_nan(run), indent=1)
@@ -122,7 +167,7 @@ def _without_nan(value):
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def save_epoch(run_dir, config, model, optimizer, plateau, history, best, train):
+def save_epoch(run_dir, config, model, optimizer, schedule, history, best, train):
     """Write best.safetensors if this epoch was the best, then last.pt, each at once."""
     if run_dir is None:
         return
@@ -141,13 +186,13 @@ def save_epoch(run_dir, config, model, optimizer, plateau, history, best, train)
         write_atomically(run_dir / "best.safetensors", data)
     buffer = io.BytesIO()
     state = {"model": model.state_dict(), "best": best, "epochs": history.epochs}
-    state |= {"optimizer": optimizer.state_dict(), "plateau": plateau.state_dict()}
+    state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
     state |= {"random": torch.get_rng_state(), "run": _identity(config, model, train)}
     torch.save(state, buffer)
     write_atomically(run_dir / "last.pt", buffer.getvalue())
 
 
-def resume(run_dir, config, model, optimizer, plateau, history, train):
+def resume(run_dir, config, model, optimizer, schedule, history, train):
     """Go on from last.pt if it is there; give the best weights so far."""
     path = Path(run_dir) / "last.pt" if run_dir is not None else None
     if path is None or not path.exists():
@@ -174,7 +219,7 @@ def resume(run_dir, config, model, optimizer, plateau, history, train):
         )
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    plateau.load_state_dict(state["plateau"])
+    schedule.load_state_dict(state["schedule"])
     torch.set_rng_state(state["random"])
     history.epochs.extend(state["epochs"])
     return state["best"]

@@ -3,6 +3,7 @@
 Notebook: course/03_spectrogram_cnns.ipynb
 """
 
+import ast
 import inspect
 import json
 from collections.abc import Sequence
@@ -14,7 +15,19 @@ import pandas as pd
 from tagkit import corpus, metrics, models
 
 # Two scores compare only if all of these are the same.
-PROTOCOL = ("corpus", "tag_list", "version", "part", "n_clips", "merge")
+TEST = ("corpus", "version", "tag_list", "part", "n_clips")
+PROTOCOL = (*TEST, "merge", "n_train")
+# What the tables read of a record.
+NEEDED = ("model", "arguments", "parameters", "config", "n_train", "about", "tags")
+NEEDED += ("macro", "per_tag", "history", "loss", "prior_loss", "right", "tag_seconds")
+NEEDED += ("threads",)
+# Average precision of a random scorer on the test clips of MagnaTagATune.
+FLOORS = {
+    ("full", "raw50"): 0.0531,
+    ("clean", "raw50"): 0.0653,
+    ("full", "merged50"): 0.0526,
+    ("clean", "merged50"): 0.0639,
+}
 
 
 def read_runs(folder: str | Path | None = None) -> list[dict]:
@@ -34,7 +47,7 @@ def read_runs(folder: str | Path | None = None) -> list[dict]:
     for path in sorted(Path(folder or corpus.DATA / "results").glob("*.json")):
         try:
             run = json.loads(path.read_text())
-            run["macro"]["roc_auc"], run["about"]["n_clips"]
+            run["macro"]["roc_auc"], run["about"]["n_clips"], [run[k] for k in NEEDED]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} is not the record of a run ({error}); `tagkit train --record` "
@@ -52,48 +65,109 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
     clips, averaged over seeds: would other clips differ?
 
     Shape: a row per model and its arguments; columns parameters, seeds, roc_auc with
-    its two intervals, ap with its t-interval, epochs, seconds_per_clip (of training).
-    ``attrs["caption"]`` says on what it was measured.
-    Raises: ValueError if the runs were not measured on the same clips and tags in the
-    same way, naming what differs.
+    its two intervals, ap with its t-interval, loss, right (share of labels right when
+    scores are cut at 0.5), epochs, train_seconds (per clip and epoch), tag_seconds
+    (per clip). Times are the smallest seen: other programs can only add to them.
+    ``attrs["caption"]`` says on what it was measured and what luck reaches there.
+    Raises: ValueError if the runs were not trained on as many clips, and measured on
+    the same clips and tags in the same way, naming what differs, or if a model has the
+    same seed twice.
 
     >>> leaderboard([]).empty
     True
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    for key in PROTOCOL:
-        values = sorted({str(run["about"].get(key)) for run in runs})
-        if len(values) > 1:
-            raise ValueError(
-                f"these runs differ in {key}: {' and '.join(values)}; scores on "
-                "different clips or tags do not compare, choose runs of one kind"
-            )
-    groups = {}
-    for run in runs:
-        groups.setdefault(label(run), []).append(run)
+    _check(runs)
     rows = {}
-    for name, same in groups.items():
-        roc = [run["macro"]["roc_auc"] for run in same]
-        ap = [run["macro"]["ap"] for run in same]
-        epochs = sum(len(run["history"]) for run in same)
-        seconds = sum(epoch["seconds"] for run in same for epoch in run["history"])
+    for name, same in _by_label(runs).items():
+        macros = [run["macro"] for run in same]
         rows[name] = {
             "parameters": same[0]["parameters"],
-            "seeds": len({run["config"]["seed"] for run in same}),
-            **_with_interval("roc_auc", roc, "seed"),
-            "clip_low": np.mean([run["macro"]["roc_low"] for run in same]),
-            "clip_high": np.mean([run["macro"]["roc_high"] for run in same]),
-            **_with_interval("ap", ap, "ap"),
-            "ap_floor": same[0]["macro"]["ap_floor"],
-            "epochs": epochs / len(same),
-            "seconds_per_clip": seconds / epochs / same[0]["n_train"],
+            "seeds": len(same),
+            **_roc(macros),
+            **_over_seeds("ap", [macro["ap"] for macro in macros], "ap"),
+            "loss": np.mean([_number(run["loss"], np.inf) for run in same]),
+            "right": np.mean([run["right"] for run in same]),
+            "epochs": np.mean([len(run["history"]) for run in same]),
+            "train_seconds": min(_epoch_seconds(run) for run in same),
+            "tag_seconds": min(run["tag_seconds"] for run in same),
         }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
+    board = pd.DataFrame.from_dict(rows, orient="index")
+    if len(board):
+        board = board.sort_values("roc_auc", ascending=False)
+        about, floor = runs[0]["about"], runs[0]["macro"]["ap_floor"]
+        prior = _number(runs[0]["prior_loss"], np.inf)
+        board.attrs["caption"] = (
+            f"{caption(about)} Without listening: ROC-AUC 0.500, AP {floor:.3f}, "
+            f"loss {prior:.3f} (every clip scored by the tags' shares in training), "
+            f"{about['nothing_right']:.1%} of the labels right (no tag at all)."
+        )
+    return board
+
+
+def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
+    """Set models side by side for each tag, the most frequent tag first.
+
+    Shape: a row per (tag, model); columns positives (among the test clips), roc_auc
+    with its intervals over seeds and clips, ap. A tag that could not be scored is nan.
+    Raises: ValueError as `leaderboard`.
+
+    >>> per_tag([]).empty
+    True
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    _check(runs)
+    rows = []
+    for name, same in _by_label(runs).items():
+        for tag in same[0]["tags"]:
+            figures = [run["per_tag"][tag] for run in same]
+            row = {"tag": tag, "model": name, "positives": figures[0]["positives"]}
+            ap = np.mean([_number(f["ap"]) for f in figures])
+            rows.append(row | _roc(figures) | {"ap": ap})
+    frame = pd.DataFrame(rows)
     if len(frame):
-        frame = frame.sort_values("roc_auc", ascending=False)
+        keys, down = ["positives", "tag", "roc_auc"], [False, True, False]
+        frame = frame.sort_values(keys, ascending=down).set_index(["tag", "model"])
         frame.attrs["caption"] = caption(runs[0]["about"])
     return frame
+
+
+def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
+    """List published figures with what they were measured on, beside our own.
+
+    `ours` is the mean ROC-AUC over the seeds of our runs of the same model, with the
+    arguments that the card names and the defaults for the rest, on the same test clips
+    and tags, windows merged by mean. Where there is none, `why` says what keeps us
+    from comparing. Papers differ in more than that, such as the sample rate.
+
+    Args:
+        runs: such as `read_runs` gives, of any corpus.
+
+    Shape: a row per figure of data/published.csv; columns system, source, protocol,
+    roc_auc, ap, ap_floor (a random scorer's ap there, where we know it), status
+    ("verified": read in the paper, its code or a paper that quotes it; "recalled":
+    from memory, look it up before you print it), ours, why.
+    Raises: ValueError as `leaderboard`, for the runs of one card.
+
+    >>> cards = paper_cards()
+    >>> cards.loc[cards["source"] == "Dieleman & Schrauwen 2014", "roc_auc"].max()
+    np.float64(0.8815)
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    cards = pd.read_csv(corpus.DATA / "published.csv")
+    cards = cards.fillna({"model": "", "arguments": "", "why": ""})
+    rows = []
+    for card in cards.to_dict("records"):
+        ours, why = _ours(card, runs)
+        known = {k: card[k] for k in ("system", "source", "roc_auc", "ap", "status")}
+        floor = FLOORS.get((card["version"], card["tag_list"]), np.nan)
+        known |= {"protocol": _protocol(card), "ap_floor": floor}
+        rows.append(known | {"ours": ours, "why": why})
+    columns = ["system", "source", "protocol", "roc_auc", "ap", "ap_floor", "status"]
+    return pd.DataFrame(rows)[[*columns, "ours", "why"]]
 
 
 def label(run: dict) -> str:
@@ -104,15 +178,7 @@ def label(run: dict) -> str:
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    defaults = {}
-    if run["model"] in models.MODELS:
-        signature = inspect.signature(models.MODELS[run["model"]].cls)
-        defaults = {k: p.default for k, p in signature.parameters.items()}
-    changed = {
-        k: v
-        for k, v in run["arguments"].items()
-        if k != "n_tags" and v != defaults.get(k)
-    }
+    changed = _changed(run["model"], run["arguments"])
     text = ", ".join(f"{k}={v}" for k, v in changed.items())
     return f"{run['model']} ({text})" if text else run["model"]
 
@@ -135,9 +201,106 @@ def caption(about: dict) -> str:
     )
 
 
-def _with_interval(name, values, prefix):
+def _changed(model, arguments):
+    """Give the arguments that are not the model's defaults, without n_tags."""
+    defaults = {}
+    if model in models.MODELS:
+        known = inspect.signature(models.MODELS[model].cls).parameters
+        defaults = {k: _plain(p.default) for k, p in known.items()}
+    given = {k: _plain(v) for k, v in arguments.items() if k != "n_tags"}
+    return {k: v for k, v in given.items() if v != defaults.get(k)}
+
+
+def _plain(value):
+    """JSON knows no tuple."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _check(runs):
+    """Refuse runs whose scores do not compare."""
+    for key in PROTOCOL:
+        values = sorted({str(run.get(key, run["about"].get(key))) for run in runs})
+        if len(values) > 1:
+            raise ValueError(
+                f"these runs differ in {key}: {' and '.join(values)}; scores on "
+                "different clips or tags, or after training on more clips, do not "
+                "compare; choose runs of one kind"
+            )
+    for name, same in _by_label(runs).items():
+        seeds = [run["config"]["seed"] for run in same]
+        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if twice:
+            raise ValueError(
+                f"{name} has seed {twice[0]} more than once; the same run again makes "
+                "the interval over seeds too narrow; leave one of them out"
+            )
+
+
+def _by_label(runs):
+    groups = {}
+    for run in runs:
+        groups.setdefault(label(run), []).append(run)
+    return groups
+
+
+def _epoch_seconds(run):
+    """Give the time of a run's fastest epoch, per clip."""
+    return min(epoch["seconds"] for epoch in run["history"]) / run["n_train"]
+
+
+def _number(value, null=np.nan):
+    """JSON knows no nan and no infinity: null stands for them."""
+    return null if value is None else value
+
+
+def _roc(figures):
+    """Give ROC-AUC with its two intervals, from the figures of each seed."""
+    low, high = (
+        np.mean([_number(f[k]) for f in figures]) for k in ("roc_low", "roc_high")
+    )
+    roc = _over_seeds("roc_auc", [_number(f["roc_auc"]) for f in figures], "seed")
+    return roc | {"clip_low": low, "clip_high": high}
+
+
+def _over_seeds(name, values, prefix):
     if len(values) < 2:
         mean, low, high = values[0], np.nan, np.nan
     else:
         mean, low, high = metrics.seed_interval(values)
     return {name: mean, f"{prefix}_low": low, f"{prefix}_high": high}
+
+
+def _protocol(card):
+    """Say on what a figure was measured, as far as it is known."""
+    known, tags = card["version"] != "unknown", card["tag_list"]
+    parts = [card["corpus"], f"{card['version']} split" if known else "split not known"]
+    parts += [tags if tags != "unknown" else "tags not known"]
+    if card["n_clips"] > 0:  # not nan
+        parts += [f"{card['n_clips']:,.0f} {card['part']} clips"]
+    return ", ".join(parts)
+
+
+def _ours(card, runs):
+    """Give our mean ROC-AUC for a card, or nan and what keeps us from comparing."""
+    if card["why"]:
+        return np.nan, card["why"]
+    if not card["model"]:
+        return np.nan, "tagkit has no such model"
+    named = dict(pair.split("=") for pair in card["arguments"].split())
+    named = _changed(card["model"], {k: ast.literal_eval(v) for k, v in named.items()})
+    same = [
+        run
+        for run in runs
+        if run["model"] == card["model"]
+        and _changed(run["model"], run["arguments"]) == named
+        and all(run["about"].get(key) == card[key] for key in TEST)
+        and run["about"]["merge"] == "mean"
+    ]
+    if same:
+        _check(same)
+        return np.mean([run["macro"]["roc_auc"] for run in same]), ""
+    keys = ("corpus", "version", "tag_list")
+    here = sorted({", ".join(str(run["about"][k]) for k in keys) for run in runs})
+    wanted = label({"model": card["model"], "arguments": named})
+    ours = f"; our runs are on {' and '.join(here)}" if here else ""
+    return np.nan, f"no run of {wanted} on these clips{ours}"

@@ -10,6 +10,7 @@ class Tagger(nn.Module):
     Attributes:
         n_samples, sample_rate: the window it wants, and its rate in Hz.
         arguments: what it was built with, so that a checkpoint can build it again.
+        output: the last layer, nn.Linear to n_tags.
 
     Shape: (batch, n_samples) float32 in [-1, 1] -> (batch, n_tags), any real number.
     Raises: ValueError, at the call, for windows of another length.

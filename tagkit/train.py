@@ -31,6 +31,8 @@ class Config:
         schedule: None; "plateau" multiplies the rate by factor after flat_epochs
             epochs without a better validation loss; "decay" does so every epoch.
         patience: stop after so many epochs without one; None never stops early.
+        start_at_prior: begin with each tag's share of the training clips as its score,
+            see `start_at_prior`; the first epochs need not learn how rare tags are.
         seed: of order, windows and dropout. Seed torch before the model is built too.
         device: "cuda", "mps", "cpu"; None takes the best there is.
 
@@ -52,6 +54,7 @@ class Config:
     factor: float = 0.2
     flat_epochs: int = 3
     patience: int | None = None
+    start_at_prior: bool = False
     seed: int = 0
     device: str | None = None
 
@@ -125,6 +128,8 @@ def fit(
     device = torch.device(config.device) if config.device else best_device()
     torch.manual_seed(config.seed)
     model.to(device)
+    if config.start_at_prior:
+        start_at_prior(model, train.labels)
     optimizer = make_optimizer(model, config)
     schedule = make_schedule(optimizer, config)
     loss_of = nn.BCEWithLogitsLoss()
@@ -175,6 +180,31 @@ def fit(
             log(line(row, config))
     model.load_state_dict(best)
     return history
+
+
+def start_at_prior(model: Tagger, labels: pd.DataFrame):
+    """Set the last biases so that an ignorant model gives each tag its share.
+
+    Otherwise the first epochs push all logits from 0 to about -3. A recurrent network
+    does that with its states, which saturate and learn nothing more.
+
+    Args:
+        labels: of the training clips; a share of 0 or 1 is kept from being certain.
+
+    Shape: labels (n_clips, n_tags).
+
+    >>> from tagkit import models
+    >>> model, labels = models.DielemanRaw(n_tags=1), pd.DataFrame({"a": [0, 0, 0, 1]})
+    >>> start_at_prior(model, labels)
+    >>> model.output.bias.sigmoid().item()
+    0.30...
+
+    Notebook: course/04_crnn.ipynb
+    """
+    share = (labels.sum() + 0.5) / (len(labels) + 1)
+    with torch.no_grad():
+        bias = model.output.bias
+        bias.copy_(torch.tensor(share.to_numpy(), dtype=bias.dtype).logit())
 
 
 def fit_stages(

@@ -51,6 +51,31 @@ def test_prepare_train_record_and_evaluate(small, tmp_path, capsys):
     assert cli.main(["evaluate", str(best), "--corpus", small, "--merge", "max"]) == 0
 
 
+def test_stages_of_a_recipe_and_baselines_are_recorded_alike(small, tmp_path, capsys):
+    folder = tmp_path / "results"
+    for model, *more in (
+        ("DielemanRaw", "epochs=1", "width=0.5", "--recipe", "won"),
+        ("ConstantPrior",),
+        ("BoostedTrees", "max_iter=2", "seed=4"),
+    ):
+        record = ["--record", str(folder / f"{model}.json")]
+        assert cli.main(["train", small, model, *more, *record, "--tags", "all"]) == 0
+    board = tables.leaderboard(tables.read_runs(folder))
+    assert set(board.index) == {
+        "DielemanRaw (width=0.5)",
+        "ConstantPrior",
+        "BoostedTrees (max_iter=2)",
+    }
+    assert board.epochs["DielemanRaw (width=0.5)"] == 4  # one in each stage
+    written = json.loads((folder / "ConstantPrior.json").read_text())
+    assert written["loss"] == written["prior_loss"]
+    assert board.parameters["ConstantPrior"] == 2
+    trees = json.loads((folder / "BoostedTrees.json").read_text())
+    assert trees["config"]["seed"] == 4
+    # Describing a clip takes longer than looking it up.
+    assert trees["tag_seconds"] > 10 * written["tag_seconds"]
+
+
 @pytest.mark.parametrize(
     "command, message",
     [
@@ -59,6 +84,9 @@ def test_prepare_train_record_and_evaluate(small, tmp_path, capsys):
         (["train", "mini", "K2C2", "widht=1"], "width"),
         (["train", "mini", "K2C2", "--tags", "raw5"], "'raw50'"),
         (["train", "mini", "K2C2", "--version", "dirty"], "'clean'"),
+        (["train", "mini", "K2C2", "--recipe", "wonn"], "musicnn, won"),
+        (["train", "mini", "ConstantPrior", "epochs=2"], "has no epochs; its settings"),
+        (["train", "mini", "BoostedTrees", "--recipe", "won"], "has no recipe"),
         (["train", "mini", "K2C2", "optimizer=adm"], "'adam' or 'sgd'"),
         (["evaluate", __file__], "is not a checkpoint"),
     ],

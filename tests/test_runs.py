@@ -6,12 +6,13 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from made import made_examples, noise
 from safetensors.torch import save_file
 
 from conftest import tone
-from tagkit import metrics, models, predict, runs, train
+from tagkit import batches, metrics, models, predict, runs, train
 
 TAGS = ["low", "high"]
 
@@ -209,10 +210,11 @@ def test_record_says_all_that_a_figure_needs(run, clips, tmp_path):
     _, model, history = run
     labels = clips.labels.assign(low=0)  # a tag that cannot be scored
     scores = predict.clip_scores(model, clips)
-    report = metrics.evaluate(labels, scores, n_boot=20)
-    config = train.Config(epochs=2, seed=5)
+    what = runs.describe(model, train.Config(epochs=2, seed=5))
     path = tmp_path / "results" / "x.json"
-    runs.record(path, model, config, history, clips, clips.take(4), report, "vote")
+    test = batches.Examples(clips.store, labels, clips.about)
+    runs.record(path, what, history.epochs, clips, test, scores, 0.25, "vote")
+    report = metrics.evaluate(labels, scores)
     text = path.read_text()
     assert "NaN" not in text and "Infinity" not in text
     run_ = json.loads(text)
@@ -230,6 +232,38 @@ def test_record_says_all_that_a_figure_needs(run, clips, tmp_path):
     )
     assert [e["epoch"] for e in run_["history"]] == [1, 2]
     assert run_["versions"]["torch"] == torch.__version__
+    assert run_["loss"] == pytest.approx(log_loss(labels, scores), abs=1e-5)
+    prior = np.tile(clips.labels.mean(), (len(clips), 1))
+    # "low" has a share in training and none in the test.
+    assert run_["prior_loss"] == pytest.approx(log_loss(labels, prior), abs=1e-5)
+    assert run_["right"] == pytest.approx(((scores > 0.5) == labels).to_numpy().mean())
+    assert run_["tag_seconds"] == 0.25 and run_["threads"] == torch.get_num_threads()
+
+
+def log_loss(labels, scores):
+    """scikit-learn's, the mean over tags."""
+    each = [
+        sklearn.metrics.log_loss(labels.iloc[:, i], scores[:, i], labels=[0, 1])
+        for i in range(labels.shape[1])
+    ]
+    return np.mean(each)
+
+
+def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):
+    folder, model, _ = run
+    target = tmp_path / "new" / "half.safetensors"
+    runs.halve(folder / "best.safetensors", target)
+    assert target.stat().st_size < 0.6 * (folder / "best.safetensors").stat().st_size
+    assert runs.read_checkpoint(target) == runs.read_checkpoint(
+        folder / "best.safetensors"
+    )
+    again = small()
+    runs.load_weights(again, target, TAGS)
+    assert next(again.parameters()).dtype == torch.float32
+    scores = predict.clip_scores(again, clips)
+    np.testing.assert_allclose(scores, predict.clip_scores(model, clips), atol=2e-3)
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        runs.halve(__file__, target)
 
 
 def test_saved_model_tags_a_file_alike(run, tmp_path):

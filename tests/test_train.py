@@ -119,9 +119,8 @@ def test_zero_logits_cost_the_logarithm_of_two(tmp_path, name):
     n = models.build(name).n_samples
     data = made_examples(tmp_path / "s", noise(4, n), labels_of(4))
     model = models.build(name, n_tags=3, width=0.05)
-    last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    nn.init.zeros_(model.output.weight)
+    nn.init.zeros_(model.output.bias)
     config = quiet(epochs=1, learning_rate=0.0)
     (row,) = train.fit(model, data, data, config, log=None).epochs
     assert row["loss"] == pytest.approx(math.log(2), abs=1e-5)
@@ -313,6 +312,30 @@ def test_stages_go_on_from_the_best_so_far(data, tmp_path):
     more = train.fit_stages(again, *data, stages, tmp_path / "run", log=None)
     assert_same_weights(weights(again), weights(model))
     assert more.epochs == history.epochs
+
+
+def test_start_at_prior_costs_what_the_prior_costs(data):
+    """With the last weights at zero, the first loss is that of the tags' shares."""
+    model = small()
+    nn.init.zeros_(model.output.weight)
+    config = quiet(epochs=1, learning_rate=0.0, start_at_prior=True)
+    (row,) = fit(model, data, config).epochs
+    labels = data[0].labels
+    share = np.tile((labels.sum() + 0.5) / (len(labels) + 1), (len(labels), 1))
+    assert row["loss"] == pytest.approx(metrics.cross_entropy(labels, share), abs=1e-5)
+    # A tag that nobody or everybody has stays possible.
+    extreme = labels.assign(**{labels.columns[0]: 0, labels.columns[1]: 1})
+    train.start_at_prior(model, extreme)
+    assert torch.isfinite(model.output.bias).all()
+
+
+def test_start_at_prior_does_not_undo_a_resumed_run(data, tmp_path):
+    config = quiet(epochs=3, start_at_prior=True)
+    whole, parted = small(), small()
+    fit(whole, data, config)
+    fit(parted, data, replace(config, epochs=1), tmp_path / "run")
+    fit(parted, data, config, tmp_path / "run")
+    assert_same_weights(weights(parted), weights(whole))
 
 
 def test_patience_stops_and_stays_stopped(data, tmp_path):

@@ -62,12 +62,13 @@ class DielemanRaw(Tagger):
         n_channels = scaled(n_filters, width)
         self.strided = nn.Conv1d(1, n_channels, length, stride)
         n_frames = (n_samples - length) // stride + 1
-        self.network = _body(n_channels, n_frames, n_tags, padding, average, width)
+        self.network = _body(n_channels, n_frames, padding, average, width)
+        self.output = nn.Linear(scaled(100, width), n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         frames = self.strided(samples[:, None]).relu()  # (batch, n_filters, n_frames)
-        return self.network(frames)  # (batch, n_tags)
+        return self.output(self.network(frames))  # (batch, n_tags)
 
 
 class DielemanMel(Tagger):
@@ -107,11 +108,12 @@ class DielemanMel(Tagger):
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride
-        self.network = _body(n_mels, n_frames, n_tags, padding, average, width)
+        self.network = _body(n_mels, n_frames, padding, average, width)
+        self.output = nn.Linear(scaled(100, width), n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.network(self.mel(samples))  # (batch, n_tags)
+        return self.output(self.network(self.mel(samples)))  # (batch, n_tags)
 
 
 class RoyBase(Tagger):
@@ -141,12 +143,13 @@ class RoyBase(Tagger):
             *(nn.Conv1d(1, n_channels, KERNEL), nn.ReLU(), nn.MaxPool1d(POOL, 1)),
             *(nn.Conv1d(n_channels, n_channels, KERNEL), nn.ReLU()),
             *(nn.MaxPool1d(POOL, 1), nn.AdaptiveAvgPool1d(1), nn.Flatten()),
-            *(nn.Linear(n_channels, n_dense), nn.ReLU(), nn.Linear(n_dense, n_tags)),
+            *(nn.Linear(n_channels, n_dense), nn.ReLU()),
         )
+        self.output = nn.Linear(n_dense, n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.network(samples[:, None])  # (batch, n_tags)
+        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
 
 
 class RoyImproved(Tagger):
@@ -184,18 +187,19 @@ class RoyImproved(Tagger):
         n_dense = scaled(100, width)
         self.network = nn.Sequential(
             *(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten()),
-            *(nn.Linear(n_in, n_dense), nn.ReLU(), nn.Linear(n_dense, n_tags)),
+            *(nn.Linear(n_in, n_dense), nn.ReLU()),
         )
+        self.output = nn.Linear(n_dense, n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.network(samples[:, None])  # (batch, n_tags)
+        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
 
 
-def _body(n_in, n_frames, n_tags, padding, average, width):
-    """Build what both networks share, from frames to logits.
+def _body(n_in, n_frames, padding, average, width):
+    """Build what both networks share, from frames to the last layer but one.
 
-    Shape: (batch, n_in, n_frames) -> (batch, n_tags).
+    Shape: (batch, n_in, n_frames) -> (batch, 100).
     """
     if padding not in ("same", "valid"):
         raise ValueError(f"padding {padding!r} is unknown; needed is 'same' or 'valid'")
@@ -222,5 +226,4 @@ def _body(n_in, n_frames, n_tags, padding, average, width):
         nn.Flatten(),  # (batch, n_channels * n_last); n_channels if averaged
         nn.Linear(n_channels * (1 if average else n_last), n_dense),
         nn.ReLU(),
-        nn.Linear(n_dense, n_tags),
     )

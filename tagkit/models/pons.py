@@ -56,12 +56,13 @@ class PonsWaveform(Tagger):
         for n_in, n_out in zip(c[:-1], c[1:], strict=True):
             layers += [*unit1d(n_in, n_out, 3), nn.MaxPool1d(3)]
         self.frontend = nn.Sequential(*layers)
-        self.backend = Backend(c[-1], n_tags, n_back, n_dense, width)
+        self.backend = Backend(c[-1], n_back, n_dense, width)
+        self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         features = self.frontend(samples[:, None])  # (batch, 256, 20)
-        return self.backend(features)  # (batch, n_tags)
+        return self.output(self.backend(features))  # (batch, n_tags)
 
 
 class PonsSpectrogram(Tagger):
@@ -107,7 +108,8 @@ class PonsSpectrogram(Tagger):
             for n, t in long
         )
         n_features = sum(scaled(n, width) for n, *_ in tall + long)
-        self.backend = Backend(n_features, n_tags, n_back, n_dense, width)
+        self.backend = Backend(n_features, n_back, n_dense, width)
+        self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
@@ -115,7 +117,8 @@ class PonsSpectrogram(Tagger):
         envelope = image.mean(dim=2)  # (batch, 1, 187)
         features = [filters(image) for filters in self.timbre]
         features += [filters(envelope) for filters in self.tempo]
-        return self.backend(torch.cat(features, dim=1))  # (batch, 464, 187) in
+        x = torch.cat(features, dim=1)  # (batch, 464, 187)
+        return self.output(self.backend(x))  # (batch, n_tags)
 
 
 class Musicnn(Tagger):
@@ -196,10 +199,10 @@ class Backend(nn.Module):
     code they meet an axis of size 1 (one per channel would add 2,044 parameters). The
     500 units of the paper are the dense layer before the tags, not the tags.
 
-    Shape: (batch, n_features, n_frames) -> (batch, n_tags).
+    Shape: (batch, n_features, n_frames) -> (batch, n_dense).
     """
 
-    def __init__(self, n_features, n_tags, n_back, n_dense, width):
+    def __init__(self, n_features, n_back, n_dense, width):
         super().__init__()
         n, n_dense = scaled(n_back, width), scaled(n_dense, width)
         self.first = nn.Sequential(*unit1d(n_features, n, 7))
@@ -211,7 +214,6 @@ class Backend(nn.Module):
             *(nn.Dropout(0.5), nn.Linear(2 * n, n_dense), nn.ReLU()),
             *(nn.BatchNorm1d(n_dense), nn.Dropout(0.5)),
         )
-        self.output = nn.Linear(n_dense, n_tags)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         x = self.first(features)  # (batch, 512, n_frames - 6)
@@ -219,7 +221,7 @@ class Backend(nn.Module):
         x = self.pool(x)
         x = x + self.norms[1](self.third(x)[:, None])[:, 0]
         x = torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1)  # (batch, 1024)
-        return self.output(self.dense(x))
+        return self.dense(x)
 
 
 def unit1d(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 0):
