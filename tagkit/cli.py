@@ -1,4 +1,4 @@
-"""The command `tagkit`: prepare, train, evaluate, doctor.
+"""The command `tagkit`: prepare, train, evaluate, tag, doctor.
 
 Exit codes: 0 done, 1 an error that the message explains, 2 a mistyped command,
 130 interrupted.
@@ -17,6 +17,7 @@ EXAMPLES = {
     "prepare": "tagkit prepare mini --sample-rate 12000",
     "train": "tagkit train mini K2C2 width=0.24 epochs=12 --run runs/k2c2",
     "evaluate": "tagkit evaluate runs/k2c2/best.safetensors --corpus mini",
+    "tag": "tagkit tag song.mp3 folder/of/music --top 5",
     "doctor": "tagkit doctor",
 }
 
@@ -160,11 +161,9 @@ def _report_and_record(what, history, parts, scores, seconds, merge, options):
 
 
 def _evaluate(options):
-    from tagkit import batches, corpus, metrics, models, predict, runs, store, train
+    from tagkit import batches, corpus, metrics, predict, runs, store, train
 
-    about = runs.read_checkpoint(options.checkpoint)
-    model = models.build(about["model"], **about["arguments"])
-    runs.load_weights(model, options.checkpoint)
+    model, about = runs.load_model(options.checkpoint)
     model.to(train.best_device())
     opened = corpus.open(options.corpus or about["about"]["corpus"])
     examples = batches.examples(
@@ -175,6 +174,61 @@ def _evaluate(options):
     report = metrics.evaluate(examples.labels, scores)
     tag_list = {"tag_list": about["about"]["tag_list"], "merge": options.merge}
     _print_report(report, examples.about | report.attrs | tag_list)
+
+
+def _tag(options):
+    import pandas as pd
+
+    from tagkit import audio, corpus, predict, runs, train
+
+    name = "DielemanMel" if options.timeline else "K2C2"  # of windows of 3 s, 29 s
+    default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
+    model, about = runs.load_model(options.checkpoint or default)
+    model.to(train.best_device())
+    files = [file for name in options.files for file in _sounds(Path(name))]
+    found = {}
+    for file in files:
+        try:
+            if options.timeline:
+                found[str(file)] = predict.timeline(model, file, about["tags"])
+            else:
+                scores = predict.tag_file(model, file, about["tags"], options.merge)
+                found[str(file)] = scores[about["tags"]].to_frame().T
+        except audio.AudioError as error:
+            print(f"tagkit tag: {error}", file=sys.stderr)
+    if found:
+        table = pd.concat(found, names=["file", "seconds"]).astype(float).round(4)
+        _print_tags(table if options.timeline else table.droplevel(1), options)
+    print(
+        f"{len(found)} of {len(files)} files tagged by {about['model']}, which was "
+        f"trained on {about['about']['corpus']}, {about['about']['n_clips']} clips; it "
+        "knows no other music and no other tags",
+        file=sys.stderr,
+    )
+    return 0 if files and len(found) == len(files) else 1
+
+
+def _print_tags(table, options):
+    if options.format == "csv":
+        print(table.to_csv(), end="")
+    elif options.format == "json":
+        print(json.dumps(table.reset_index().to_dict("records"), indent=1))
+    else:
+        for where, scores in table.iterrows():
+            where = f"{where[0]} at {where[1]:.1f} s" if options.timeline else where
+            best = scores.sort_values(ascending=False).head(options.top)
+            print(
+                f"{where}: "
+                + ", ".join(f"{t} {score:.2f}" for t, score in best.items())
+            )
+
+
+def _sounds(path: Path) -> list[Path]:
+    """Give the file, or the sound files below the folder, in order."""
+    if not path.is_dir():
+        return [path]
+    kinds = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
+    return sorted(p for p in path.rglob("*") if p.suffix.lower() in kinds)
 
 
 def _print_report(report, about):
@@ -255,6 +309,25 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--merge", default="mean", help="mean, vote, max, mean_logits"
     )
+
+    tag = add(
+        "tag",
+        _tag,
+        "Tag files of sound. Without --checkpoint a network answers that was trained "
+        "on mini, the embedded corpus of 480 synthesised clips: it shows how tagging "
+        "works, not how well it can.",
+    )
+    tag.add_argument("files", nargs="+", help="wav, flac, ogg, mp3, or folders")
+    tag.add_argument("--checkpoint", help="a file best.safetensors of your own run")
+    tag.add_argument("--top", type=int, default=5, help="tags shown (%(default)s)")
+    tag.add_argument(
+        "--format", choices=("table", "json", "csv"), default="table",
+        help="json and csv hold all tags",
+    )  # fmt: skip
+    tag.add_argument(
+        "--timeline", action="store_true", help="scores of each window, with its time"
+    )
+    tag.add_argument("--merge", default="mean", help="mean, vote, max, mean_logits")
 
     add("doctor", _doctor, "Look at versions, device, disk, corpora and stores.")
     return parser

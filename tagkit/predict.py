@@ -90,7 +90,8 @@ def tag_file(
     """Tag any file of sound, of any length, rate and number of channels.
 
     Shape: (n_tags,) scores in [0, 1], index tag, highest first.
-    Raises: audio.AudioError for a file that cannot be decoded.
+    Raises: audio.AudioError for a file that cannot be decoded; ValueError if the tags
+    are not as many as the model's outputs.
 
     >>> from tagkit import corpus, models
     >>> mini = corpus.open("mini")
@@ -100,20 +101,56 @@ def tag_file(
 
     Notebook: course/06_recommendation.ipynb
     """
+    logits, _ = _file_logits(model, path, tags)
+    scores = merge_windows(logits[None], merge)[0]
+    return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
+
+
+def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
+    """Tag a file window by window: when is what heard?
+
+    A model that hears three seconds at a time tells more of it than one that hears
+    twenty-nine.
+
+    Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
+    seconds, columns tags.
+    Raises: as `tag_file`.
+
+    >>> from tagkit import corpus, models
+    >>> mini = corpus.open("mini")
+    >>> path = mini.path(mini.clips.index[0])
+    >>> timeline(models.DielemanRaw(n_tags=1), path, ["piano"]).index[:2].tolist()
+    [1.456..., 4.36...]
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    logits, starts = _file_logits(model, path, tags)
+    middles = (starts + model.n_samples / 2) / model.sample_rate
+    return pd.DataFrame(
+        _sigmoid(logits), index=pd.Index(middles, name="seconds"), columns=list(tags)
+    )
+
+
+def _file_logits(model, path, tags):
+    """Run a model over windows that cover a file evenly.
+
+    Shape: (n_windows, n_tags), and where each window starts, in samples.
+    """
     samples = audio.load(path, model.sample_rate)
     n = model.n_samples
     n_windows = max(1, -(-len(samples) // n))
     starts = np.linspace(0, max(0, len(samples) - n), n_windows).astype(int)
-    cuts = np.stack([audio.fit_length(samples[s : s + n], n) for s in starts])
-    parts = torch.from_numpy(cuts).split(16)  # an hour would not fit the memory at once
-    logits = np.concatenate([_run(model, part) for part in parts])
+    logits = []
+    for some in np.array_split(starts, -(-n_windows // 16)):  # an hour needs parts
+        cuts = [audio.fit_length(samples[s : s + n], n) for s in some]
+        logits.append(_run(model, torch.from_numpy(np.stack(cuts))))
+    logits = np.concatenate(logits)
     if logits.shape[1] != len(tags):
         raise ValueError(
             f"the model has {logits.shape[1]} outputs, you gave {len(tags)} tags; use "
             "the list that it was trained on, runs.read_checkpoint(path)['tags']"
         )
-    scores = merge_windows(logits[None], merge)[0]
-    return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
+    return logits, starts
 
 
 def _run(model: Tagger, samples: torch.Tensor) -> np.ndarray:

@@ -178,7 +178,7 @@ def table() -> pd.DataFrame:
         for name, recipe in RECIPES.items()
         for i, stage in enumerate(recipe.stages)
     }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame = pd.DataFrame.from_dict(rows, orient="index").fillna({"schedule": ""})
     frame.index.names = ["recipe", "stage"]
     same = [f.name for f in fields(Config) if frame[f.name].nunique(dropna=False) == 1]
     return frame.drop(columns=same)

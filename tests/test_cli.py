@@ -1,12 +1,14 @@
 """The command line: what it prints, writes and returns."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from tagkit import cli, corpus, runs, tables
+from conftest import tone
+from tagkit import audio, cli, corpus, runs, tables
 
 
 @pytest.fixture
@@ -74,6 +76,53 @@ def test_stages_of_a_recipe_and_baselines_are_recorded_alike(small, tmp_path, ca
     assert trees["config"]["seed"] == 4
     # Describing a clip takes longer than looking it up.
     assert trees["tag_seconds"] > 10 * written["tag_seconds"]
+
+
+def test_tag_files_and_folders(small, tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", small, "DielemanRaw", "epochs=30", "width=0.5"]
+    command += ["crops_per_clip=10", "learning_rate=0.003", "--tags", "all"]
+    command += ["--run", str(run)]
+    assert cli.main(command) == 0
+    music = tmp_path / "music"
+    (music / "deep").mkdir(parents=True)
+    audio.write(music / "deep" / "high.wav", tone(3050, 7, 44_100), 44_100)
+    audio.write(music / "low.flac", tone(400, 4, 8_000), 8_000)
+    (music / "notes.txt").write_text("not a sound file, and not looked at")
+    capsys.readouterr()
+    best = ["--checkpoint", str(run / "best.safetensors")]
+    assert cli.main(["tag", str(music), *best, "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    high, low = json.loads(out)
+    assert high["file"].endswith("high.wav") and low["file"].endswith("low.flac")
+    assert high["high"] > high["low"] and low["low"] > low["high"]
+    assert "2 of 2 files tagged by DielemanRaw, which was trained on" in err
+
+    assert cli.main(["tag", str(music / "low.flac"), *best, "--top", "1"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r".*low\.flac: low [01]\.\d\d", line)
+
+    command = ["tag", str(music), *best, "--timeline", "--format", "csv"]
+    assert cli.main(command) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "file,seconds,high,low"
+    assert len(rows) == 1 + 3 + 2  # windows of 2.9 s
+
+    (music / "broken.mp3").write_bytes(b"no sound at all" * 99)
+    assert cli.main(["tag", str(music), *best]) == 1  # the others are tagged still
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2 and "broken.mp3 is not audio" in err
+    assert cli.main(["tag", str(tmp_path / "nothing.wav"), *best]) == 1
+
+
+def test_tag_works_at_once(mini, capsys):
+    """With the checkpoints that are shipped."""
+    file = str(mini.path(mini.clips.index[0]))
+    assert cli.main(["tag", file]) == 0
+    assert cli.main(["tag", file, "--timeline"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1 + 10
+    assert "trained on mini, 360 clips; it knows no other music" in err
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,18 @@ def test_file_scores_are_those_of_its_clip(tmp_path):
         np.testing.assert_allclose(scores[["a", "b", "c"]], expected, atol=1e-6)
 
 
+def test_timeline_says_when(tmp_path):
+    wave = np.zeros(6000, np.float32)
+    wave[3500] = 0.9  # in the fourth of six windows
+    audio.write(tmp_path / "x.wav", wave, 12_000)
+    lines = predict.timeline(Loudness(), tmp_path / "x.wav", ["first", "loudest"])
+    assert lines.shape == (6, 2) and list(lines.columns) == ["first", "loudest"]
+    np.testing.assert_allclose(lines.index, (np.arange(6) + 0.5) * 1000 / 12_000)
+    assert lines["loudest"].argmax() == 3
+    merged = predict.tag_file(Loudness(), tmp_path / "x.wav", ["first", "loudest"])
+    np.testing.assert_allclose(merged["loudest"], lines["loudest"].mean(), atol=1e-6)
+
+
 def test_tags_keep_their_scores_when_sorted(tmp_path):
     wave = np.full(1000, 0.5, np.float32)
     wave[0] = -0.5
