@@ -11,6 +11,11 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
+# glibc keeps freed memory, which halves the time of a training step with large layers
+# (benchmarks/steps.py).
+export MALLOC_MMAP_THRESHOLD_ = 4294967296
+export MALLOC_TRIM_THRESHOLD_ = 8589934592
+
 .PHONY: lab course test check setup prepared notebooks recorded-runs clean
 
 lab: prepared

@@ -187,7 +187,8 @@ def write(root, folder):
     readme = Path(folder, "README.md")
     replace(readme, "numbers", lines)
     runs = tables.read_runs(folder / "results")
-    runs = [run for run in runs if run["about"]["corpus"] == "mini"]
+    mine = {"corpus": "mini", "tag_list": "raw50", "version": "full"}
+    runs = [run for run in runs if mine.items() <= run["about"].items()]
     replace(readme, "results", results_lines(root, runs))
     best = tables.leaderboard(runs).head()
     replace(folder.parent / "README.md", "results", board_lines(best))

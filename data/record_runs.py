@@ -40,10 +40,13 @@ RUNS = {
     "PonsSpectrogram": ("PonsSpectrogram", FEW | {"width": 0.25, "epochs": 16}),
     "Musicnn": (
         "Musicnn",
-        {"width": 0.125, "epochs": 12, "batch_size": 8, "learning_rate": 0.002},
+        {"width": 0.125, "epochs": 20, "learning_rate": 0.002},
     ),
     "K2C1": ("K2C1", {"epochs": 12}),
-    "K1C2": ("K1C2", {"width": 0.34, "epochs": 12, "learning_rate": 0.003}),
+    "K1C2": (
+        "K1C2",
+        {"width": 0.34, "epochs": 16, "batch_size": 8, "learning_rate": 0.002},
+    ),
     "K2C2": ("K2C2", {"width": 0.24, "epochs": 12, "learning_rate": 0.003}),
     "CRNN": ("CRNN", CRNN),
     "CRNNAttention": ("CRNNAttention", CRNN),
@@ -57,7 +60,7 @@ RUNS = {
         FEW | {"width": 0.125, "residual": True},
     ),
 }
-CHECKPOINTS = ("DielemanRaw", "DielemanMel", "K2C2", "CRNN", "CRNNAttention")
+CHECKPOINTS = ("DielemanRaw", "DielemanMel", "K2C2", "CRNN", "CRNNAttention", "CRNNTF")
 RESULTS, CACHE = corpus.DATA / "results", corpus.DATA / "cache" / "runs"
 
 
@@ -106,7 +109,7 @@ def main():
         done = list(pool.map(lambda one: record(*one), todo))
     for name in CHECKPOINTS:
         best = CACHE / f"{name}-0" / "best.safetensors"
-        if best.exists():
+        if best.exists() and (RESULTS / f"{name}-0.json").exists():
             runs.halve(
                 best, corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
             )

@@ -84,6 +84,12 @@ def _train_network(opened, settings, options):
     known = {field.name for field in dataclasses.fields(train.Config)}
     given = {k: v for k, v in settings.items() if k not in known}
     settings = {k: v for k, v in settings.items() if k in known}
+    for name in settings.keys() - {"epochs", "seed", "device"}:
+        if len({getattr(stage, name) for stage in stages}) > 1:
+            raise ValueError(
+                f"the stages of {options.recipe} differ in {name}; one value for all "
+                "would be another recipe, leave it out"
+            )
     stages = [dataclasses.replace(stage, **settings) for stage in stages]
     torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
@@ -98,11 +104,12 @@ def _train_network(opened, settings, options):
     if len(stages) == 1:
         history = train.fit(model, *parts[:2], stages[0], **run)
     else:
-        history = train.fit_stages(model, *parts[:2], stages, **run)
+        history = recipes.fit_stages(model, *parts[:2], stages, **run)
     start = time.perf_counter()
     scores = predict.clip_scores(model, parts[2], merge)
     seconds = (time.perf_counter() - start) / len(parts[2])
     what = runs.describe(model, stages[0]) | {"recipe": options.recipe}
+    what |= {"stages": [dataclasses.asdict(stage) for stage in stages]}
     _report_and_record(what, history.epochs, parts, scores, seconds, merge, options)
 
 
@@ -131,9 +138,10 @@ def _train_baseline(opened, settings, options):
     scores = model.predict(test)
     seconds = (time.perf_counter() - start) / len(test)
     if model.listens:  # who tags a clip has to describe it first
-        start, some = time.perf_counter(), test.index[:8]
-        for clip_id in some:
-            features.describe(opened.load(clip_id))
+        some = [opened.load(clip_id) for clip_id in test.index[:8]]
+        start = time.perf_counter()
+        for samples in some:
+            features.describe(samples)
         seconds += (time.perf_counter() - start) / len(some)
     what = {"model": options.model, "arguments": model.arguments, "recipe": None}
     what |= {"parameters": model.parameters, "config": {"seed": 0} | settings}
@@ -300,7 +308,11 @@ def _parser() -> argparse.ArgumentParser:
         "--sample-rate", type=int, help="of the store (default: the model's)"
     )
     train.add_argument("--run", metavar="FOLDER", help="keep checkpoints, go on there")
-    train.add_argument("--record", metavar="FILE", help="write the run's JSON")
+    train.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write the run's JSON; nothing is trained if it is there",
+    )
 
     evaluate = add("evaluate", _evaluate, "Score a checkpoint on a part of a corpus.")
     evaluate.add_argument("checkpoint", help="a file best.safetensors")

@@ -1,16 +1,20 @@
 """How the papers trained, as values: `recipes.RECIPES["roy_improved"]`.
 
     recipe = recipes.RECIPES["elwood_base"]
-    train.fit_stages(model, train_part, valid_part, recipe.stages)
+    recipes.fit_stages(model, train_part, valid_part, recipe.stages)
     predict.clip_scores(model, test_part, recipe.merge)
 
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 import pandas as pd
 
+from tagkit import batches, runs, train
+from tagkit.tagger import Tagger
 from tagkit.train import Config
 
 
@@ -20,7 +24,7 @@ class Recipe:
 
     Attributes:
         source: who trained so.
-        stages: settings, one after another, see `train.fit_stages`.
+        stages: settings, one after another, see `fit_stages`.
         merge: how windows became a clip's score, see `predict.merge_windows`.
         differs: what we had to choose, or do otherwise.
     """
@@ -31,9 +35,13 @@ class Recipe:
     differs: str
 
 
-TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10}  # ten windows of each
+TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10}
 NESTEROV = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}
-WINDOW_LOSS = "Theirs is the loss of a clip's merged windows, ours that of each window."
+WINDOW_LOSS = (
+    "Theirs are batches of ten clips, ten adjoining windows of each, and the loss of "
+    "the merged windows; ours 100 windows at random places of any clips, and the loss "
+    "of each."
+)
 
 RECIPES = {
     "dieleman": Recipe(
@@ -56,7 +64,7 @@ RECIPES = {
         "Roy, Bristol",
         (Config(epochs=20, learning_rate=1e-3, **TEN_CLIPS),),
         "mean_logits",
-        WINDOW_LOSS,
+        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip.",
     ),
     "roy_improved": Recipe(
         "Roy, Bristol",
@@ -71,7 +79,8 @@ RECIPES = {
             ),
         ),
         "mean_logits",
-        WINDOW_LOSS + " Flat is said of the validation loss, there of ROC-AUC.",
+        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip. Flat is "
+        "said of the validation loss, there of ROC-AUC.",
     ),
     "elwood_base": Recipe(
         "Elwood & Varosyan, Bristol",
@@ -115,7 +124,7 @@ RECIPES = {
             ),
         ),
         "mean",
-        "The number of epochs and the patience are ours.",
+        "From memory. The number of epochs and the patience are ours.",
     ),
     "wang": Recipe(
         "Wang et al. 2019",
@@ -146,7 +155,8 @@ RECIPES = {
             ),
         ),
         "mean",
-        "",
+        "Their code halves after 75 flat epochs in all, ours after 75 in a row; its "
+        "weight decay spares the biases.",
     ),
     "won": Recipe(
         "Won et al. 2020",
@@ -160,6 +170,53 @@ RECIPES = {
         "They merge 16 windows of a clip, we as many as cover it.",
     ),
 }
+
+
+def fit_stages(
+    model: Tagger,
+    train_set: batches.Examples,
+    valid_set: batches.Examples,
+    stages: Sequence[Config],
+    run_dir: str | Path | None = None,
+    log: Callable[[str], None] | None = print,
+) -> train.History:
+    """Train in stages, each with its own settings, from the best weights so far.
+
+    Only the first starts at the prior, if it is told to. Each draws its own windows:
+    stage i has the seed of its config plus i.
+
+    Args:
+        stages: as in `RECIPES`.
+        run_dir: holds a folder per stage, stage0 ..., see `train.fit`, and at the end
+            best.safetensors.
+
+    Raises: as `train.fit`; ValueError if run_dir holds a run with other stages.
+    Source: Won et al. 2020, who go from Adam to SGD with ever smaller steps.
+
+    >>> fit_stages(None, None, None, []).epochs
+    []
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    stages = [
+        replace(c, seed=c.seed + i, start_at_prior=c.start_at_prior and i == 0)
+        for i, c in enumerate(stages)
+    ]
+    runs.keep_stages(run_dir, stages)
+    whole, best = train.History(), None
+    for i, config in enumerate(stages):
+        folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
+        history = train.fit(model, train_set, valid_set, config, folder, log)
+        before = whole.epochs
+        if not before or history.best["valid_loss"] < whole.best["valid_loss"]:
+            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+            runs.keep_best(run_dir, folder)
+        whole.epochs = before + [
+            row | {"epoch": len(before) + row["epoch"], "stage": i}
+            for row in history.epochs
+        ]
+        model.load_state_dict(best)
+    return whole
 
 
 def table() -> pd.DataFrame:

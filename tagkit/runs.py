@@ -78,7 +78,7 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             "list, runs.read_checkpoint(path)['tags']"
         )
     with safe_open(path, "pt") as file:
-        model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        _load(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
 
 
 def load_model(path: str | Path) -> tuple[Tagger, dict]:
@@ -104,16 +104,26 @@ def load_model(path: str | Path) -> tuple[Tagger, dict]:
 def halve(source: str | Path, target: str | Path):
     """Copy a checkpoint with its weights in half precision, for shipping.
 
-    `load_weights` reads it as any other. Scores move in the fourth decimal.
+    `load_weights` reads it as any other. Scores move in the third decimal. What batch
+    norm has counted stays as it is: variances can be larger than half precision holds.
 
-    Raises: ValueError as `read_checkpoint`.
+    Raises: ValueError as `read_checkpoint`, or if a weight is too large.
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     about = json.dumps(read_checkpoint(source))
     with safe_open(source, "pt") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    halved = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+    halved = {
+        k: v.half() if v.is_floating_point() and "running" not in k else v
+        for k, v in weights.items()
+    }
+    for name, weight in halved.items():
+        if not torch.isfinite(weight).all():
+            raise ValueError(
+                f"{source}: {name} holds numbers above 65,504, which half precision "
+                "does not know; ship the checkpoint as it is"
+            )
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(Path(target), save(halved, {"tagkit": about}))
 
@@ -212,6 +222,27 @@ def save_epoch(run_dir, config, model, optimizer, schedule, history, best, train
     write_atomically(run_dir / "last.pt", buffer.getvalue())
 
 
+def keep_stages(run_dir, stages):
+    """Write stages.json, or see that it holds the same stages."""
+    if run_dir is None:
+        return
+    path = Path(run_dir) / "stages.json"
+    mine = [asdict(stage) for stage in stages]
+    if path.exists() and json.loads(path.read_text()) != mine:
+        raise ValueError(
+            f"{path} holds a run with other stages than these, so that later ones "
+            "would begin from other weights; name another folder or delete that one"
+        )
+    write_atomically(path, json.dumps(mine, indent=1).encode())
+
+
+def keep_best(run_dir, stage):
+    """Copy the best weights of a stage to the folder of the whole run."""
+    if run_dir is not None and (stage / "best.safetensors").exists():
+        data = (stage / "best.safetensors").read_bytes()
+        write_atomically(Path(run_dir) / "best.safetensors", data)
+
+
 def resume(run_dir, config, model, optimizer, schedule, history, train):
     """Go on from last.pt if it is there; give the best weights so far."""
     path = Path(run_dir) / "last.pt" if run_dir is not None else None
@@ -237,12 +268,28 @@ def resume(run_dir, config, model, optimizer, schedule, history, train):
             + "; ".join(f"{k} there {its.get(k)}, here {mine[k]}" for k in differs)
             + "; name another folder or delete that one"
         )
-    model.load_state_dict(state["model"])
+    _load(model, state["model"], path)
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     torch.set_rng_state(state["random"])
     history.epochs.extend(state["epochs"])
     return state["best"]
+
+
+def _load(model, weights, path):
+    """Set the weights, or say which layers differ."""
+    mine, its = model.state_dict().keys(), weights.keys()
+    differ = [*(mine - its), *(its - mine)]
+    shapes = [k for k in mine & its if weights[k].shape != model.state_dict()[k].shape]
+    if differ or shapes:
+        raise ValueError(
+            f"{path} does not fit {type(model).__name__}: it has "
+            f"{min(its - mine, default='nothing more')}, the model "
+            f"{min(mine - its, default='nothing more')}; "
+            + (f"{min(shapes)} has another shape; " if shapes else "")
+            + "it was written by another version of tagkit, train again"
+        )
+    model.load_state_dict(weights)
 
 
 def _identity(config, model, train):

@@ -20,7 +20,7 @@ PROTOCOL = (*TEST, "merge", "n_train")
 # What the tables read of a record.
 NEEDED = ("model", "arguments", "parameters", "config", "n_train", "about", "tags")
 NEEDED += ("macro", "per_tag", "history", "loss", "prior_loss", "right", "tag_seconds")
-NEEDED += ("threads",)
+NEEDED += ("threads", "device", "versions", "recipe")
 # Average precision of a random scorer on the test clips of MagnaTagATune.
 FLOORS = {
     ("full", "raw50"): 0.0531,
@@ -101,7 +101,8 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
         board.attrs["caption"] = (
             f"{caption(about)} Without listening: ROC-AUC 0.500, AP {floor:.3f}, "
             f"loss {prior:.3f} (every clip scored by the tags' shares in training), "
-            f"{about['nothing_right']:.1%} of the labels right (no tag at all)."
+            f"{about['nothing_right']:.1%} of the labels right (no tag at all). "
+            f"Times: {_machines(runs)}."
         )
     return board
 
@@ -140,15 +141,17 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     `ours` is the mean ROC-AUC over the seeds of our runs of the same model, with the
     arguments that the card names and the defaults for the rest, on the same test clips
     and tags, windows merged by mean. Where there is none, `why` says what keeps us
-    from comparing. Papers differ in more than that, such as the sample rate.
+    from comparing. Papers differ in more than that, such as the sample rate; and where
+    one only names the split 12:1:3, all readable clips are taken to be in it.
 
     Args:
         runs: such as `read_runs` gives, of any corpus.
 
     Shape: a row per figure of data/published.csv; columns system, source, protocol,
-    roc_auc, ap, ap_floor (a random scorer's ap there, where we know it), status
-    ("verified": read in the paper, its code or a paper that quotes it; "recalled":
-    from memory, look it up before you print it), ours, why.
+    roc_auc (mean of n_runs with deviation sd, where the paper says so), ap, ap_floor (a
+    random scorer's ap there, where we know it), status ("verified": read in the paper,
+    its code or a paper that quotes it; "recalled": from memory, look it up before you
+    print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
 
     >>> cards = paper_cards()
@@ -161,13 +164,14 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     cards = cards.fillna({"model": "", "arguments": "", "why": ""})
     rows = []
     for card in cards.to_dict("records"):
-        ours, why = _ours(card, runs)
         known = {k: card[k] for k in ("system", "source", "roc_auc", "ap", "status")}
+        known |= {"n_runs": card["runs"], "sd": card["sd"]}
         floor = FLOORS.get((card["version"], card["tag_list"]), np.nan)
         known |= {"protocol": _protocol(card), "ap_floor": floor}
-        rows.append(known | {"ours": ours, "why": why})
-    columns = ["system", "source", "protocol", "roc_auc", "ap", "ap_floor", "status"]
-    return pd.DataFrame(rows)[[*columns, "ours", "why"]]
+        rows.append(known | _ours(card, runs))
+    columns = ["system", "source", "protocol", "roc_auc", "n_runs", "sd", "ap"]
+    columns += ["ap_floor", "status", "ours", "ours_low", "ours_high", "why"]
+    return pd.DataFrame(rows).reindex(columns=columns)
 
 
 def label(run: dict) -> str:
@@ -216,6 +220,12 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
+def _machines(runs):
+    """Say on what the times of runs were taken."""
+    kinds = {f"{run['device']}, {run['threads']} thread(s)" for run in runs}
+    return " or ".join(sorted(kinds))
+
+
 def _check(runs):
     """Refuse runs whose scores do not compare."""
     for key in PROTOCOL:
@@ -228,6 +238,14 @@ def _check(runs):
             )
     for name, same in _by_label(runs).items():
         seeds = [run["config"]["seed"] for run in same]
+        settings = [{**run["config"], "recipe": run["recipe"]} for run in same]
+        for key in set().union(*settings) - {"seed", "device"}:
+            values = sorted({str(one.get(key)) for one in settings})
+            if len(values) > 1:
+                raise ValueError(
+                    f"the runs of {name} differ in {key}: {' and '.join(values)}; only "
+                    "another seed makes runs of one kind, leave the others out"
+                )
         twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
         if twice:
             raise ValueError(
@@ -281,11 +299,11 @@ def _protocol(card):
 
 
 def _ours(card, runs):
-    """Give our mean ROC-AUC for a card, or nan and what keeps us from comparing."""
+    """Give our ROC-AUC for a card, or nan and what keeps us from comparing."""
     if card["why"]:
-        return np.nan, card["why"]
+        return {"ours": np.nan, "why": card["why"]}
     if not card["model"]:
-        return np.nan, "tagkit has no such model"
+        return {"ours": np.nan, "why": "tagkit has no such model"}
     named = dict(pair.split("=") for pair in card["arguments"].split())
     named = _changed(card["model"], {k: ast.literal_eval(v) for k, v in named.items()})
     same = [
@@ -298,9 +316,10 @@ def _ours(card, runs):
     ]
     if same:
         _check(same)
-        return np.mean([run["macro"]["roc_auc"] for run in same]), ""
+        values = [run["macro"]["roc_auc"] for run in same]
+        return _over_seeds("ours", values, "ours") | {"why": ""}
     keys = ("corpus", "version", "tag_list")
     here = sorted({", ".join(str(run["about"][k]) for k in keys) for run in runs})
     wanted = label({"model": card["model"], "arguments": named})
     ours = f"; our runs are on {' and '.join(here)}" if here else ""
-    return np.nan, f"no run of {wanted} on these clips{ours}"
+    return {"ours": np.nan, "why": f"no run of {wanted} on these clips{ours}"}

@@ -4,7 +4,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,7 +109,8 @@ def fit(
 
     Args:
         run_dir: keeps last.pt and best.safetensors there after every epoch, and goes
-            on from last.pt if it is there; the result is the same as without a stop.
+            on from last.pt if it is there; on a CPU the result is the same as
+            without a stop.
         log: is given a line per epoch; None for silence.
 
     Raises: ValueError if model, tags or an earlier run do not fit;
@@ -207,41 +208,6 @@ def start_at_prior(model: Tagger, labels: pd.DataFrame):
         bias.copy_(torch.tensor(share.to_numpy(), dtype=bias.dtype).logit())
 
 
-def fit_stages(
-    model: Tagger,
-    train: batches.Examples,
-    valid: batches.Examples,
-    stages: Sequence[Config],
-    run_dir: str | Path | None = None,
-    log: Callable[[str], None] | None = print,
-) -> History:
-    """Train in stages, each with its own settings, from the best weights so far.
-
-    Args:
-        stages: as in recipes.RECIPES; a single config is a stage of its own.
-        run_dir: holds a folder per stage, stage0 ..., see `fit`.
-
-    Source: Won et al. 2020, who go from Adam to SGD with ever smaller steps.
-
-    >>> fit_stages(None, None, None, []).epochs
-    []
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
-    """
-    whole, best = History(), None
-    for i, config in enumerate(stages):
-        folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
-        history, before = fit(model, train, valid, config, folder, log), whole.epochs
-        if not before or history.best["valid_loss"] < whole.best["valid_loss"]:
-            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        whole.epochs = before + [
-            row | {"epoch": len(before) + row["epoch"], "stage": i}
-            for row in history.epochs
-        ]
-        model.load_state_dict(best)
-    return whole
-
-
 def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     """Make the optimizer that a config names.
 
@@ -278,7 +244,9 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
     if config.schedule == "plateau":
         # PyTorch counts how many flat epochs it still bears.
         patience = config.flat_epochs - 1
-        return schedules.ReduceLROnPlateau(optimizer, "min", config.factor, patience)
+        return schedules.ReduceLROnPlateau(
+            optimizer, "min", config.factor, patience, threshold=0.0
+        )
     if config.schedule in (None, "decay"):
         factor = config.factor if config.schedule else 1.0
         return schedules.ExponentialLR(optimizer, factor)

@@ -134,6 +134,10 @@ def test_tag_works_at_once(mini, capsys):
         (["train", "mini", "K2C2", "--tags", "raw5"], "'raw50'"),
         (["train", "mini", "K2C2", "--version", "dirty"], "'clean'"),
         (["train", "mini", "K2C2", "--recipe", "wonn"], "musicnn, won"),
+        (
+            ["train", "mini", "K2C2", "learning_rate=1", "--recipe", "won"],
+            "differ in l",
+        ),
         (["train", "mini", "ConstantPrior", "epochs=2"], "has no epochs; its settings"),
         (["train", "mini", "BoostedTrees", "--recipe", "won"], "has no recipe"),
         (["train", "mini", "K2C2", "optimizer=adm"], "'adam' or 'sgd'"),

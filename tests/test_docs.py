@@ -35,6 +35,8 @@ NO_EXAMPLE = {
     "tagkit.runs.record": "needs a finished run; test_runs.py has one",
     "tagkit.store.write_atomically": "touches the disk; test_runs.py tries it",
     "tagkit.runs.save_epoch": "called by train.fit, in the middle of a run",
+    "tagkit.runs.keep_stages": "called by recipes.fit_stages, at its start",
+    "tagkit.runs.keep_best": "called by recipes.fit_stages, after a stage",
     "tagkit.runs.resume": "called by train.fit, at the start of a run",
 }
 # No notebook introduces these: they are the inside of something that one does.
@@ -47,6 +49,8 @@ NO_NOTEBOOK = {
     "tagkit.train.History",
     "tagkit.recipes.Recipe",
     "tagkit.runs.save_epoch",
+    "tagkit.runs.keep_stages",
+    "tagkit.runs.keep_best",
     "tagkit.runs.resume",
 }
 ARRAYS = re.compile(r"ndarray|Tensor|DataFrame|Series")

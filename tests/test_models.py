@@ -237,6 +237,103 @@ def test_attention_weighs_fifteen_steps():
     torch.testing.assert_close(model.merge(states), by_hand)
 
 
+def test_crnntf_reads_its_map_in_eight_orders():
+    model = models.CRNNTF(width=0.1).eval()
+    seen = []
+    for scan in model.scans:
+        scan.register_forward_pre_hook(lambda _, given: seen.append(given[0][0]))
+    with torch.inference_mode():
+        model(windows(model, 1))
+    corner = seen[0].unflatten(0, (6, 6))  # rows of frequency, columns of time
+    turned = [corner, corner.flip(0), corner.flip(1), corner.flip(0, 1)]
+    expected = [x.flatten(0, 1) for t in turned for x in (t, t.transpose(0, 1))]
+    assert all(torch.equal(a, b) for a, b in zip(seen, expected, strict=True))
+    assert not any(torch.equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
+
+
+def norm(x, layer):
+    """Batch norm in evaluation, written out. Shape: (batch, channels, ...)."""
+    shape = (1, -1) + (1,) * (x.ndim - 2)
+    mean, var = layer.running_mean.view(shape), layer.running_var.view(shape)
+    scaled = (x - mean) / (var + layer.eps).sqrt()
+    return scaled * layer.weight.view(shape) + layer.bias.view(shape)
+
+
+def settled(model):
+    """The model after a few batches, so that its statistics are not 0 and 1."""
+    with torch.inference_mode():
+        for seed in range(3):
+            model.train()(windows(model, 4, seed))
+    return model.eval()
+
+
+def test_pons_backend_by_hand():
+    """Convolution, ReLU, batch norm; two sums, the pool between them."""
+    model = settled(models.PonsWaveform(n_tags=5, width=0.05))
+    back, conv = model.backend, nn.functional.conv1d
+    with torch.inference_mode():
+        given = torch.randn(2, back.first[0].in_channels, 20)
+        one = conv(given, back.first[0].weight, back.first[0].bias)
+        one = norm(one.relu(), back.first[2])  # (2, n, 14)
+        more = conv(one, back.second[0].weight, back.second[0].bias, padding=3).relu()
+        two = one + norm(more[:, None], back.norms[0])[:, 0]
+        two = two.unfold(2, 2, 2).amax(dim=3)  # (2, n, 7)
+        more = conv(two, back.third[0].weight, back.third[0].bias, padding=3).relu()
+        three = two + norm(more[:, None], back.norms[1])[:, 0]
+        both = torch.cat([three.amax(dim=2), three.mean(dim=2)], dim=1)
+        hidden = nn.functional.linear(both, back.dense[1].weight, back.dense[1].bias)
+        expected = norm(hidden.relu(), back.dense[3])
+        torch.testing.assert_close(back(given), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_musicnn_by_hand():
+    """Maxima over frequency, three summed convolutions, all of it side by side."""
+    model = settled(models.Musicnn(n_tags=5, width=0.05))
+    conv = nn.functional.conv1d
+    with torch.inference_mode():
+        samples = windows(model, 2, 9)
+        image = norm(model.mel(samples)[:, None], model.scale)
+        front = []
+        for tall in model.frontend:
+            n_frames = tall.conv.kernel_size[1]
+            padded = nn.functional.pad(image, ((n_frames - 1) // 2, n_frames // 2))
+            found = nn.functional.conv2d(padded, tall.conv.weight, tall.conv.bias)
+            front.append(norm(found.relu(), tall.norm).amax(dim=2))
+        parts, total = [torch.cat(front, dim=1)], 0
+        given = parts[0]
+        for unit in model.middle:
+            more = conv(given, unit[0].weight, unit[0].bias, padding=3).relu()
+            total = total + norm(more, unit[2])
+            parts.append(total)
+            given = total
+        x = torch.cat(parts, dim=1)
+        x = norm(torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1), model.dense[0])
+        dense = model.dense[2]
+        x = norm(
+            nn.functional.linear(x, dense.weight, dense.bias).relu(), model.dense[4]
+        )
+        torch.testing.assert_close(
+            model(samples), model.output(x), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_rese2_block_by_hand():
+    model = settled(models.ReSE2Multi(n_tags=5, width=0.05))
+    block = model.blocks[2]  # the first that changes the channels
+    convs, conv = block.convolutions, nn.functional.conv1d
+    with torch.inference_mode():
+        x = torch.randn(2, convs[0].in_channels, 27)
+        y = norm(conv(x, convs[0].weight, convs[0].bias, padding=1), convs[1]).relu()
+        y = norm(conv(y, convs[4].weight, convs[4].bias, padding=1), convs[5])
+        up, down = block.weigh[0], block.weigh[2]
+        weight = nn.functional.linear(y.mean(dim=2), up.weight, up.bias).relu()
+        weight = nn.functional.linear(weight, down.weight, down.bias).sigmoid()
+        short = norm(conv(x, block.shortcut[0].weight, block.shortcut[0].bias),
+                     block.shortcut[1])  # fmt: skip
+        y = (y * weight[..., None] + short).relu().unfold(2, 3, 3).amax(dim=3)
+        torch.testing.assert_close(block(x), y, rtol=1e-4, atol=1e-5)
+
+
 def test_pool_before_elu_gives_the_same_numbers():
     """The papers draw the ELU first; choi.unit pools first."""
     x = torch.randn(2, 3, 12, 40)

@@ -275,3 +275,29 @@ def test_saved_model_tags_a_file_alike(run, tmp_path):
     runs.load_weights(again, folder / "best.safetensors")
     one = predict.tag_file(model, tmp_path / "x.wav", TAGS)
     assert one.equals(predict.tag_file(again, tmp_path / "x.wav", TAGS))
+
+
+def test_checkpoint_with_other_layers_is_refused(run, tmp_path):
+    """As one of an older version: the same name and arguments, other layers."""
+    folder, model, _ = run
+    about = runs.read_checkpoint(folder / "best.safetensors")
+    weights = {k.replace("strided", "first"): v for k, v in model.state_dict().items()}
+    path = tmp_path / "old.safetensors"
+    save_file(weights, path, {"tagkit": json.dumps(about)})
+    with pytest.raises(
+        ValueError, match=r"it has first\.bias, the model strided\.bias"
+    ):
+        runs.load_weights(small(), path)
+    with pytest.raises(ValueError, match="another version"):
+        runs.load_model(path)
+
+
+def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
+    folder, model, _ = run
+    about = runs.read_checkpoint(folder / "best.safetensors")
+    weights = model.state_dict()
+    weights["output.bias"] = torch.full_like(weights["output.bias"], 1e5)
+    save_file(weights, tmp_path / "big.safetensors", {"tagkit": json.dumps(about)})
+    with pytest.raises(ValueError, match=r"output\.bias holds numbers above 65,504"):
+        runs.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()

@@ -41,6 +41,7 @@ def run(model="K2C2", seed=0, roc=0.8, arguments=None, loss=0.2, n_train=100, **
         "right": 0.94,
         "tag_seconds": 0.01 * (seed + 1),
         "threads": 1,
+        "recipe": None,
         "device": "cpu",
         "versions": {"torch": "2.11.0"},
     }
@@ -92,6 +93,19 @@ def test_a_run_does_not_count_twice(table):
         table([run(seed=3), run(seed=4), run(seed=3)])
     other = table([run(seed=3), run(seed=3, arguments={"width": 0.5})])
     assert set(other.index.get_level_values(-1)) == {"K2C2", "K2C2 (width=0.5)"}
+
+
+@pytest.mark.parametrize("table", [tables.leaderboard, tables.per_tag])
+def test_another_training_is_not_another_seed(table):
+    """The same network with another rate, or by a recipe, is no run of one kind."""
+    other = run(seed=1)
+    other["config"]["learning_rate"] = 0.1
+    first = run(seed=0)
+    first["config"]["learning_rate"] = 0.001
+    with pytest.raises(ValueError, match="K2C2 differ in learning_rate: 0.001 and 0.1"):
+        table([first, other])
+    with pytest.raises(ValueError, match="K2C2 differ in recipe: None and won"):
+        table([run(seed=0), run(seed=1) | {"recipe": "won"}])
 
 
 def test_one_seed_has_no_interval_over_seeds():
@@ -149,9 +163,9 @@ def test_published_figures_are_those_of_the_documents():
     counts = cards["source"].value_counts()
     for source, n in {"Weber, EPFL 2019": 1, "Roy, Bristol": 6}.items():
         assert counts[source] == n
-    for source, n in {"Elwood & Varosyan, Bristol": 6, "Won et al. 2020": 12}.items():
-        assert counts[source] == n
-    assert counts["Dieleman & Schrauwen 2014"] == 10 and len(cards) == 75
+    assert counts["Won et al. 2020"] == 12
+    assert counts["Elwood & Varosyan, Bristol"] == 6 + 25  # a grid of 5 x 5
+    assert counts["Dieleman & Schrauwen 2014"] == 10 + 6 and len(cards) == 106
     roc = cards.set_index(["source", "system"])["roc_auc"]
     assert roc["Dieleman & Schrauwen 2014", "raw 256/256"] == 0.8487
     assert roc["Dieleman & Schrauwen 2014", "spectrogram 256/256"] == 0.8815
@@ -160,6 +174,17 @@ def test_published_figures_are_those_of_the_documents():
     assert roc["Roy, Bristol", "base 1024/1024"] == 0.7428
     assert roc["Roy, Bristol", "improved 256/256"] == 0.8572
     assert roc["Panwar et al. 2017", "CRNN"] == 0.893
+    assert roc["Elwood & Varosyan, Bristol", "base, momentum 0.99, rate 0.005"] == 0.82
+    assert roc["Won et al. 2020", "short-chunk CNN + residual"] == 0.9129
+    ap = cards.set_index(["source", "system"])["ap"]
+    assert ap["Won et al. 2020", "short-chunk CNN + residual"] == 0.4614
+    assert ap["Pons & Serra 2019 (musicnn)", "musicnn"] == 0.38311
+    sure = cards.set_index("source")["status"]
+    assert sure["Pons et al. 2018"] == "recalled"
+    assert sure["Wells, Cambridge 2018"] == "verified"
+    five = cards[cards["sd"].notna()].set_index("system")
+    assert five["sd"].to_dict() == {"base 256/256": 0.0027, "CRNN": 0.0028}
+    assert set(five["n_runs"]) == {5}
 
 
 def test_a_full_and_a_clean_test_set_have_different_floors():
@@ -178,6 +203,8 @@ def test_a_run_stands_only_beside_figures_of_its_own_clips():
         "Dieleman & Schrauwen 2014 raw 256/256"
     ]
     assert beside["ours"].item() == pytest.approx(0.83)
+    low, high = metrics.seed_interval([0.82, 0.84])[1:]
+    assert beside["ours_low"].item() == low and beside["ours_high"].item() == high
     assert beside["why"].item() == ""
     clean = MTT | {"version": "clean", "tag_list": "merged50", "n_clips": 4392}
     both = runs + [run("DielemanRaw", 0, 0.8, **clean)]
@@ -261,7 +288,8 @@ def test_card_gets_the_whole_board_and_readme_the_best_five(tmp_path, monkeypatc
         )
         assert [n for n in names if f"| {n} |" in card] == names
         assert [n for n in names if f"| {n} |" in readme] == names[2:]
-        assert card.count("| parameters |") == readme.count("| parameters |") == 1
+        head = "| model | parameters | ROC-AUC |"
+    assert card.count(head) == readme.count(head) == 1
     board = card.split("results: begin")[1].split("results: end")[0]
     best, *_, last = [line for line in board.splitlines() if line.startswith("| ")]
     worst = "| PredictNothing | 1,000 | 0.500 | one run | 0.400 to 0.600 | 0.250 |"

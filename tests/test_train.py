@@ -293,27 +293,6 @@ def test_nesterov_looks_ahead(data):
     torch.testing.assert_close(weight.detach(), by_hand)
 
 
-def test_stages_go_on_from_the_best_so_far(data, tmp_path):
-    good, useless = quiet(epochs=2), quiet(epochs=2, learning_rate=0.0)
-    harmful = quiet(epochs=1, learning_rate=0.5)
-    model = small()
-    stages = [good, harmful, useless]
-    history = train.fit_stages(model, *data, stages, tmp_path / "run", log=None)
-    one = small()
-    first = fit(one, data, good)
-    assert_same_weights(weights(model), weights(one))
-    frame = history.frame()
-    assert frame["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert frame["stage"].tolist() == [0, 0, 1, 2, 2]
-    assert frame["learning_rate"].tolist() == [1e-3, 1e-3, 0.5, 0, 0]
-    assert frame["valid_loss"].iloc[3] == pytest.approx(first.best["valid_loss"])
-    # Killed and called again, it is the same.
-    again = small()
-    more = train.fit_stages(again, *data, stages, tmp_path / "run", log=None)
-    assert_same_weights(weights(again), weights(model))
-    assert more.epochs == history.epochs
-
-
 def test_start_at_prior_costs_what_the_prior_costs(data):
     """With the last weights at zero, the first loss is that of the tags' shares."""
     model = small()

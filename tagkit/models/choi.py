@@ -38,7 +38,8 @@ class K2C1(Tagger):
     """Kernels of all 96 bands, moving in time: the first layer sums over frequency.
 
     conv 152 x (96 x 4); conv 152, 152, 304, 304 x (1 x 4), each with a max-pool 4 in
-    time; nothing padded; dense 304, 304, n_tags.
+    time; nothing padded; batch norm and ELU in every unit (Wells' table lacks the first
+    batch norm, his text has it); dense 304, ELU, 304, ELU, n_tags (these ELU are ours).
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
     1366 frames, 1363, 1360, 340, 337, 84, 81, 20, 17, 4.
@@ -74,8 +75,8 @@ class K2C1(Tagger):
 class K1C2(Tagger):
     """Kernels of one band, moving in time and frequency: every band stays itself.
 
-    Four times (conv 47, 47, 95, 95 x (1 x 4), max-pool in time), then dense 95, 95,
-    n_tags, which see all 96 bands.
+    Four times (conv 47, 47, 95, 95 x (1 x 4), batch norm, ELU, max-pool in time), then
+    dense 95, ELU, 95, ELU, n_tags, which see all 96 bands (these two ELU are ours).
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
     96 x 1366 -> 96 x 341 -> 96 x 68 -> 96 x 8 -> 96 x 1.

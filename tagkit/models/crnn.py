@@ -21,11 +21,14 @@ class CRNN(Tagger):
     """Four convolutions down to 15 steps, two GRUs along them, the last state decides.
 
     Four times (conv 3 x 3, batch norm, ELU, max-pool), GRU, GRU, dense n_tags. The 1366
-    frames are padded to 1440 with silence, after the logarithm.
+    frames are padded to 1440 with silence, after the logarithm. Left out: Choi's
+    dropout (0.1 after each pool, 0.3 at the end, in his code), and the ELU that Elwood
+    & Varosyan put after each GRU.
 
     Args:
         channels: of the convolutions; 96, 195, 195, 195 with a hidden of 96 is the
-            paper's column of one million, 1,000,945 parameters.
+            paper's column of one million: 1,000,943 parameters, and two more in code
+            that scales and shifts its input.
         hidden: numbers in the state of each GRU; 15 is one way to read Elwood &
             Varosyan's "15 input and output channels" (379,325 parameters).
         width: scales channels and hidden.
@@ -117,7 +120,8 @@ class CRNNTF(Tagger):
 
     Shape: (batch, 348_000), 29 s at 12 kHz -> (batch, n_tags);
     96x1360 -> 48x340 -> 24x85 -> 12x22 -> 6x6 (pools keep the rest at the edge: the
-    paper's 6 x 6 needs it).
+    paper's 6 x 6 needs it). Clips of MagnaTagATune last 29.124 s, so they are scored in
+    two windows that are nearly the same.
     Source: Wang et al., IJCNN 2019; 507,826 parameters with 50 tags.
 
     >>> CRNNTF(width=0.1)(torch.zeros(2, 348_000)).shape
@@ -156,7 +160,7 @@ class CRNNOverBatch(CRNN):
     The code behind Elwood & Varosyan's report hands (batch, 128, 15) to GRUs of size
     15 that were not told that the batch comes first. They take it for time: a clip's
     tags depend on the clips before it. Permute the batch, and see. Kept out of MODELS,
-    for lesson 04 and its exercise.
+    for lesson 04. (The ELU after each GRU is left out.)
 
     Args:
         batch_first: True mends the leak, and leaves a recurrence over the 128 channels,

@@ -70,7 +70,9 @@ class PonsSpectrogram(Tagger):
 
     On 96 mel bands, all in parallel: filters of 7, 3 and 1 frames by 86 and 38 bands,
     of which the maximum over frequency goes on; and filters of 165, 128, 64 and 32
-    frames on the mean over frequency.
+    frames on the mean over frequency. The spectrogram is log10(1 + 10000 power), as in
+    musicnn, brought to mean 0 and deviation 1 by a normalisation without parameters;
+    the paper does not say which logarithm.
 
     Args:
         n_back, n_dense: as in `PonsWaveform`.
@@ -128,7 +130,9 @@ class Musicnn(Tagger):
     7 x 38, 51 each of 128, 64 and 32 frames by one band, of all the maximum over
     frequency; three conv 64 x 7, each added to the one before; front and middle side
     by side; maximum and mean over time; batch norm, dropout 0.5, dense 200, ReLU,
-    batch norm, dropout 0.5, dense n_tags.
+    batch norm, dropout 0.5, dense n_tags. Their mel bands are librosa's, with areas of
+    one; ours have heights of one, which makes the power some 35 times larger before the
+    logarithm. Weights of theirs would not fit.
 
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags);
     561 x 187, 753 x 187, 1,506.

@@ -18,6 +18,9 @@ class ShortChunkCNN(Tagger):
     Seven times (conv 3 x 3, batch norm, ReLU, max-pool 2), maximum over what is left,
     dense 512, batch norm, ReLU, dropout 0.5, dense n_tags.
 
+    The window has 512 samples, as in their code; our transform has 1,024 points, theirs
+    512, which leaves the lowest of 128 mel bands empty.
+
     Args:
         residual: two convolutions a unit, the first of which moves by 2 in place of
             the pool, around a shortcut.
