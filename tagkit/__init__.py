@@ -21,6 +21,7 @@ plots        pictures: arrays in, a matplotlib axis out
 widgets      players and controls, each with a static form
 checks       exercises: right, wrong, not tried        checks.check
 doctor       what is wrong with this installation      doctor.report
+commands     what the commands do
 cli          the command: prepare, train, evaluate, tag, doctor
 
 A file imports only from files above it in this list. Importing tagkit itself

@@ -7,11 +7,10 @@ Notebook: course/00_start_here.ipynb
 """
 
 import argparse
-import dataclasses
 import json
 import sys
-import time
-from pathlib import Path
+
+from tagkit import commands
 
 EXAMPLES = {
     "prepare": "tagkit prepare mini --sample-rate 12000",
@@ -33,232 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         print(f"tagkit {options.name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
-
-
-def _prepare(options):
-    from tagkit import corpus, store
-
-    start = time.perf_counter()
-    clips = store.prepare(
-        *(corpus.open(options.corpus), options.sample_rate),
-        n_workers=options.workers,
-    )
-    print(f"{clips} in {time.perf_counter() - start:.1f} s")
-    for clip_id, reason in clips.bad["reason"].items():
-        print(f"left out: clip {clip_id}: {reason}")
-
-
-def _train(options):
-    from tagkit import corpus, features
-
-    if options.record and Path(options.record).exists():
-        print(f"{options.record} is there already")
-        return
-    opened, settings = corpus.open(options.corpus), dict(options.settings)
-    if options.model in features.BASELINES:
-        _train_baseline(opened, settings, options)
-    else:
-        _train_network(opened, settings, options)
-
-
-def _train_network(opened, settings, options):
-    import torch
-
-    from tagkit import models, predict, recipes, runs, store, train
-
-    merge, stages = "mean", (train.Config(),)
-    if options.recipe:
-        if options.recipe not in recipes.RECIPES:
-            raise ValueError(
-                f"recipe {options.recipe!r} is unknown; there are "
-                f"{', '.join(recipes.RECIPES)}"
-            )
-        recipe = recipes.RECIPES[options.recipe]
-        merge, stages = recipe.merge, recipe.stages
-    known = {field.name for field in dataclasses.fields(train.Config)}
-    given = {k: v for k, v in settings.items() if k not in known}
-    settings = {k: v for k, v in settings.items() if k in known}
-    for name in settings.keys() - {"epochs", "seed", "device"}:
-        if len({getattr(stage, name) for stage in stages}) > 1:
-            raise ValueError(
-                f"the stages of {options.recipe} differ in {name}; one value for all "
-                "would be another recipe, leave it out"
-            )
-    stages = [dataclasses.replace(stage, **settings) for stage in stages]
-    torch.manual_seed(stages[0].seed)
-    n_tags = opened.labels(options.tags).shape[1]
-    model = models.build(options.model, n_tags=n_tags, **given)
-    clips = store.prepare(opened, options.sample_rate or model.sample_rate)
-    parts = _parts(opened, clips, options)
-    print(
-        f"{options.model}, {models.count_parameters(model):,} parameters, on "
-        f"{parts[0]}, device {stages[0].device or train.best_device()}"
-    )
-    run = {"run_dir": options.run}
-    if len(stages) == 1:
-        history = train.fit(model, *parts[:2], stages[0], **run)
-    else:
-        history = recipes.fit_stages(model, *parts[:2], stages, **run)
-    start = time.perf_counter()
-    scores = predict.clip_scores(model, parts[2], merge)
-    seconds = (time.perf_counter() - start) / len(parts[2])
-    what = runs.describe(model, stages[0]) | {"recipe": options.recipe}
-    what |= {"stages": [dataclasses.asdict(stage) for stage in stages]}
-    _report_and_record(what, history.epochs, parts, scores, seconds, merge, options)
-
-
-def _train_baseline(opened, settings, options):
-    from tagkit import features, store
-
-    baseline = features.BASELINES[options.model]
-    known = {"seed", *(features.TREES if baseline.listens else ())}
-    unknown = sorted(set(settings) - known)
-    if unknown or options.recipe or options.run:
-        raise ValueError(
-            f"{options.model} has no {unknown[0] if unknown else 'recipe or run'}; "
-            f"its settings are {', '.join(sorted(known))}"
-        )
-    model = baseline(**settings)
-    start = time.perf_counter()
-    table = features.table(opened)
-    seconds = time.perf_counter() - start
-    print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
-    parts = _parts(opened, store.prepare(opened), options)
-    train, _, test = (table.loc[part.labels.index] for part in parts)
-    start = time.perf_counter()
-    model.fit(train, parts[0].labels)
-    history = [{"epoch": 1, "seconds": time.perf_counter() - start}]
-    start = time.perf_counter()
-    scores = model.predict(test)
-    seconds = (time.perf_counter() - start) / len(test)
-    if model.listens:  # who tags a clip has to describe it first
-        some = [opened.load(clip_id) for clip_id in test.index[:8]]
-        start = time.perf_counter()
-        for samples in some:
-            features.describe(samples)
-        seconds += (time.perf_counter() - start) / len(some)
-    what = {"model": options.model, "arguments": model.arguments, "recipe": None}
-    what |= {"parameters": model.parameters, "config": {"seed": 0} | settings}
-    what |= {"device": "cpu"}
-    _report_and_record(what, history, parts, scores, seconds, "mean", options)
-
-
-def _parts(opened, clips, options):
-    from tagkit import batches
-
-    which = {"tag_list": options.tags, "version": options.version}
-    names = ("train", "valid", "test")
-    return [batches.examples(opened, clips, part, **which) for part in names]
-
-
-def _report_and_record(what, history, parts, scores, seconds, merge, options):
-    from tagkit import metrics, runs
-
-    train, _, test = parts
-    report = metrics.evaluate(test.labels, scores)
-    _print_report(report, test.about | report.attrs | {"merge": merge})
-    if options.record:
-        runs.record(options.record, what, history, train, test, scores, seconds, merge)
-        print(f"recorded in {options.record}")
-
-
-def _evaluate(options):
-    from tagkit import batches, corpus, metrics, predict, runs, store, train
-
-    model, about = runs.load_model(options.checkpoint)
-    model.to(train.best_device())
-    opened = corpus.open(options.corpus or about["about"]["corpus"])
-    examples = batches.examples(
-        *(opened, store.prepare(opened, model.sample_rate), options.part),
-        *(about["tags"], about["about"]["version"]),
-    )
-    scores = predict.clip_scores(model, examples, options.merge)
-    report = metrics.evaluate(examples.labels, scores)
-    tag_list = {"tag_list": about["about"]["tag_list"], "merge": options.merge}
-    _print_report(report, examples.about | report.attrs | tag_list)
-
-
-def _tag(options):
-    import pandas as pd
-
-    from tagkit import audio, corpus, predict, runs, train
-
-    name = "DielemanMel" if options.timeline else "K2C2"  # of windows of 3 s, 29 s
-    default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
-    model, about = runs.load_model(options.checkpoint or default)
-    model.to(train.best_device())
-    files = [file for name in options.files for file in _sounds(Path(name))]
-    found = {}
-    for file in files:
-        try:
-            if options.timeline:
-                found[str(file)] = predict.timeline(model, file, about["tags"])
-            else:
-                scores = predict.tag_file(model, file, about["tags"], options.merge)
-                found[str(file)] = scores[about["tags"]].to_frame().T
-        except audio.AudioError as error:
-            print(f"tagkit tag: {error}", file=sys.stderr)
-    if found:
-        table = pd.concat(found, names=["file", "seconds"]).astype(float).round(4)
-        _print_tags(table if options.timeline else table.droplevel(1), options)
-    print(
-        f"{len(found)} of {len(files)} files tagged by {about['model']}, which was "
-        f"trained on {about['about']['corpus']}, {about['about']['n_clips']} clips; it "
-        "knows no other music and no other tags",
-        file=sys.stderr,
-    )
-    return 0 if files and len(found) == len(files) else 1
-
-
-def _print_tags(table, options):
-    if options.format == "csv":
-        print(table.to_csv(), end="")
-    elif options.format == "json":
-        print(json.dumps(table.reset_index().to_dict("records"), indent=1))
-    else:
-        for where, scores in table.iterrows():
-            where = f"{where[0]} at {where[1]:.1f} s" if options.timeline else where
-            best = scores.sort_values(ascending=False).head(options.top)
-            print(
-                f"{where}: "
-                + ", ".join(f"{t} {score:.2f}" for t, score in best.items())
-            )
-
-
-def _sounds(path: Path) -> list[Path]:
-    """Give the file, or the sound files below the folder, in order."""
-    if not path.is_dir():
-        return [path]
-    kinds = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
-    return sorted(p for p in path.rglob("*") if p.suffix.lower() in kinds)
-
-
-def _print_report(report, about):
-    from tagkit import tables
-
-    macro = report.loc["macro"]
-    print(tables.caption(about))
-    print(
-        f"macro ROC-AUC {macro.roc_auc:.3f} [{macro.roc_low:.3f}, {macro.roc_high:.3f}]"
-        f"  (random: 0.500)\n"
-        f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
-        f"  (random: {macro.ap_floor:.3f})\n"
-        "95 % bootstrap intervals over clips; predicting no tag at all is right for "
-        f"{about['nothing_right']:.1%} of the labels"
-    )
-
-
-def _doctor(options):
-    from tagkit import doctor
-
-    problems = doctor.report()
-    return 1 if problems else 0
 
 
 def _name_and_value(text: str):
@@ -275,22 +54,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tagkit", description="Music tagging with neural networks."
     )
-    commands = parser.add_subparsers(title="commands", required=True, dest="name")
+    subparsers = parser.add_subparsers(title="commands", required=True, dest="name")
 
     def add(name, function, text):
         example = f"example: {EXAMPLES[name]}"
-        command = commands.add_parser(name, help=text, description=text, epilog=example)
+        command = subparsers.add_parser(
+            name, help=text, description=text, epilog=example
+        )
         command.set_defaults(command=function)
         return command
 
-    prepare = add("prepare", _prepare, "Decode a corpus once into a clip store.")
+    prepare = add(
+        "prepare", commands.prepare, "Decode a corpus once into a clip store."
+    )
     prepare.add_argument("corpus", help="mini, magnatagatune, or a folder")
     prepare.add_argument(
         "--sample-rate", type=int, default=16_000, help="Hz (default %(default)s)"
     )
     prepare.add_argument("--workers", type=int, help="threads (default: one per core)")
 
-    train = add("train", _train, "Train a model and score it on the test part.")
+    train = add("train", commands.train, "Train a model and score it on the test part.")
     train.add_argument("corpus", help="mini, magnatagatune, or a folder")
     train.add_argument("model", help="a name such as K2C2 or BoostedTrees")
     train.add_argument(
@@ -314,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write the run's JSON; nothing is trained if it is there",
     )
 
-    evaluate = add("evaluate", _evaluate, "Score a checkpoint on a part of a corpus.")
+    evaluate = add(
+        "evaluate", commands.evaluate, "Score a checkpoint on a part of a corpus."
+    )
     evaluate.add_argument("checkpoint", help="a file best.safetensors")
     evaluate.add_argument("--corpus", help="default: the one it was trained on")
     evaluate.add_argument("--part", default="test", help="train, valid or test")
@@ -324,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
     tag = add(
         "tag",
-        _tag,
+        commands.tag,
         "Tag files of sound. Without --checkpoint a network answers that was trained "
         "on mini, the embedded corpus of 480 synthesised clips: it shows how tagging "
         "works, not how well it can.",
@@ -341,5 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tag.add_argument("--merge", default="mean", help="mean, vote, max, mean_logits")
 
-    add("doctor", _doctor, "Look at versions, device, disk, corpora and stores.")
+    add(
+        "doctor", commands.doctor, "Look at versions, device, disk, corpora and stores."
+    )
     return parser

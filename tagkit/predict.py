@@ -107,7 +107,7 @@ def tag_file(
 
 
 def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
-    """Tag a file window by window: when is what heard?
+    """Tag a file window by window, to see when each tag is heard.
 
     A model that hears three seconds at a time tells more of it than one that hears
     twenty-nine.

@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit import metrics, models
+from tagkit import metrics
 from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
@@ -79,26 +79,6 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
         )
     with safe_open(path, "pt") as file:
         _load(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
-
-
-def load_model(path: str | Path) -> tuple[Tagger, dict]:
-    """Build the model of a checkpoint, with its weights.
-
-    Shape: the model, in evaluation mode, on the CPU, and what `read_checkpoint` says,
-    of which "tags" is the order of its outputs.
-    Raises: ValueError if the file is not a checkpoint, or of another version.
-
-    >>> from tagkit import corpus
-    >>> model, about = load_model(corpus.DATA / "checkpoints/mini/K2C2.safetensors")
-    >>> len(about["tags"])
-    50
-
-    Notebook: course/05_per_tag_evaluation.ipynb
-    """
-    about = read_checkpoint(path)
-    model = models.build(about["model"], **about["arguments"])
-    load_weights(model, path)
-    return model.eval(), about
 
 
 def halve(source: str | Path, target: str | Path):

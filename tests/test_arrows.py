@@ -14,7 +14,7 @@ ORDER = (
     *("tags", "annotations", "audio", "corpus", "store", "batches", "mel", "tagger"),
     *("models", "predict", "metrics", "runs", "train"),
     *("recipes", "features", "tables", "plots", "widgets"),
-    *("checks", "doctor", "cli", "__main__"),
+    *("checks", "doctor", "commands", "cli", "__main__"),
 )
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

@@ -288,8 +288,6 @@ def test_checkpoint_with_other_layers_is_refused(run, tmp_path):
         ValueError, match=r"it has first\.bias, the model strided\.bias"
     ):
         runs.load_weights(small(), path)
-    with pytest.raises(ValueError, match="another version"):
-        runs.load_model(path)
 
 
 def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
