@@ -5,6 +5,8 @@ tags         labels (n_clips, n_tags) uint8, splits    tags.cooccurrence
 annotations  the two tables of a corpus, read strictly annotations.read
 audio        samples (n_samples,) float32, 16 kHz      audio.load
 corpus       tables and sound of one corpus            corpus.open
+archive      clips out of a zip archive in parts       archive.unpack
+download     MagnaTagATune, verified, resumable        download.magnatagatune
 store        memory map (n_clips, n_samples) int16     store.prepare
 batches      samples (batch, n_samples) and labels     batches.RandomCrops
 mel          (batch, n_mels, n_frames), in the model   mel.LogMel
@@ -22,7 +24,7 @@ widgets      players and controls, each with a static form
 checks       exercises: right, wrong, not tried        checks.check
 doctor       what is wrong with this installation      doctor.report
 commands     what the commands do
-cli          the command: prepare, train, evaluate, tag, doctor
+cli          the command: download, prepare, train, evaluate, tag
 
 A file imports only from files above it in this list. Importing tagkit itself
 imports nothing; write ``from tagkit import corpus, store``.

@@ -12,6 +12,21 @@ import time
 from pathlib import Path
 
 
+def download(options):
+    """Fetch MagnaTagATune, verify and unpack it."""
+    from tagkit import download as downloads
+
+    if options.corpus != "magnatagatune":
+        raise ValueError(
+            f"{options.corpus!r} cannot be downloaded; needed is magnatagatune (mini "
+            "is part of the project, your own folders are where you put them)"
+        )
+    bases = options.base_url or downloads.BASES
+    keep = not options.delete_archive
+    opened = downloads.magnatagatune(options.root, bases, keep_archive=keep)
+    print(f"{opened} in {opened.root}")
+
+
 def prepare(options):
     """Decode a corpus into a store and say how it went."""
     from tagkit import corpus, store

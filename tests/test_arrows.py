@@ -11,10 +11,10 @@ import tagkit
 
 ROOT = Path(tagkit.__file__).parent
 ORDER = (
-    *("tags", "annotations", "audio", "corpus", "store", "batches", "mel", "tagger"),
-    *("models", "predict", "metrics", "runs", "train"),
-    *("recipes", "features", "tables", "plots", "widgets"),
-    *("checks", "doctor", "commands", "cli", "__main__"),
+    *("tags", "annotations", "audio", "corpus", "archive", "download", "store"),
+    *("batches", "mel", "tagger", "models", "predict", "metrics", "runs", "train"),
+    *("recipes", "features", "tables", "plots", "widgets", "checks", "doctor"),
+    *("commands", "cli", "__main__"),
 )
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

@@ -129,6 +129,7 @@ def test_tag_works_at_once(mini, capsys):
     "command, message",
     [
         (["prepare", "mimi"], "did you mean 'mini'"),
+        (["download", "mini"], "'mini' cannot be downloaded; needed is magnatagatune"),
         (["train", "mini", "k2c3"], "K2C2"),
         (["train", "mini", "K2C2", "widht=1"], "width"),
         (["train", "mini", "K2C2", "--tags", "raw5"], "'raw50'"),
