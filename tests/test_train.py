@@ -204,9 +204,9 @@ def test_statistics_of_batch_norm_are_learnt_and_kept(tmp_path):
     """Trap 2."""
     data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
     model = models.K2C2(n_tags=3, width=0.05)
-    before = model.blocks[1].running_mean.clone()
+    before = model.units[1].running_mean.clone()
     train.fit(model, data, data, quiet(epochs=1), log=None)
-    assert not torch.equal(before, model.blocks[1].running_mean)
+    assert not torch.equal(before, model.units[1].running_mean)
 
 
 def test_training_is_in_training_mode_and_validation_is_not(data):
