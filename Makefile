@@ -11,7 +11,7 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
-# glibc keeps freed memory, which halves the time of a training step with large layers
+# glibc keeps freed memory, which takes a third off a training step with large layers
 # (benchmarks/steps.py).
 export MALLOC_MMAP_THRESHOLD_ = 4294967296
 export MALLOC_TRIM_THRESHOLD_ = 8589934592

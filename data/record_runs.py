@@ -82,7 +82,8 @@ def record(name: str, seed: int) -> bool:
         return True
     CACHE.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    # Keep freed memory: giving it back and getting it again doubles a step's time.
+    # Keep freed memory: a step with large layers takes a third less time
+    # (benchmarks/steps.py).
     environment |= {"MALLOC_MMAP_THRESHOLD_": "4294967296"}
     environment |= {"MALLOC_TRIM_THRESHOLD_": "8589934592"}
     with (CACHE / f"{name}-{seed}.log").open("w") as log:

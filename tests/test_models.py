@@ -317,6 +317,20 @@ def test_musicnn_by_hand():
         )
 
 
+def test_short_chunk_residual_unit_by_hand():
+    model = settled(models.ShortChunkCNN(n_tags=5, residual=True, width=0.04))
+    unit, conv = model.units[1], nn.functional.conv2d
+    first, one, _, second, two = unit.convolutions
+    around, three = unit.shortcut
+    with torch.inference_mode():
+        x = torch.randn(2, first.in_channels, 9, 12)
+        y = conv(x, first.weight, first.bias, stride=2, padding=1)
+        y = conv(norm(y, one).relu(), second.weight, second.bias, padding=1)
+        short = norm(conv(x, around.weight, around.bias, stride=2, padding=1), three)
+        expected = (norm(y, two) + short).relu()
+        torch.testing.assert_close(unit(x), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_rese2_block_by_hand():
     model = settled(models.ReSE2Multi(n_tags=5, width=0.05))
     block = model.blocks[2]  # the first that changes the channels

@@ -290,6 +290,19 @@ def test_checkpoint_with_other_layers_is_refused(run, tmp_path):
         runs.load_weights(small(), path)
 
 
+def test_halve_leaves_what_batch_norm_counted(tmp_path):
+    """A variance of decibels can be larger than half precision holds."""
+    model = models.K2C2(n_tags=2, width=0.05)
+    model.image.scale.running_var.fill_(123_456.7)
+    about = {"model": "K2C2", "arguments": model.arguments, "tags": TAGS}
+    weights = {k: v.contiguous() for k, v in model.state_dict().items()}
+    save_file(weights, tmp_path / "a", {"tagkit": json.dumps(about)})
+    runs.halve(tmp_path / "a", tmp_path / "b")
+    again = models.K2C2(n_tags=2, width=0.05)
+    runs.load_weights(again, tmp_path / "b", TAGS)
+    assert torch.equal(again.image.scale.running_var, model.image.scale.running_var)
+
+
 def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
     folder, model, _ = run
     about = runs.read_checkpoint(folder / "best.safetensors")
