@@ -110,9 +110,9 @@ class Corpus:
             )
         return path
 
-    def load(self, clip_id: int) -> np.ndarray:
-        """Decode one clip. Shape: (n_samples,) float32 in [-1, 1] at 16 kHz."""
-        return audio.load(self.path(clip_id))
+    def load(self, clip_id: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
+        """Decode one clip. Shape: (n_samples,) float32 in [-1, 1]; rate in Hz."""
+        return audio.load(self.path(clip_id), sample_rate)
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:

@@ -16,8 +16,11 @@ import json
 import os
 import shutil
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -28,6 +31,7 @@ from tagkit import corpus as corpora
 
 FULL_SCALE = 32767  # the int16 value of 1.0
 CHUNK = 32  # clips between two entries in the journal
+N_VERIFIED = 16  # rows whose checksum is looked at when a store is opened
 
 
 class ClipStore:
@@ -39,7 +43,8 @@ class ClipStore:
         rows: the row of each good clip, index clip_id.
         bad: frame with a reason per clip that could not be used, index clip_id.
 
-    Raises: ValueError if the folder holds no complete store.
+    Raises: ValueError if the folder holds no complete store, or if one of 16 rows,
+    evenly spaced, is not what was written.
 
     >>> from tagkit import corpus
     >>> clips = prepare(corpus.open("mini"))
@@ -65,14 +70,20 @@ class ClipStore:
                 f"{folder}/samples.int16 has {found} bytes, {n_rows * n_samples * 2} "
                 "were needed; delete the folder and prepare it again"
             )
+        self.samples = np.memmap(
+            folder / "samples.int16", np.int16, "r", shape=(n_rows, n_samples)
+        )
+        for entry in index["clips"][:: -(-n_rows // N_VERIFIED) or 1]:
+            if zlib.crc32(self.samples[entry["row"]]) != entry.get("crc32"):
+                raise ValueError(
+                    f"{folder}/samples.int16 does not hold what was written for clip "
+                    f"{entry['clip_id']}; delete the folder and prepare it again"
+                )
         entries = pd.DataFrame(index["clips"]).set_index("clip_id")
         good = entries["reason"].isna()
         self.sample_rate = index["sample_rate"]
         self.rows = entries.loc[good, "row"]
         self.bad = entries.loc[~good, ["reason"]]
-        self.samples = np.memmap(
-            folder / "samples.int16", np.int16, "r", shape=(n_rows, n_samples)
-        )
 
     def __len__(self):
         return len(self.rows)
@@ -106,8 +117,9 @@ def prepare(
     """Decode every clip of a corpus once; later calls only look whether files changed.
 
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
-    say, is left out and named in `ClipStore.bad`; the others go on. A longer one is
-    cut, at 29.124 s. Can be stopped at any time and called again.
+    say, is left out and named in `ClipStore.bad`; the others go on. Of a longer one,
+    such as a whole song, the middle 29.124 s are taken. Can be stopped at any time and
+    called again.
 
     Args:
         sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
@@ -127,7 +139,7 @@ def prepare(
     Notebook: course/01_dataset_analysis.ipynb
     """
     folder = Path(folder or corpora.DATA / "cache" / f"{corpus.name}-{sample_rate}")
-    n_samples = round(audio.CLIP_SAMPLES * sample_rate / audio.SAMPLE_RATE)
+    n_samples = _row_length(sample_rate)
     head = {"corpus": corpus.name, "sample_rate": sample_rate, "n_samples": n_samples}
     wanted = _sources(corpus)
     known = _known(folder, head)
@@ -136,8 +148,7 @@ def prepare(
     if not todo and (folder / "index.json").exists() and len(known) == len(wanted):
         return ClipStore(folder)
 
-    n_bytes = len(wanted) * n_samples * 2
-    _check_disk(folder, n_bytes, len(todo) * n_samples * 2)
+    _check_disk(folder, n_bytes(corpus, sample_rate), len(todo) * n_samples * 2)
     # From here on the store is open work: first the journal, then no index.
     journal = "".join(_line(e) for e in [head, *done.values()])
     write_atomically(folder / "journal.jsonl", journal.encode())
@@ -145,33 +156,51 @@ def prepare(
     show = sys.stderr.isatty() if progress is None else progress
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
     file = os.open(folder / "samples.int16", flags)
+    pool = ThreadPoolExecutor(n_workers or os.cpu_count())
     try:
-        os.ftruncate(file, n_bytes)
+        os.ftruncate(file, n_bytes(corpus, sample_rate))
         with (
             (folder / "journal.jsonl").open("a") as journal,
-            ThreadPoolExecutor(n_workers or os.cpu_count()) as pool,
             tqdm(total=len(todo), unit="clip", disable=not show) as bar,
         ):
-            for at in range(0, len(todo), CHUNK):
-                chunk = todo[at : at + CHUNK]
-                rows = pool.map(lambda e: _decode(corpus, e, sample_rate), chunk)
-                for entry, (samples, reason) in zip(chunk, rows, strict=True):
-                    entry["reason"] = reason
-                    row = audio.fit_length(samples, n_samples)
-                    _write_at(file, row.tobytes(), entry["row"] * n_samples * 2)
-                    done[entry["clip_id"]] = entry
+            work = partial(_decode_into, file, Lock(), corpus, sample_rate)
+            # While a chunk is brought to the disk, the next is being decoded.
+            chunks = [todo[at : at + CHUNK] for at in range(0, len(todo), CHUNK)]
+            running = [[pool.submit(work, e) for e in chunk] for chunk in chunks[:1]]
+            for k, chunk in enumerate(chunks):
+                if k + 1 < len(chunks):
+                    running.append([pool.submit(work, e) for e in chunks[k + 1]])
+                for entry, future in zip(chunk, running.pop(0), strict=True):
+                    done[entry["clip_id"]] = entry | future.result()
                     bar.update()
                 os.fsync(file)  # the samples are on the disk before the journal says so
-                journal.write("".join(_line(e) for e in chunk))
+                journal.write("".join(_line(done[e["clip_id"]]) for e in chunk))
                 journal.flush()
                 os.fsync(journal.fileno())
     finally:
+        pool.shutdown(cancel_futures=True)
         os.close(file)
     clips = [done[i] for i in wanted]
     index = json.dumps(head | {"clips": clips})
     write_atomically(folder / "index.json", index.encode())
     (folder / "journal.jsonl").unlink(missing_ok=True)
     return ClipStore(folder)
+
+
+def n_bytes(corpus: corpora.Corpus, sample_rate: int = audio.SAMPLE_RATE) -> int:
+    """Say how many bytes the store of a corpus takes, before it is made.
+
+    >>> from tagkit import corpus
+    >>> f"{n_bytes(corpus.open('mini')) / 1e9:.2f} GB"
+    '0.45 GB'
+
+    Notebook: course/01_dataset_analysis.ipynb
+    """
+    return len(corpus.clips) * _row_length(sample_rate) * 2
+
+
+def _row_length(sample_rate: int) -> int:
+    return round(audio.CLIP_SAMPLES * sample_rate / audio.SAMPLE_RATE)
 
 
 def _sources(corpus) -> dict:
@@ -183,7 +212,8 @@ def _sources(corpus) -> dict:
             size, time = stat.st_size, stat.st_mtime_ns
         except OSError:
             size, time = -1, -1  # decoding will say that it is missing
-        entries[clip_id] = {"clip_id": clip_id, "row": row, "size": size, "time": time}
+        entries[clip_id] = {"clip_id": clip_id, "row": row, "path": path}
+        entries[clip_id] |= {"size": size, "time": time}
     return entries
 
 
@@ -209,25 +239,38 @@ def _known(folder: Path, head: dict) -> dict:
 
 
 def _same_source(known, wanted) -> bool:
-    return known is not None and all(known[k] == wanted[k] for k in wanted)
+    return known is not None and all(known.get(k) == wanted[k] for k in wanted)
 
 
-def _decode(corpus, entry, sample_rate):
-    """Give (samples int16, None), or (no samples, the reason why not)."""
-    clip = corpus.clips.loc[entry["clip_id"]]
+def _decode_into(file: int, lock: Lock, corpus, sample_rate, entry) -> dict:
+    """Decode one clip into its row; say why not, and the checksum of the row."""
     try:
-        samples = audio.load(corpus.path(entry["clip_id"]), sample_rate)
-        seconds = len(samples) / sample_rate
-        needed = min(clip["segmentEnd"] - clip["segmentStart"], 29)
-        if seconds < needed:
-            raise audio.AudioError(
-                f"{clip['mp3_path']} is cut short: it decodes to {seconds:.1f} s, "
-                f"{needed} s were needed; get the file again"
-            )
+        samples, reason = _decode(corpus, entry["clip_id"], sample_rate), None
     except ValueError as error:  # AudioError, or a link out of the folder
+        samples = np.zeros(0, np.int16)
         reason = str(error).replace(f"{corpus.root}{os.sep}", "")
-        return np.zeros(0, np.int16), reason
-    return np.round(samples * FULL_SCALE).astype(np.int16), None
+    row = audio.fit_length(samples, _row_length(sample_rate)).tobytes()
+    with lock:  # one position in the file for all threads
+        os.lseek(file, entry["row"] * len(row), os.SEEK_SET)
+        if reason is None or os.read(file, len(row)) != row:
+            _write_at(file, row, entry["row"] * len(row))
+    return {"reason": reason, "crc32": zlib.crc32(row)}
+
+
+def _decode(corpus, clip_id, sample_rate) -> np.ndarray:
+    """Decode one clip. Shape: (at most n_samples,) int16."""
+    samples = corpus.load(clip_id, sample_rate)
+    clip = corpus.clips.loc[clip_id]
+    seconds = len(samples) / sample_rate
+    needed = min(clip["segmentEnd"] - clip["segmentStart"], 29)
+    if seconds < needed:
+        raise audio.AudioError(
+            f"{clip['mp3_path']} is cut short: it decodes to {seconds:.1f} s, "
+            f"{needed} s were needed; get the file again"
+        )
+    spare = max(0, len(samples) - _row_length(sample_rate))  # the middle is taken
+    samples = samples[spare // 2 : len(samples) - (spare - spare // 2)]
+    return np.round(samples * np.float32(FULL_SCALE)).astype(np.int16)
 
 
 def _write_at(file: int, data: bytes, offset: int):

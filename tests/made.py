@@ -1,6 +1,7 @@
 """Stores and examples made from arrays, for tests that need no audio file."""
 
 import json
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,8 @@ def made_store(folder, samples, sample_rate=12_000, bad=()):
         rows = np.round(rows * store.FULL_SCALE).astype(np.int16)
     rows.tofile(folder / "samples.int16")
     clips = [
-        {"clip_id": 100 + i, "row": i, "size": 1, "time": 1, "reason": None}
-        for i in range(len(rows))
+        {"clip_id": 100 + i, "row": i, "reason": None, "crc32": zlib.crc32(row)}
+        for i, row in enumerate(rows)
     ]
     for i in bad:
         clips[i]["reason"] = "it is broken"

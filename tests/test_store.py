@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -262,6 +264,46 @@ def test_kill_at_every_moment(tmp_path, change):
     raise AssertionError("the process was still killed at the 59th call")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
+def test_twenty_kills_at_random_moments(mini, tmp_path, monkeypatch):
+    """What a killed run leaves is completed to the same bytes, whenever it was."""
+    monkeypatch.setattr(store, "CHUNK", 4)
+    some = replace(mini, clips=mini.clips.iloc[::10])
+    start = time.perf_counter()
+    store.prepare(some, folder=tmp_path / "undisturbed")
+    seconds = time.perf_counter() - start
+    random, n_killed, n_resumed = np.random.default_rng(0), 0, 0
+    while n_killed < 20:
+        child = os.fork()
+        if child == 0:
+            try:
+                store.prepare(some, folder=tmp_path / "killed", progress=False)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        time.sleep(random.uniform(0, seconds))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        n_killed += os.WIFSIGNALED(status)
+        journal = tmp_path / "killed" / "journal.jsonl"
+        n_resumed += journal.exists() and journal.read_text().count("\n") > 1
+        if (tmp_path / "killed" / "index.json").exists():
+            assert same_files(tmp_path / "killed", tmp_path / "undisturbed")
+            shutil.rmtree(tmp_path / "killed")
+    assert n_resumed > 0  # some were killed in the middle, with clips done
+    store.prepare(some, folder=tmp_path / "killed")
+    assert same_files(tmp_path / "killed", tmp_path / "undisturbed")
+
+
+def same_files(one, other):
+    names = sorted(path.name for path in other.iterdir())
+    assert names == ["index.json", "samples.int16"]
+    return names == sorted(path.name for path in one.iterdir()) and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in names
+    )
+
+
 def prepare_and_die(mine, folder, k):
     """Prepare in a child that is killed at its k-th call; say if it finished."""
     child = os.fork()
@@ -336,6 +378,35 @@ def test_broken_journal_is_thrown_away(few, tmp_path, text):
     (tmp_path / "s" / "index.json").unlink()
     (tmp_path / "s" / "journal.jsonl").write_text(text)
     whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+
+
+def test_changed_bytes_do_not_open(few, tmp_path):
+    store.prepare(few, folder=tmp_path / "s")
+    with (tmp_path / "s" / "samples.int16").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\1\2\3")
+    with pytest.raises(
+        ValueError, match=r"not hold what was written.*prepare it again"
+    ):
+        store.ClipStore(tmp_path / "s")
+
+
+def test_store_of_a_longer_file_is_its_middle(few, tmp_path):
+    rising = np.linspace(-0.9, 0.9, 40 * 16_000, dtype=np.float32)
+    audio.write(few.path(10), rising)
+    row = store.prepare(few, folder=tmp_path / "s").read(10)
+    assert abs(row[0] + row[-1]) < 1e-3 and row[0] < -0.6
+
+
+def test_a_file_renamed_to_another_clips_name_is_decoded_again(few, tmp_path, decoded):
+    """Same size, same time, same row: only the name tells them apart."""
+    store.prepare(few, folder=tmp_path / "s")
+    decoded.clear()
+    moved = few.clips.copy()
+    moved.loc[10, "mp3_path"] = "0/other.wav"
+    few.path(10).rename(few.root / "0/other.wav")
+    store.prepare(replace(few, clips=moved), folder=tmp_path / "s")
+    assert decoded == ["other.wav"]
 
 
 def test_cut_samples_file_does_not_open(few, tmp_path):
