@@ -8,6 +8,7 @@ Notebook: course/00_start_here.ipynb
 
 import argparse
 import json
+import os
 import sys
 
 from tagkit import commands
@@ -33,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
+    except BrokenPipeError:  # who reads has seen enough, as in `tagkit tag ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
         print(f"tagkit {options.name}: {error}", file=sys.stderr)
         return 1
@@ -51,16 +55,26 @@ def _name_and_value(text: str):
         return name, value
 
 
+def _tag_list(text: str):
+    return text if text in ("raw50", "merged50", "all") else text.split(",")
+
+
 def _parser() -> argparse.ArgumentParser:
+    lines = "".join(f"\n  {example}" for example in EXAMPLES.values())
     parser = argparse.ArgumentParser(
-        prog="tagkit", description="Music tagging with neural networks."
+        prog="tagkit",
+        description="Music tagging with neural networks.",
+        epilog=f"examples:{lines}\n\n`tagkit COMMAND --help` says all about a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    subparsers = parser.add_subparsers(title="commands", required=True, dest="name")
+    subparsers = parser.add_subparsers(
+        title="commands", required=True, dest="name", metavar="COMMAND"
+    )
 
     def add(name, function, text):
-        example = f"example: {EXAMPLES[name]}"
+        first, example = text.split(". ")[0].split(": ")[0], EXAMPLES[name]
         command = subparsers.add_parser(
-            name, help=text, description=text, epilog=example
+            name, help=first, description=text, epilog=f"example: {example}"
         )
         command.set_defaults(command=function)
         return command
@@ -89,7 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     prepare = add(
-        "prepare", commands.prepare, "Decode a corpus once into a clip store."
+        "prepare",
+        commands.prepare,
+        "Decode a corpus once into a clip store: 24.1 GB for MagnaTagATune at 16 kHz, "
+        "18.1 at 12. Can be stopped and called again.",
     )
     prepare.add_argument("corpus", help="mini, magnatagatune, or a folder")
     prepare.add_argument(
@@ -109,8 +126,15 @@ def _parser() -> argparse.ArgumentParser:
         "...) or of the model (width, length, stride ...)",
     )
     train.add_argument("--recipe", help="of a paper, such as won or roy_improved")
-    train.add_argument("--tags", default="raw50", help="raw50, merged50 or all")
-    train.add_argument("--version", default="full", help="full or clean split")
+    train.add_argument(
+        "--tags",
+        type=_tag_list,
+        default="raw50",
+        help="raw50, merged50, all, or names with commas, such as guitar,techno",
+    )
+    train.add_argument(
+        "--version", default="full", help="of the split: full, clean or artist"
+    )
     train.add_argument(
         "--sample-rate", type=int, help="of the store (default: the model's)"
     )

@@ -6,10 +6,14 @@ Notebook: course/00_start_here.ipynb
 """
 
 import dataclasses
+import difflib
+import inspect
 import json
 import sys
 import time
 from pathlib import Path
+
+N_SHOWN = 20  # clips left out that `prepare` names one by one
 
 
 def download(options):
@@ -28,26 +32,35 @@ def download(options):
 
 
 def prepare(options):
-    """Decode a corpus into a store and say how it went."""
+    """Decode a corpus into a store, say how large it gets and what is left out."""
     from tagkit import corpus, store
 
     start = time.perf_counter()
-    clips = store.prepare(
-        *(corpus.open(options.corpus), options.sample_rate),
-        n_workers=options.workers,
-    )
-    print(f"{clips} in {time.perf_counter() - start:.1f} s")
-    for clip_id, reason in clips.bad["reason"].items():
+    opened = corpus.open(options.corpus)
+    n_bytes = store.n_bytes(opened, options.sample_rate)
+    print(f"{opened}; its store at {options.sample_rate} Hz takes {_size(n_bytes)}")
+    clips = store.prepare(opened, options.sample_rate, n_workers=options.workers)
+    print(f"{clips} in {time.perf_counter() - start:.1f} s, in {clips.folder}")
+    for clip_id in opened.annotations.index.difference(opened.clips.index):
+        path = corpus.EMPTY_CLIPS[clip_id]
+        print(f"left out: clip {clip_id}: {path} is empty (0 bytes) in every copy")
+    for clip_id, reason in clips.bad["reason"].head(N_SHOWN).items():
         print(f"left out: clip {clip_id}: {reason}")
+    if len(clips.bad) > N_SHOWN:
+        print(f"and {len(clips.bad) - N_SHOWN} more; index.json there names them all")
+    return 0 if len(clips) else 1
 
 
 def train(options):
     """Train a network or a baseline, score it, record it."""
-    from tagkit import corpus, features
+    from tagkit import corpus, features, models
 
     if options.record and Path(options.record).exists():
         print(f"{options.record} is there already")
         return
+    names = [*models.MODELS, *features.BASELINES]
+    if options.model not in names:
+        raise ValueError(_unknown("model", options.model, names))
     opened, settings = corpus.open(options.corpus), dict(options.settings)
     if options.model in features.BASELINES:
         _train_baseline(opened, settings, options)
@@ -63,14 +76,16 @@ def _train_network(opened, settings, options):
     merge, stages = "mean", (train.Config(),)
     if options.recipe:
         if options.recipe not in recipes.RECIPES:
-            raise ValueError(
-                f"recipe {options.recipe!r} is unknown; there are "
-                f"{', '.join(recipes.RECIPES)}"
-            )
+            raise ValueError(_unknown("recipe", options.recipe, recipes.RECIPES))
         recipe = recipes.RECIPES[options.recipe]
         merge, stages = recipe.merge, recipe.stages
     known = {field.name for field in dataclasses.fields(train.Config)}
     given = {k: v for k, v in settings.items() if k not in known}
+    accepted = known.union(
+        inspect.signature(models.MODELS[options.model].cls).parameters
+    )
+    for name in given.keys() - accepted:
+        raise ValueError(_unknown("setting", name, accepted))
     settings = {k: v for k, v in settings.items() if k in known}
     for name in settings.keys() - {"epochs", "seed", "device"}:
         if len({getattr(stage, name) for stage in stages}) > 1:
@@ -175,35 +190,58 @@ def evaluate(options):
 
 def tag(options):
     """Tag files of sound, or all below folders."""
-    import pandas as pd
-
     from tagkit import audio, corpus, predict, train
 
     name = "DielemanMel" if options.timeline else "K2C2"  # of windows of 3 s, 29 s
     default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
     model, about = _open(options.checkpoint or default)
     model.to(train.best_device())
-    files = [file for name in options.files for file in _sounds(Path(name))]
-    found = {}
+    files = []
+    for name in map(Path, options.files):
+        files += corpus.sound_files(name) if name.is_dir() else [name]
+    if not files:
+        raise ValueError(
+            f"{', '.join(options.files)} holds no sound; needed are files such as "
+            f"{', '.join(corpus.SUFFIXES[:6])}"
+        )
+    n_tagged = 0
     for file in files:
         try:
             if options.timeline:
-                found[str(file)] = predict.timeline(model, file, about["tags"])
+                scores = predict.timeline(model, file, about["tags"]).reset_index()
             else:
                 scores = predict.tag_file(model, file, about["tags"], options.merge)
-                found[str(file)] = scores[about["tags"]].to_frame().T
+                scores = scores[about["tags"]].to_frame().T
         except audio.AudioError as error:
             print(f"tagkit tag: {error}", file=sys.stderr)
-    if found:
-        table = pd.concat(found, names=["file", "seconds"]).astype(float).round(4)
-        _print_tags(table if options.timeline else table.droplevel(1), options)
+            continue
+        scores = scores.astype(float).round(4)
+        scores.insert(0, "file", str(file))
+        _print_tags(scores, options, first=n_tagged == 0)
+        n_tagged += 1
+    if options.format == "json":
+        print("]" if n_tagged else "[]")
     print(
-        f"{len(found)} of {len(files)} files tagged by {about['model']}, which was "
+        f"{n_tagged} of {len(files)} files tagged by {about['model']}, which was "
         f"trained on {about['about']['corpus']}, {about['about']['n_clips']} clips; it "
         "knows no other music and no other tags",
         file=sys.stderr,
     )
-    return 0 if files and len(found) == len(files) else 1
+    return 0 if n_tagged == len(files) else 1
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes > 1e8 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _unknown(kind, name, names) -> str:
+    """Say which names are nearest to a mistyped one, else all of them."""
+    lower = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), lower, 3, 0.5) or lower
+    return (
+        f"{kind} {name!r} is unknown; the nearest names are "
+        f"{', '.join(lower[n] for n in near)}"
+    )
 
 
 def _open(checkpoint):
@@ -216,27 +254,21 @@ def _open(checkpoint):
     return model, about
 
 
-def _print_tags(table, options):
+def _print_tags(table, options, first):
+    """Print the scores of one file, so that what is done is not lost on the way."""
     if options.format == "csv":
-        print(table.to_csv(), end="")
+        print(table.to_csv(index=False, header=first), end="", flush=True)
     elif options.format == "json":
-        print(json.dumps(table.reset_index().to_dict("records"), indent=1))
+        for row in table.to_dict("records"):
+            print(("[" if first else ",") + json.dumps(row), flush=True)
+            first = False
     else:
-        for where, scores in table.iterrows():
-            where = f"{where[0]} at {where[1]:.1f} s" if options.timeline else where
-            best = scores.sort_values(ascending=False).head(options.top)
-            print(
-                f"{where}: "
-                + ", ".join(f"{t} {score:.2f}" for t, score in best.items())
-            )
-
-
-def _sounds(path: Path) -> list[Path]:
-    """Give the file, or the sound files below the folder, in order."""
-    if not path.is_dir():
-        return [path]
-    kinds = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"}
-    return sorted(p for p in path.rglob("*") if p.suffix.lower() in kinds)
+        for row in table.to_dict("records"):
+            where = row.pop("file")
+            where += f" at {row.pop('seconds'):.1f} s" if options.timeline else ""
+            best = sorted(row, key=row.get, reverse=True)[: options.top]
+            scores = ", ".join(f"{tag} {row[tag]:.2f}" for tag in best)
+            print(f"{where}: {scores}", flush=True)
 
 
 def _print_report(report, about):

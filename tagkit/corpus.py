@@ -17,6 +17,11 @@ from tagkit import annotations, audio, tags
 DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[1] / "data")
 NAMED = ("mini", "magnatagatune")
 
+# What is taken for sound in a folder without tables. The last three cannot be decoded
+# here, and are named so instead of being passed over.
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
+SUFFIXES += (".m4a", ".aac", ".wma")
+
 # These three mp3 files of MagnaTagATune have 0 bytes in every copy of it.
 EMPTY_CLIPS = {
     35644: "6/norine_braun-now_and_zen-08-gently-117-146.mp3",
@@ -62,32 +67,46 @@ class Corpus:
         folders included, as every paper does.
 
         Shape: (n_clips, n_tags) uint8, index clip_id, columns in the list's order.
-        Raises: ValueError for unknown tags.
+        Raises: ValueError for unknown tags, or a folder without tables.
 
         >>> open("mini").labels(["guitar", "piano"]).shape
         (480, 2)
         """
+        if self.annotations.shape[1] == 0:
+            raise ValueError(
+                f"{self.name} has no tags; to train or score on it, put the tables "
+                "annotations_final.csv and clip_info_final.csv into its folder"
+            )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
 
     def split(self, tag_list="raw50", version: str = "full") -> pd.Series:
-        """Give the part of each clip: "train", "valid" or "test", by folder.
+        """Give the part of each clip: "train", "valid" or "test", 12:1:3.
 
         Args:
-            version: "full" keeps clips without any tag, "clean" leaves out those
-                without a tag of the list. Scores on the two do not compare: the
-                clean test set has more positives.
+            version: "full" splits by folder, as every paper does; "clean" so too, but
+                without the clips that have no tag of the list; "artist" splits all
+                clips so that no artist is in two parts. Scores on different versions
+                do not compare: each has other clips in its test part.
+
+        A corpus of your own, without MagnaTagATune's folders 0 ... f, is split by
+        artist in every version.
 
         Shape: (n_clips,), index clip_id.
-        Raises: ValueError for another version.
+        Raises: ValueError for another version, or too few artists.
 
         >>> open("mini").split().value_counts().to_dict()
         {'train': 360, 'test': 90, 'valid': 30}
         """
-        if version not in ("full", "clean"):
+        if version not in ("full", "clean", "artist"):
             raise ValueError(
-                f"split version {version!r} is unknown; needed is 'full' or 'clean'"
+                f"split version {version!r} is unknown; needed is 'full', 'clean' or "
+                "'artist'"
             )
-        split = tags.folder_split(self.clips["mp3_path"])
+        paths = self.clips["mp3_path"]
+        if version == "artist" or not paths.str.match("[0-9a-f]/").all():
+            split = tags.group_split(self.clips["artist"])
+        else:
+            split = tags.folder_split(paths)
         if version == "clean":
             split = split[self.labels(tag_list).any(axis=1)]
         return split
@@ -166,11 +185,28 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
     return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
 
 
-def open(name: str | Path) -> Corpus:
-    """Open a corpus: "mini", "magnatagatune", or a folder in the same layout.
+def sound_files(folder: Path) -> list[Path]:
+    """List the files below a folder that are sound by their names, in order.
 
-    The folder holds annotations_final.csv and clip_info_final.csv (or .csv.gz) and
-    the sound below it. Only the tables are read.
+    >>> len(sound_files(DATA / "mini"))
+    480
+
+    Notebook: course/00_start_here.ipynb
+    """
+    return sorted(
+        path
+        for path in folder.rglob("[!.]*")  # hidden files are notes of the system
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
+
+
+def open(name: str | Path) -> Corpus:
+    """Open a corpus: "mini", "magnatagatune", or a folder of your own.
+
+    A folder with annotations_final.csv and clip_info_final.csv (or .csv.gz) is read
+    as MagnaTagATune is. A folder without tables is a corpus without tags: a clip per
+    sound file, whose artist and album are the two uppermost folders on its path, and
+    whose segmentEnd is 0, which means: the whole file. Only the tables are read.
 
     Raises: ValueError if tables are missing or do not fit together; an unknown
     name is answered with the nearest ones.
@@ -188,8 +224,19 @@ def open(name: str | Path) -> Corpus:
             "'magnatagatune' (once downloaded) or a folder"
             + (f"; did you mean {near[0]!r}?" if near and near[0] != name else "")
         )
-    table = annotations.read(_table(root, "annotations_final.csv"))
-    info = annotations.read_clip_info(_table(root, "clip_info_final.csv"))
+    title = str(name) if name in NAMED else root.resolve().name
+    tables = [_table(root, f"{n}_final.csv") for n in ("annotations", "clip_info")]
+    if tables == [None, None] and name not in NAMED:
+        clips = _files_as_clips(root)
+        return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
+    for table, kind in zip(tables, ("annotations", "clip_info"), strict=True):
+        if table is None:
+            raise ValueError(
+                f"{root} has no {kind}_final.csv; a corpus is a folder with "
+                "annotations_final.csv, clip_info_final.csv and the sound that they "
+                "name"
+            )
+    table, info = annotations.read(tables[0]), annotations.read_clip_info(tables[1])
     missing = table.index.difference(info.index)
     if len(missing):
         raise ValueError(
@@ -204,15 +251,37 @@ def open(name: str | Path) -> Corpus:
             "get both tables from the same place"
         )
     empty = info["mp3_path"].isin(EMPTY_CLIPS.values())
-    name = str(name) if name in NAMED else root.resolve().name
-    return Corpus(name, root, table.iloc[:, :-1], info[~empty])
+    return Corpus(title, root, table.iloc[:, :-1], info[~empty])
 
 
-def _table(root: Path, name: str) -> Path:
-    for path in (root / name, root / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise ValueError(
-        f"{root} has no {name}; a corpus is a folder with annotations_final.csv, "
-        "clip_info_final.csv and the sound that they name"
+def _table(root: Path, name: str) -> Path | None:
+    there = (path for path in (root / name, root / f"{name}.gz") if path.is_file())
+    return next(there, None)
+
+
+def _files_as_clips(root: Path) -> pd.DataFrame:
+    """Make a table of clips from the sound files below a folder."""
+    paths = [path.relative_to(root).as_posix() for path in sound_files(root)]
+    if not paths:
+        raise ValueError(
+            f"{root} has neither annotations_final.csv and clip_info_final.csv nor "
+            "any sound; needed is one of the two"
+        )
+    clips = pd.DataFrame(
+        {
+            "track_number": 0,
+            "title": [Path(path).stem for path in paths],
+            # A file at the top stands for itself.
+            "artist": [path.split("/")[0] for path in paths],
+            "album": [
+                path.split("/")[1] if path.count("/") > 1 else "" for path in paths
+            ],
+            "url": "",
+            "segmentStart": 0,
+            "segmentEnd": 0,
+            "original_url": "",
+            "mp3_path": paths,
+        },
+        index=pd.RangeIndex(1, len(paths) + 1, name="clip_id"),
     )
+    return clips[list(annotations.CLIP_INFO_COLUMNS)]

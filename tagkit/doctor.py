@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from pathlib import Path
 
 from tagkit import corpus, store
 
@@ -29,7 +30,8 @@ def report(print=print) -> list[str]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             problems.append(f"{name} is not installed; run pip install -e '.[course]'")
-    print(f"python {platform.python_version()} on {platform.system()}")
+    tagkit = importlib.metadata.version("tagkit")
+    print(f"tagkit {tagkit}, python {platform.python_version()} on {platform.system()}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     minor = {versions[n].split(".")[:2][1] for n in PACKAGES[:2] if n in versions}
     if len(minor) > 1:
@@ -48,13 +50,20 @@ def report(print=print) -> list[str]:
     for folder in sorted((corpus.DATA / "cache").glob("*-[0-9]*")):
         try:
             print(f"store {folder.name}: {len(store.ClipStore(folder))} clips")
-        except ValueError:
-            print(f"store {folder.name}: not complete")
-            name = folder.name.rsplit("-", 1)[0]
+        except ValueError as error:
+            print(f"store {folder.name}: cannot be used")
+            name, rate = folder.name.rsplit("-", 1)
             problems.append(
-                f"the store {folder.name} is not complete; `tagkit prepare {name} "
-                f"--sample-rate {folder.name.rsplit('-', 1)[-1]}` goes on with it"
+                f"{error}"
+                if (folder / "index.json").exists()
+                else f"the store {folder.name} is not complete; `tagkit prepare {name} "
+                f"--sample-rate {rate}` goes on with it"
             )
+    for folder in sorted((corpus.DATA / "checkpoints").glob("*/")):
+        names = [_checkpoint(p, problems) for p in sorted(folder.glob("*.safetensors"))]
+        print(f"checkpoints trained on {folder.name}: {', '.join(names)}")
+    for path in sorted(Path().glob("runs/*/best.safetensors")):
+        print(f"checkpoint {path}: {_checkpoint(path, problems)}")
     for problem in problems:
         print(f"problem: {problem}")
     print(f"{len(problems)} problems" if problems else "all is well")
@@ -82,12 +91,35 @@ def _memory() -> str:
     return f"{n_bytes / 1e9:.0f} GB"
 
 
+def _checkpoint(path, problems) -> str:
+    """Load a checkpoint into its model, as `tagkit tag` does."""
+    try:
+        from tagkit import models, runs
+
+        about = runs.read_checkpoint(path)
+        runs.load_weights(models.build(about["model"], **about["arguments"]), path)
+    except ImportError:
+        return f"{path.name} (cannot be looked at without torch)"
+    except (ValueError, KeyError, TypeError) as error:
+        problems.append(f"{error}")
+        return f"{path.name} (cannot be used)"
+    return about["model"]
+
+
 def _corpus(name, problems) -> str:
     folder = corpus.DATA / name
     if not folder.is_dir():
         if name == "mini":
             problems.append(f"{folder} is missing; get the whole repository again")
-        return "not there"
+            return "not there"
+        return "not there; `tagkit download magnatagatune` fetches it"
+    if list(folder.glob("*.part")):
+        n_bytes = sum(p.stat().st_size for p in folder.glob("mp3.zip.*"))
+        problems.append(
+            f"the download of {name} is not complete, {n_bytes / 1e9:.1f} of 3.0 GB "
+            "are there; `tagkit download magnatagatune` goes on with it"
+        )
+        return "not complete"
     try:
         opened = corpus.open(name)
     except ValueError as error:

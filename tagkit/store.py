@@ -38,6 +38,7 @@ class ClipStore:
     """A complete store, opened for reading; made by `prepare`.
 
     Attributes:
+        folder: where it is.
         samples: memory map (n_rows, n_samples) int16.
         sample_rate: in Hz.
         rows: the row of each good clip, index clip_id.
@@ -55,10 +56,11 @@ class ClipStore:
     """
 
     def __init__(self, folder: str | Path):
-        folder = Path(folder)
+        self.folder = folder = Path(folder)
         try:
             index = json.loads((folder / "index.json").read_text())
             n_rows, n_samples = len(index["clips"]), index["n_samples"]
+            sums = [(e["clip_id"], e["row"], e["crc32"]) for e in index["clips"]]
             found = (folder / "samples.int16").stat().st_size
         except (OSError, ValueError, TypeError, KeyError):
             raise ValueError(
@@ -73,11 +75,11 @@ class ClipStore:
         self.samples = np.memmap(
             folder / "samples.int16", np.int16, "r", shape=(n_rows, n_samples)
         )
-        for entry in index["clips"][:: -(-n_rows // N_VERIFIED) or 1]:
-            if zlib.crc32(self.samples[entry["row"]]) != entry.get("crc32"):
+        for clip_id, row, crc32 in sums[:: -(-n_rows // N_VERIFIED) or 1]:
+            if zlib.crc32(self.samples[row]) != crc32:
                 raise ValueError(
                     f"{folder}/samples.int16 does not hold what was written for clip "
-                    f"{entry['clip_id']}; delete the folder and prepare it again"
+                    f"{clip_id}; delete the folder and prepare it again"
                 )
         entries = pd.DataFrame(index["clips"]).set_index("clip_id")
         good = entries["reason"].isna()

@@ -4,8 +4,11 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from made import made_store
 
 from conftest import tone
 from tagkit import audio, cli, corpus, runs, tables
@@ -132,9 +135,13 @@ def test_tag_works_at_once(mini, capsys):
         (["download", "mini"], "'mini' cannot be downloaded; needed is magnatagatune"),
         (["train", "mini", "k2c3"], "K2C2"),
         (["train", "mini", "K2C2", "widht=1"], "width"),
-        (["train", "mini", "K2C2", "--tags", "raw5"], "'raw50'"),
+        (["train", "mini", "K2C2", "--tags", "raw5"], "are raw50, merged50"),
+        (["train", "mini", "K2C2", "--tags", "guitar,pianno"], "names are 'piano'"),
+        (["train", "mini", "BoostedTree"], "names are BoostedTrees"),
+        (["train", "mini", "K2C2", "epoch=1"], "names are epochs"),
+        (["tag", str(Path(__file__).parent)], "holds no sound; needed are files"),
         (["train", "mini", "K2C2", "--version", "dirty"], "'clean'"),
-        (["train", "mini", "K2C2", "--recipe", "wonn"], "musicnn, won"),
+        (["train", "mini", "K2C2", "--recipe", "wonn"], "names are won"),
         (
             ["train", "mini", "K2C2", "learning_rate=1", "--recipe", "won"],
             "differ in l",
@@ -175,12 +182,25 @@ def test_every_command_explains_itself(name):
 def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(corpus, "DATA", tmp_path)
     (tmp_path / "cache" / "mini-12000").mkdir(parents=True)
+    damaged = tmp_path / "cache" / "mini-16000"
+    made_store(damaged, np.ones((2, 100)))
+    (damaged / "samples.int16").write_bytes(bytes(400))
+    (tmp_path / "checkpoints" / "mini").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "mini" / "K2C2.safetensors").write_bytes(b"not so")
+    (tmp_path / "magnatagatune").mkdir()
+    (tmp_path / "magnatagatune" / "mp3.zip.001.part").write_bytes(bytes(1000))
     assert cli.main(["doctor"]) == 1
     printed = capsys.readouterr().out
+    assert "does not hold what was written for clip 100" in printed
+    assert "checkpoints trained on mini: K2C2.safetensors (cannot be used)" in printed
+    assert "0.0 of 3.0 GB are there; `tagkit download" in printed
     assert "get the whole repository again" in printed
     assert "tagkit prepare mini --sample-rate 12000" in printed
 
 
 def test_doctor_is_content_with_a_whole_project(capsys):
     assert cli.main(["doctor"]) == 0
-    assert "mini: 480 of 480 clips" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "mini: 480 of 480 clips" in printed
+    names = sorted(p.stem for p in (corpus.DATA / "checkpoints/mini").iterdir())
+    assert f"checkpoints trained on mini: {', '.join(names)}\n" in printed

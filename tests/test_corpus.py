@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import write_tables
-from tagkit import corpus
+from conftest import tone, write_tables
+from tagkit import audio, corpus, store, tags
 
 PATHS = [
     f"{f}/band-album-01-song-{29 * i}-{29 * i + 29}.mp3" for f in "0ce" for i in (0, 1)
@@ -44,7 +44,7 @@ def test_splits_full_and_clean(root):
     clean = mine.split("all", "clean")
     assert clean.index.tolist() == [10, 13, 16, 22]
     assert mine.split(["slow"], "clean").index.tolist() == [13, 22]
-    with pytest.raises(ValueError, match=r"'dirty'.*'full' or 'clean'"):
+    with pytest.raises(ValueError, match=r"'dirty'.*'full', 'clean' or 'artist'"):
         mine.split(version="dirty")
 
 
@@ -145,3 +145,61 @@ def test_mini_is_as_the_design_says(mini):
     assert not mini.annotations.any(axis=1).all()  # some clips have no tag
     assert all(mini.path(i).is_file() for i in mini.clips.index)
     assert mini.load(mini.clips.index[-1]).shape == (465_984,)
+
+
+def test_artist_split_does_not_leak(mini):
+    artists = mini.clips["artist"]
+    assert tags.overlap(mini.split(), artists) > 0.5
+    split = mini.split(version="artist")
+    assert split.index.equals(mini.clips.index)
+    assert tags.overlap(split, artists) == 0
+    assert tags.overlap(split, corpus.track_names(mini.clips)) == 0
+    table = mini.describe(version="artist")
+    assert table["artists"].sum() == artists.nunique()
+    assert table["clips"].sum() == 480
+
+
+def test_own_folders_are_split_by_artist(tmp_path):
+    paths = [f"rock/{a}/song-{i}.flac" for a in "xyz" for i in range(2)]
+    write_tables(tmp_path, paths, {"loud": [1, 0] * 3}, list("XXYYZZ"))
+    mine = corpus.open(tmp_path)
+    split = mine.split("all")
+    assert set(split) == {"train", "valid", "test"}
+    assert tags.overlap(split, mine.clips["artist"]) == 0
+    assert mine.split("all", "clean").index.tolist() == [10, 16, 22]
+    write_tables(tmp_path, paths, {"loud": [1, 0] * 3}, ["X"] * 6)
+    with pytest.raises(ValueError, match=r"1 artists or groups cannot.*column artist"):
+        corpus.open(tmp_path).split("all")
+
+
+def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
+    for name in ("Cy/Blue/two.wav", "Ann/one.flac", "top.OGG", "Ann/._one.flac"):
+        path = tmp_path / "music" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    audio.write(tmp_path / "music/Ann/one.flac", tone(300, 40, 44_100, 2), 44_100)
+    audio.write(tmp_path / "music/top.OGG", tone(300, 3))
+    (tmp_path / "music/note.txt").write_text("not sound")
+    (tmp_path / "music/Ann/song.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    music = corpus.open(tmp_path / "music")
+    assert repr(music) == "Corpus('music': 4 clips, 0 tags)"
+    assert music.clips["mp3_path"].tolist() == [
+        *("Ann/one.flac", "Ann/song.m4a", "Cy/Blue/two.wav", "top.OGG"),
+    ]
+    assert music.clips["title"].tolist() == ["one", "song", "two", "top"]
+    assert music.clips["artist"].tolist() == ["Ann", "Ann", "Cy", "top.OGG"]
+    assert music.clips["album"].tolist() == ["", "", "Blue", ""]
+    assert list(music.clips.columns) == list(corpus.annotations.CLIP_INFO_COLUMNS)
+    assert music.clips.index.tolist() == [1, 2, 3, 4]
+    made = store.prepare(music, folder=tmp_path / "s")
+    assert made.rows.index.tolist() == [1, 4]
+    assert set(made.bad.index) == {2, 3}
+    assert "m4a" in made.bad.at[2, "reason"] and "0 bytes" in made.bad.at[3, "reason"]
+    assert not made.read(4)[48_100:].any()  # three seconds, then silence
+    with pytest.raises(ValueError, match=r"music has no tags; to train.*tables"):
+        music.labels()
+
+
+def test_folder_without_anything_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"neither annotations_final.csv.*any sound"):
+        corpus.open(tmp_path)

@@ -130,3 +130,32 @@ def test_pairs_and_contradictions():
     ]
     with pytest.raises(ValueError, match="'quick'"):
         tags.pair_counts(labels, "slow", "quick")
+
+
+def test_group_split_keeps_groups_whole_and_comes_near_12_1_3():
+    random = np.random.default_rng(0)
+    sizes = random.integers(1, 40, size=100)
+    groups = pd.Series(np.repeat([f"artist {i}" for i in range(100)], sizes))
+    groups = groups.sample(frac=1, random_state=0)
+    split = tags.group_split(groups)
+    assert (split.groupby(groups).nunique() == 1).all()
+    assert tags.overlap(split, groups) == 0
+    share = split.value_counts() / len(split)
+    assert (share["train"], share["valid"], share["test"]) == pytest.approx(
+        (12 / 16, 1 / 16, 3 / 16), abs=0.01
+    )
+    assert tags.group_split(groups[::-1])[groups.index].equals(split)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (90, 1, 1), (5, 5, 5, 5), (1, 50, 49)])
+def test_group_split_of_few_groups_leaves_no_part_empty(sizes):
+    groups = pd.Series(np.repeat(list("abcd")[: len(sizes)], sizes))
+    split = tags.group_split(groups)
+    assert set(split) == {"train", "valid", "test"}
+    assert (split.groupby(groups).nunique() == 1).all()
+    assert split.value_counts().idxmax() == "train" or set(sizes) == {1}
+
+
+def test_group_split_needs_three_groups():
+    with pytest.raises(ValueError, match="2 artists or groups cannot be split"):
+        tags.group_split(pd.Series(["a", "b", "a"]))
