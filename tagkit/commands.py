@@ -38,7 +38,10 @@ def prepare(options):
     start = time.perf_counter()
     opened = corpus.open(options.corpus)
     n_bytes = store.n_bytes(opened, options.sample_rate)
-    print(f"{opened}; its store at {options.sample_rate} Hz takes {_size(n_bytes)}")
+    print(
+        f"{opened}; its store at {options.sample_rate} Hz takes {_size(n_bytes)}",
+        flush=True,
+    )
     clips = store.prepare(opened, options.sample_rate, n_workers=options.workers)
     print(f"{clips} in {time.perf_counter() - start:.1f} s, in {clips.folder}")
     for clip_id in opened.annotations.index.difference(opened.clips.index):

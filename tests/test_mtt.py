@@ -1,12 +1,19 @@
 """The real tables of MagnaTagATune: every figure that the course states of them."""
 
+import dataclasses
 import hashlib
+import json
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from conftest import MTT
-from tagkit import audio, corpus, tags
+from tagkit import audio, batches, cli, corpus, models, predict, store, tags
+
+REAL = next((MTT / "clips").rglob("*.mp3"), None)  # the one clip with sound
+needs_sound = pytest.mark.skipif(REAL is None, reason=f"no clips in {MTT}")
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +179,45 @@ def test_labels_do_not_hang_on_the_order_of_rows(mtt):
     assert labels.loc[clip_id].equals(mtt.annotations.loc[clip_id, labels.columns])
 
 
+@needs_sound
 def test_the_real_clip_decodes(mtt):
-    path = next((MTT / "clips").rglob("*.mp3"))
-    samples = audio.load(path)
+    samples = audio.load(REAL)
     assert samples.shape == (465_984,) == (audio.CLIP_SAMPLES,)
     assert 0.05 < abs(samples).max() <= 1
-    assert audio.load(path, 12_000).shape == (349_488,)
-    name = str(path.relative_to(MTT / "clips"))
+    assert audio.load(REAL, 12_000).shape == (349_488,)
+    name = str(REAL.relative_to(MTT / "clips"))
     assert (mtt.clips["mp3_path"] == name).sum() == 1
+
+
+@pytest.fixture(scope="module")
+def real(mtt, tmp_path_factory):
+    """The one real clip, prepared, with its labels."""
+    name = str(REAL.relative_to(MTT / "clips"))
+    alone = mtt.clips[mtt.clips["mp3_path"] == name]
+    alone = dataclasses.replace(mtt, root=MTT / "clips", clips=alone)
+    made = store.prepare(alone, folder=tmp_path_factory.mktemp("store"))
+    assert len(made) == 1 and made.bad.empty
+    assert np.abs(made.read(alone.clips.index[0]) - audio.load(REAL)).max() < 1e-4
+    return batches.examples(alone, made, alone.clips.index)
+
+
+@needs_sound
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_real_clip_passes_every_model(real, name):
+    torch.manual_seed(0)
+    scores = predict.clip_scores(models.build(name, n_tags=50), real)
+    assert scores.shape == (1, 50) and np.isfinite(scores).all()
+    assert 0 < scores.min() < scores.max() < 1
+
+
+@needs_sound
+def test_the_real_clip_is_tagged(capsys):
+    assert cli.main(["tag", str(REAL), "--top", "50", "--format", "table"]) == 0
+    line = capsys.readouterr().out
+    assert line.startswith(f"{REAL}: ") and line.count(", ") == 49
+    assert cli.main(["tag", str(REAL), "--timeline", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 10 and all(0 < row["guitar"] < 1 for row in rows)
 
 
 def test_the_tables_are_the_official_ones(mtt):
