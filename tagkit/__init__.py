@@ -3,6 +3,7 @@
 file         gives                                     for example
 tags         labels (n_clips, n_tags) uint8, splits    tags.cooccurrence
 annotations  the two tables of a corpus, read strictly annotations.read
+container    what a sound file promises to hold        container.promised
 audio        samples (n_samples,) float32, 16 kHz      audio.load
 corpus       tables and sound of one corpus            corpus.open
 archive      clips out of a zip archive in parts       archive.unpack

@@ -6,30 +6,47 @@ Notebook: course/00_start_here.ipynb
 """
 
 import io
+import shlex
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from tagkit import container
+
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
 CLIP_SAMPLES = 809 * 576  # 465,984 samples = 29.124 s
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
+RATES, MOST_CHANNELS, MOST_HOURS = (4_000, 400_000), 64, 12
+LOUDEST = 32  # float files may go beyond full scale, but not by more than 30 dB
+TOLERANCE = 0.5  # seconds that a file may hold less than it promises
 
 
 class AudioError(ValueError):
     """A file that cannot be used as sound, with the reason in words."""
 
 
-def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Decode a file (wav, flac, ogg, mp3) to mono samples at one rate.
+class _Stream(soundfile.SoundFile):
+    """A file read to its end without seeking: a seek garbles the next mp3 frames."""
 
-    Channels are averaged and other rates resampled. What is read counts: the
-    length in an mp3's header can be wrong.
+    def seekable(self):
+        return False
+
+
+def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Decode a file (wav, flac, ogg, mp3, aiff) to mono samples at one rate.
+
+    Channels are averaged, other rates resampled; the suffix does not matter. Damage
+    that no checksum covers cannot be seen: bytes changed inside the samples of a wav
+    or inside the frames of an mp3 stay where they are, an mp3 without a frame count
+    may have lost its end, and a header whose fields agree is believed.
 
     Shape: (n_samples,) float32 in [-1, 1].
-    Raises: AudioError, naming file and reason, if it is empty, no audio, silent
-    throughout, or holds values that are not numbers.
+    Raises: AudioError, naming file and reason, if it is empty, no audio, damaged, cut
+    by more than half a second, silent throughout, longer than 12 hours, or holds
+    values that are not numbers.
 
     >>> from tagkit import corpus
     >>> mini = corpus.open("mini")
@@ -39,30 +56,91 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     Notebook: course/00_start_here.ipynb
     """
     path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path} is missing; needed is a file with sound")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty (0 bytes); get the file again")
     try:
-        with path.open("rb") as file:  # given a path, libsndfile prints notes
-            samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as e:
-        reason = str(e).split(": ")[-1].strip().rstrip(".") or "no known format"
+        if not path.is_file():
+            raise AudioError("is missing; needed is a file with sound")
+        if path.stat().st_size == 0:
+            raise AudioError("is empty (0 bytes); get the file again")
+        # Its number: an object would hold up other threads, and of a name that ends in
+        # .mp3 libsndfile believes that it is mp3, with notes on stderr.
+        with path.open("rb", buffering=0) as file:
+            return _decode(file, path, sample_rate)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}); check its permissions"
+        raise AudioError(f"{path} {reason}") from None
+    except AudioError as reason:
+        raise AudioError(f"{path} {reason}") from None
+
+
+def _decode(file, path, to_rate):
+    """Read block by block; raises AudioError with no more than the reason."""
+    try:
+        sound = _Stream(file.fileno(), closefd=False)
+        refused = sound.format not in FORMATS and f"format {sound.format}"
+    except soundfile.SoundFileError as error:
+        refused = _reason(error)
+    if refused:
         raise AudioError(
-            f"{path} is not audio that can be decoded ({reason}); "
-            "needed is wav, flac, ogg or mp3"
-        ) from None
-    samples = samples.mean(axis=1)  # (n_samples,)
-    if len(samples) == 0:
-        raise AudioError(f"{path} holds no samples; get the file again")
-    if not np.isfinite(samples).all():
-        raise AudioError(
-            f"{path} holds {np.count_nonzero(~np.isfinite(samples))} samples that are "
-            "not numbers; export it again as 16-bit audio"
+            f"is not audio that can be decoded ({refused}); needed is wav, flac, ogg, "
+            "mp3 or aiff; m4a, aac, wma and others must be converted: "
+            f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(path.stem + '.flac')}"
         )
-    if not samples.any():
-        raise AudioError(f"{path} is silent: all {len(samples)} samples are zero")
-    return np.clip(resample(samples, rate, sample_rate), -1.0, 1.0)
+    with sound:
+        rate, n_channels = sound.samplerate, sound.channels
+        if not RATES[0] <= rate <= RATES[1] or n_channels > MOST_CHANNELS:
+            raise AudioError(
+                f"has {rate} samples a second and {n_channels} channels by its header; "
+                f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}; "
+                "get it again"
+            )
+        try:
+            promised = container.promised(sound, path)
+        except ValueError as fault:
+            raise AudioError(f"is damaged ({fault}); get the file again") from None
+        limit = min(MOST_HOURS * 3600 * rate, 1000 * path.stat().st_size)
+        stream = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
+        n, peak, parts, more = 0, 0.0, [], True
+        while more:
+            try:
+                block = sound.read(1 << 16, "float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                raise AudioError(
+                    f"is damaged after {n / rate:.1f} s ({_reason(error)}); "
+                    "get the file again"
+                ) from None
+            more = len(block) > 0
+            mono = block.mean(axis=1) if n_channels > 1 else block[:, 0]
+            n += len(mono)
+            peak = np.maximum(peak, np.abs(mono).max(initial=0))  # keeps NaN
+            if not peak <= LOUDEST:
+                kind = f"as large as {peak:.0e}" if peak < np.inf else "not numbers"
+                raise AudioError(
+                    f"holds samples that are {kind} before {n / rate:.1f} s; needed is "
+                    "-1 to 1; export it again as 16-bit audio"
+                )
+            if n > limit:
+                raise AudioError(
+                    f"unpacks to more than {limit / rate / 3600:.2g} hours; decoded is "
+                    f"at most {MOST_HOURS} hours and 1,000 samples a byte; cut it"
+                )
+            if to_rate != rate:
+                mono = stream.resample_chunk(mono, last=not more)
+            parts.append(np.clip(mono, -1, 1))
+    if n == 0:
+        raise AudioError("holds no samples; get the file again")
+    if n / rate < promised - TOLERANCE:
+        raise AudioError(
+            f"is cut or damaged: it holds {n / rate:.1f} s of the {promised:.1f} s "
+            "that it promises; get the file again"
+        )
+    if peak == 0:
+        raise AudioError(f"is silent: all {n} samples are zero")
+    return np.concatenate(parts)
+
+
+def _reason(error):
+    """Say what libsndfile says, without the name of the file."""
+    return str(error).split(": ")[-1].strip(" .") or "no known format"
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -118,13 +196,13 @@ def encode(samples: np.ndarray, sample_rate: int = SAMPLE_RATE, kind="mp3") -> b
             f"kind of file {kind!r} cannot be written; needed is mp3, ogg, flac or wav"
         )
     how = {"bitrate_mode": "CONSTANT", "compression_level": 0.9}
-    file = io.BytesIO()
-    soundfile.write(
-        *(file, samples, sample_rate),
-        format=kind.upper(),
-        **(how if kind == "mp3" else {}),
-    )
-    return file.getvalue()
+    how = {"format": kind.upper(), **(how if kind == "mp3" else {})}
+    n_channels = 1 if samples.ndim == 1 else samples.shape[1]
+    data = io.BytesIO()
+    with soundfile.SoundFile(data, "w", sample_rate, n_channels, **how) as file:
+        for at in range(0, len(samples), 1 << 16):  # of a minute at once ogg crashes
+            file.write(samples[at : at + (1 << 16)])
+    return data.getvalue()
 
 
 def write(path: str | Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE):

@@ -75,7 +75,7 @@ def examples(
     labels = corpus.labels(tag_list)
     if isinstance(part, str):
         split = corpus.split(tag_list, version)
-        ids, name = split.index[split == part], part
+        ids, name, version = split.index[split == part], part, split.name
     else:
         ids, name, version = pd.Index(part), "own", "own"
         unknown = ids[~ids.isin(labels.index)]

@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="raw50, merged50, all, or names with commas, such as guitar,techno",
     )
     train.add_argument(
-        "--version", default="full", help="of the split: full, clean or artist"
+        "--version", default="full", help="of the split: full, clean, artist"
     )
     train.add_argument(
         "--sample-rate", type=int, help="of the store (default: the model's)"

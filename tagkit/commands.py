@@ -180,7 +180,13 @@ def evaluate(options):
 
     model, about = _open(options.checkpoint)
     model.to(train.best_device())
-    opened = corpus.open(options.corpus or about["about"]["corpus"])
+    name = options.corpus or about["about"]["corpus"]
+    if options.corpus is None and name not in corpus.NAMED:
+        raise ValueError(
+            f"{options.checkpoint} was trained on {name!r}, a folder of your own; say "
+            "where it is: --corpus FOLDER"
+        )
+    opened = corpus.open(name)
     examples = batches.examples(
         *(opened, store.prepare(opened, model.sample_rate), options.part),
         *(about["tags"], about["about"]["version"]),

@@ -16,6 +16,7 @@ from tagkit import annotations, audio, tags
 
 DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[1] / "data")
 NAMED = ("mini", "magnatagatune")
+VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
 
 # What is taken for sound in a folder without tables. The last three cannot be decoded
 # here, and are named so instead of being passed over.
@@ -83,13 +84,13 @@ class Corpus:
         """Give the part of each clip: "train", "valid" or "test", 12:1:3.
 
         Args:
-            version: "full" splits by folder, as every paper does; "clean" so too, but
-                without the clips that have no tag of the list; "artist" splits all
-                clips so that no artist is in two parts. Scores on different versions
-                do not compare: each has other clips in its test part.
+            version: "full" splits by folder, as every paper does; "artist" so that no
+                artist is in two parts; "clean" and "clean artist" as these, without
+                the clips that have no tag of the list. Scores on different versions do
+                not compare: each has other clips in its test part.
 
-        A corpus of your own, without MagnaTagATune's folders 0 ... f, is split by
-        artist in every version.
+        A corpus of your own, without MagnaTagATune's folders 0 ... f, is always split
+        by artist. The name of the series is the version that was used.
 
         Shape: (n_clips,), index clip_id.
         Raises: ValueError for another version, or too few artists.
@@ -97,19 +98,20 @@ class Corpus:
         >>> open("mini").split().value_counts().to_dict()
         {'train': 360, 'test': 90, 'valid': 30}
         """
-        if version not in ("full", "clean", "artist"):
+        if version not in VERSIONS:
             raise ValueError(
-                f"split version {version!r} is unknown; needed is 'full', 'clean' or "
-                "'artist'"
+                f"split version {version!r} is unknown; needed is one of {VERSIONS}"
             )
         paths = self.clips["mp3_path"]
-        if version == "artist" or not paths.str.match("[0-9a-f]/").all():
+        if not paths.str.match("[0-9a-f]/").all():
+            version = {"full": "artist", "clean": "clean artist"}.get(version, version)
+        if "artist" in version:
             split = tags.group_split(self.clips["artist"])
         else:
             split = tags.folder_split(paths)
-        if version == "clean":
+        if "clean" in version:
             split = split[self.labels(tag_list).any(axis=1)]
-        return split
+        return split.rename(version)
 
     def path(self, clip_id: int) -> Path:
         """Give the file of a clip.

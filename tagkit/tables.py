@@ -198,8 +198,9 @@ def caption(about: dict) -> str:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     n_scored = about["n_tags"] - len(about["masked"])
+    by_folder = "folder " if about["version"] in ("full", "clean") else ""
     return (
-        f"{about['corpus']}, {about['part']} part of the {about['version']} folder "
+        f"{about['corpus']}, {about['part']} part of the {about['version']} {by_folder}"
         f"split: {about['n_clips']} clips, {about['tag_list']}, {n_scored} of "
         f"{about['n_tags']} tags scored, windows merged by {about['merge']}."
     )

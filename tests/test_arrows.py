@@ -11,7 +11,8 @@ import tagkit
 
 ROOT = Path(tagkit.__file__).parent
 ORDER = (
-    *("tags", "annotations", "audio", "corpus", "archive", "download", "store"),
+    *("tags", "annotations", "container", "audio", "corpus", "archive", "download"),
+    *("store",),
     *("batches", "mel", "tagger", "models", "predict", "metrics", "runs", "train"),
     *("recipes", "features", "tables", "plots", "widgets", "checks", "doctor"),
     *("commands", "cli", "__main__"),

@@ -1,11 +1,14 @@
 """Decoding: every format, rate and number of channels in, bad files named."""
 
+import io
+import struct
+
 import numpy as np
 import pytest
 import soundfile
 
 from conftest import tone
-from tagkit import audio
+from tagkit import audio, corpus
 
 
 def power_at(samples, rate, hz):
@@ -104,6 +107,82 @@ def test_one_bad_channel_is_enough(tmp_path):
         audio.load(tmp_path / "x.wav")
 
 
+def pages(data):
+    """Cut an ogg into its pages."""
+    return [b"OggS" + page for page in data.split(b"OggS")[1:]]
+
+
+def counted(data):
+    """Put a silent frame before an mp3, with a count of 1,000 frames."""
+    count = b"Xing" + struct.pack(">II", 1, 1_000)
+    return (b"\xff\xf3\x38\xc4" + bytes(9) + count).ljust(108, b"\0") + data
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        ("cut.wav", lambda d: d[: len(d) // 4], "holds 0.5 s of the 2.0 s"),
+        ("cut.aif", lambda d: d[: len(d) // 4], "holds 0.5 s of the 2.0 s"),
+        ("cut.fla", lambda d: d[: len(d) // 2], "damaged after 0.0 s"),
+        ("cut.ogg", lambda d: b"".join(pages(d)[:-1]), "last page is missing"),
+        ("hole.ogg", lambda d: b"".join(pages(d)[:3] + pages(d)[4:]), "missing before"),
+        ("page.ogg", lambda d: d[:-50] + b"???" + d[-47:], "is not whole"),
+        ("count.mp3", counted, "of the 36.0 s that it promises"),
+        ("rate.wav", lambda d: d[:24] + b"\1\0\0\0" + d[28:], "1 samples a second"),
+        ("bytes.wav", lambda d: d[:28] + b"\1" + d[29:], "should be 32000"),
+        ("align.wav", lambda d: d[:32] + b"\4" + d[33:], "4 bytes for 1 of PCM_16"),
+        ("odd.wav", lambda d: d[:999] + d[1000:], "a byte is missing"),
+        ("more.wav", lambda d: d + b"\xff" * 5000, "belong to no part"),
+        ("rate.fla", lambda d: d[:19] + b"\x1f" + d[20:], "in its frames"),
+        ("x.m4a", lambda d: b"\0\0\0 ftypM4A " + d, "ffmpeg -i x.m4a x.flac"),
+        ("x.au", lambda d: d, "format AU"),
+    ],
+)
+def test_damage_is_named(tmp_path, name, damage, words):
+    kinds = {"fla": "FLAC", "aif": "AIFF", "m4a": "WAV", ".au": "AU"}
+    file = io.BytesIO()
+    kind = kinds.get(name[-3:], name[-3:].upper())
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 32_000)
+    soundfile.write(file, noise, 16_000, format=kind)
+    (tmp_path / name).write_bytes(damage(file.getvalue()))
+    with pytest.raises(audio.AudioError, match=words) as caught:
+        audio.load(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_numbers_far_beyond_full_scale_are_named(tmp_path):
+    soundfile.write(tmp_path / "x.wav", 32_768 * tone(440, 1), 16_000, subtype="FLOAT")
+    with pytest.raises(audio.AudioError, match=r"as large as .*needed is -1 to 1"):
+        audio.load(tmp_path / "x.wav")
+
+
+def test_more_than_twelve_hours_are_not_unpacked(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "x.flac", np.zeros(16_000 * 60, np.int16), 16_000)
+    monkeypatch.setattr(audio, "MOST_HOURS", 1 / 120)
+    with pytest.raises(audio.AudioError, match="unpacks to more than 0.0083 hours"):
+        audio.load(tmp_path / "x.flac")
+
+
+def test_reading_in_blocks_changes_no_sample():
+    """SoundFile seeks between blocks, which garbles an mp3 at each seam."""
+    mini = corpus.open("mini")
+    path = mini.path(mini.clips.index[2])
+    with path.open("rb") as file:
+        wanted = soundfile.read(file, dtype="float32")[0]
+    np.testing.assert_array_equal(audio.load(path), np.clip(wanted, -1, 1))
+    wanted = np.clip(audio.resample(wanted, 16_000, 12_000), -1, 1)
+    np.testing.assert_array_equal(audio.load(path, 12_000), wanted)
+
+
+def test_an_mp3_may_begin_with_a_large_tag(tmp_path):
+    data = audio.encode(tone(440, 2), kind="mp3")
+    tag = b"ID3\4\0\0\0\x0c\0\0" + bytes(12 << 14)
+    (tmp_path / "x.mp3").write_bytes(tag + data)
+    (tmp_path / "y.mp3").write_bytes(data)
+    x, y = (audio.load(tmp_path / name) for name in ("x.mp3", "y.mp3"))
+    np.testing.assert_array_equal(x, y)
+
+
 def test_audio_errors_are_value_errors():
     assert issubclass(audio.AudioError, ValueError)
 
@@ -126,3 +205,17 @@ def test_other_kinds_of_file_are_refused(tmp_path):
 
 def test_an_mp3_for_a_player_is_small():
     assert len(audio.encode(tone(440, 10))) < 60_000
+
+
+def test_a_minute_of_ogg_is_written(tmp_path):
+    """Given all at once, libsndfile's encoder runs out of its stack and crashes."""
+    audio.write(tmp_path / "a.ogg", tone(300, 60, 48_000), 48_000)
+    assert abs(len(audio.load(tmp_path / "a.ogg")) - 60 * 16_000) <= 1
+
+
+def test_a_wav_with_a_note_of_another_program_at_its_end_is_decoded(tmp_path):
+    path = tmp_path / "a.wav"
+    audio.write(path, tone(300, 3))
+    wanted = audio.load(path)
+    path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
+    np.testing.assert_array_equal(audio.load(path), wanted)

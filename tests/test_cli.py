@@ -164,6 +164,28 @@ def test_a_mistyped_command_gives_exit_code_2():
     assert stop.value.code == 2
 
 
+def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
+    small, tmp_path, capsys
+):
+    root = Path(small)
+    for old in [path for path in root.iterdir() if path.is_dir()]:
+        old.rename(root / f"band {old.name}")
+        for table in root.glob("*.csv"):
+            table.write_text(
+                table.read_text().replace(f'"{old.name}/', f'"band {old.name}/')
+            )
+    run = str(tmp_path / "run")
+    train = ["train", small, "DielemanRaw", "epochs=1", "width=0.5", "--run", run]
+    assert cli.main([*train, "--tags", "low,high"]) == 0
+    assert f"{root.name}, test part of the artist split: " in capsys.readouterr().out
+    best = f"{run}/best.safetensors"
+    assert runs.read_checkpoint(best)["tags"] == ["low", "high"]
+    assert cli.main(["evaluate", best]) == 1
+    assert "say where it is: --corpus FOLDER" in capsys.readouterr().err
+    assert cli.main(["evaluate", best, "--corpus", small]) == 0
+    assert "test part of the artist split: " in capsys.readouterr().out
+
+
 def test_bad_clips_are_named(small, capsys):
     first = corpus.open(small)
     (first.root / first.clips["mp3_path"].iloc[0]).write_bytes(b"")

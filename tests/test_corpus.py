@@ -44,7 +44,7 @@ def test_splits_full_and_clean(root):
     clean = mine.split("all", "clean")
     assert clean.index.tolist() == [10, 13, 16, 22]
     assert mine.split(["slow"], "clean").index.tolist() == [13, 22]
-    with pytest.raises(ValueError, match=r"'dirty'.*'full', 'clean' or 'artist'"):
+    with pytest.raises(ValueError, match=r"'dirty'.*'full', 'clean', 'artist'"):
         mine.split(version="dirty")
 
 
@@ -164,9 +164,11 @@ def test_own_folders_are_split_by_artist(tmp_path):
     write_tables(tmp_path, paths, {"loud": [1, 0] * 3}, list("XXYYZZ"))
     mine = corpus.open(tmp_path)
     split = mine.split("all")
-    assert set(split) == {"train", "valid", "test"}
+    assert set(split) == {"train", "valid", "test"} and split.name == "artist"
     assert tags.overlap(split, mine.clips["artist"]) == 0
-    assert mine.split("all", "clean").index.tolist() == [10, 16, 22]
+    clean = mine.split("all", "clean")
+    assert clean.index.tolist() == [10, 16, 22] and clean.name == "clean artist"
+    assert mine.split("all", clean.name).equals(clean)
     write_tables(tmp_path, paths, {"loud": [1, 0] * 3}, ["X"] * 6)
     with pytest.raises(ValueError, match=r"1 artists or groups cannot.*column artist"):
         corpus.open(tmp_path).split("all")
