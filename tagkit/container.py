@@ -43,9 +43,9 @@ def promised(sound, path: str | Path) -> float:
 
     Notebook: course/01_dataset_analysis.ipynb
     """
-    rate, notes = sound.samplerate, sound.extra_info
     if sound.format == "MP3":
-        return _mp3_seconds(Path(path).read_bytes(), rate)
+        return _mp3_seconds(Path(path).read_bytes(), sound.samplerate)
+    rate, notes = sound.samplerate, sound.extra_info
     seconds = sound.frames / rate if sound.frames < 1 << 62 else 0.0
     for said, found in re.findall(r": (\d+) \(should be (\d+)\)", notes):
         if rate < 2 * (int(said) - int(found)) and int(said) < STREAMED:
@@ -117,18 +117,21 @@ def _mp3_seconds(data: bytes, rate: int) -> float:
     """Walk over the frames of an mp3; bytes between them are lost frames."""
     kbps, per_frame = (KBPS, 1152) if rate >= 32_000 else (KBPS_LOW, 576)
     at = end = n = told = lost = sound = 0
-    sync, sizes = b"\xff", {}
-    while 0 <= at < len(data) - 10:
-        size = sizes.get(data[at + 2], 0) if data[at : at + 2] == sync else 0
-        if size:
-            lost += (at - end) * (n > 0)
-            n, sound, at = n + 1, sound + size, at + size
-            end = at
-        elif data[at : at + 3] == b"ID3":
+    sync, sizes, stop = b"\xff", None, len(data) - 10
+    while 0 <= at < stop:
+        begin, before = at, n
+        while sizes and data.startswith(sync, at) and (size := sizes[data[at + 2]]):
+            at, n = at + size, n + 1
+            if at >= stop:
+                break
+        if n > before:
+            lost += (begin - end) * (before > 0)
+            sound, end = sound + at - begin, at
+        elif data.startswith(b"ID3", at):
             a, b, c, d = data[at + 6 : at + 10]
             at = end = at + 10 + (a << 21 | b << 14 | c << 7 | d)
         elif not sizes and data[at] == 255 and data[at + 1] & 0xE6 == 0xE2:
-            sync, code = data[at : at + 2], data[at + 2] & 12
+            sync, code, sizes = data[at : at + 2], data[at + 2] & 12, [0] * 256
             for i, pad in itertools.product(range(14), range(4)):  # bits: pad, private
                 size = per_frame // 8 * 1000 * kbps[i] // rate + pad // 2
                 sizes[i + 1 << 4 | code | pad] = size

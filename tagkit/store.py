@@ -275,7 +275,8 @@ def _decode(corpus, clip_id, sample_rate) -> np.ndarray:
         )
     spare = max(0, len(samples) - _row_length(sample_rate))  # the middle is taken
     samples = samples[spare // 2 : len(samples) - (spare - spare // 2)]
-    return np.round(samples * np.float32(FULL_SCALE)).astype(np.int16)
+    samples *= FULL_SCALE  # in place: fresh memory costs more than the sums
+    return np.rint(samples, out=samples).astype(np.int16)
 
 
 def _write_at(file: int, data: bytes, offset: int):
