@@ -19,6 +19,7 @@ runs         checkpoints and records on the disk       runs.load_weights
 train        the loop, its settings and history        train.fit
 recipes      how the papers trained, as values         recipes.RECIPES
 features     hand-made features, models that use them  features.BoostedTrees
+neighbours   clips that sound alike, playlists, hubs   neighbours.nearest
 tables       frames that compare recorded runs         tables.leaderboard
 plots        pictures: arrays in, a matplotlib axis out
 widgets      players and controls, each with a static form

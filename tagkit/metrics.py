@@ -164,6 +164,73 @@ def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def decisions(labels, scores, thresholds=0.5, tags: Sequence[str] | None = None):
+    """Say yes to scores at or above a threshold, and count what was right.
+
+    Precision: the share of right ones among the yeses. Recall: the share of the
+    positives that got a yes. F1: twice the right ones, divided by yeses and positives.
+
+    Args:
+        thresholds: one number, or one per tag, see `choose_thresholds`.
+
+    Shape: (n_clips, n_tags) twice -> a row per tag, then "macro", the mean over tags
+    with positives, and "micro", all tags in one pot; columns positives, yes, right,
+    precision (nan without a yes), recall, f1. ``attrs``: accuracy, nothing_right.
+    Raises: ValueError as `roc_auc`.
+
+    >>> decisions([[1], [1], [0]], [[0.9], [0.2], [0.6]]).at["micro", "f1"]
+    np.float64(0.5)
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    if tags is None:
+        tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
+    labels, scores = _checked(labels, scores)
+    yes = scores >= np.asarray(thresholds, dtype=np.float64)
+    counts = np.array([labels.sum(axis=0), yes.sum(axis=0), (labels * yes).sum(axis=0)])
+    counts = np.column_stack([counts, counts.sum(axis=1)])  # the last one is the pot
+    with np.errstate(invalid="ignore"):
+        shares = counts[2] / np.array(
+            [counts[1], counts[0], (counts[0] + counts[1]) / 2]
+        )
+    shares[:, counts[0] == 0] = np.nan  # without positives there is nothing to find
+    names = ["positives", "yes", "right", "precision", "recall", "f1"]
+    table = pd.DataFrame(np.vstack([counts, shares]).T, [*tags, "micro"], names)
+    macro = [*counts[:, -1], *_mean(shares[:, :-1])]
+    table = pd.concat([table[:-1], pd.DataFrame([macro], ["macro"], names), table[-1:]])
+    table.attrs["accuracy"] = float((yes == labels).mean())
+    table.attrs["nothing_right"] = float(1 - labels.mean())
+    return table.astype(dict.fromkeys(names[:3], int))
+
+
+def choose_thresholds(labels, scores, otherwise: float = 0.5) -> np.ndarray:
+    """Choose the threshold of best F1 for each tag, half-way between two scores.
+
+    Choose on validation clips, never on those that you report: a tag with few positives
+    finds a lucky threshold on any clips.
+
+    Args:
+        otherwise: for tags without positives, where nothing can be chosen.
+
+    Shape: (n_clips, n_tags) twice -> (n_tags,).
+    Raises: ValueError as `roc_auc`.
+
+    >>> choose_thresholds([[1], [1], [0]], [[0.9], [0.5], [0.2]])
+    array([0.35])
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    labels, scores = _checked(labels, scores)
+    chosen = np.full(labels.shape[1], float(otherwise))
+    for tag in np.flatnonzero(labels.any(axis=0)):
+        steps, place = np.unique(scores[:, tag], return_inverse=True)
+        yes = np.bincount(place)[::-1].cumsum()[::-1]  # clips at or above each step
+        right = np.bincount(place, labels[:, tag])[::-1].cumsum()[::-1]
+        best = np.argmax(right / (yes + labels[:, tag].sum()))
+        chosen[tag] = steps[max(best - 1, 0) : best + 1].mean()
+    return chosen
+
+
 def seed_interval(values: Sequence[float], level: float = 0.95):
     """Give the mean over seeds and its t-interval.
 

@@ -14,8 +14,8 @@ ORDER = (
     *("tags", "annotations", "container", "audio", "corpus", "archive", "download"),
     *("store",),
     *("batches", "mel", "tagger", "models", "predict", "metrics", "runs", "train"),
-    *("recipes", "features", "tables", "plots", "widgets", "checks", "doctor"),
-    *("commands", "cli", "__main__"),
+    *("recipes", "features", "neighbours", "tables", "plots", "widgets", "checks"),
+    *("doctor", "commands", "cli", "__main__"),
 )
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

@@ -4,7 +4,9 @@ picture   the common style, alt text, `panels`, `to_png`
 labels    tag_counts, tags_per_clip, cooccurrence, pair_overlap, split_sizes, leak
 sound     waveform, spectrogram, mel_scale, mel_filters, filters
 training  curves, heat_table
+judging   pair_grid, threshold_curves, label_noise, occlusion
 scores    scores_with_intervals, per_tag, per_tag_compare, tag_scores
+similar   clip_map, occurrences
 
 Every function takes `ax=None`: give the ax of a figure of your own, or let it make
 one of notebook width. It returns the ax and never calls show. Axes carry their
@@ -12,6 +14,7 @@ units, colours can be told apart with any colour vision, and `alt_text(ax)` says
 in one sentence what the picture shows, with numbers from the data.
 """
 
+from tagkit.plots.judging import label_noise, occlusion, pair_grid, threshold_curves
 from tagkit.plots.labels import (
     cooccurrence,
     leak,
@@ -27,20 +30,26 @@ from tagkit.plots.scores import (
     scores_with_intervals,
     tag_scores,
 )
+from tagkit.plots.similar import clip_map, occurrences
 from tagkit.plots.sound import filters, mel_filters, mel_scale, spectrogram, waveform
 from tagkit.plots.training import curves, heat_table
 
 __all__ = [
     "COLORS",
     "alt_text",
+    "clip_map",
     "cooccurrence",
     "curves",
     "describe",
     "filters",
     "heat_table",
+    "label_noise",
     "leak",
     "mel_filters",
     "mel_scale",
+    "occlusion",
+    "occurrences",
+    "pair_grid",
     "pair_overlap",
     "panels",
     "per_tag",
@@ -51,6 +60,7 @@ __all__ = [
     "tag_counts",
     "tag_scores",
     "tags_per_clip",
+    "threshold_curves",
     "to_png",
     "waveform",
 ]

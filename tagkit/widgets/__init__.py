@@ -1,8 +1,10 @@
-"""Things to hear and to click: players, clip views, tag menus, guesses, quizzes.
+"""Things to hear and to click: players, tag menus, quizzes, sliders, relabelling.
 
 page      View, and what all of them share
 sound     player, clip_view
 ask       tag_explorer, guess, quiz
+judge     threshold_slider, relabel
+map       clip_map, clip_list, playlist_maker
 
 Each function returns a `View`. In a live notebook it shows widgets; where notebooks
 run with no front end (TAGKIT_STATIC=1), and wherever a saved notebook is read, it
@@ -11,15 +13,22 @@ and styles. Nothing needs the network, and every text is escaped.
 """
 
 from tagkit.widgets.ask import guess, quiz, tag_explorer
+from tagkit.widgets.judge import relabel, threshold_slider
+from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
 from tagkit.widgets.sound import clip_view, player
 
 __all__ = [
     "MAX_SECONDS",
     "View",
+    "clip_list",
+    "clip_map",
     "clip_view",
     "guess",
     "player",
+    "playlist_maker",
     "quiz",
+    "relabel",
     "tag_explorer",
+    "threshold_slider",
 ]

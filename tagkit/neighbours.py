@@ -1,0 +1,350 @@
+"""From vectors of clips to clips that sound alike: neighbours, playlists, hubs, maps.
+
+A clip's vector may be its scores, its logits, or what a network's last layer reads.
+Everything here needs the vectors only and has never met a listener.
+
+Notebook: course/06_recommendation.ipynb
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tagkit import batches, predict
+from tagkit.tagger import Tagger
+
+
+def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
+    """Give what a model's last layer reads, a vector per clip.
+
+    The mean over windows, where a model needs several of them for a clip.
+
+    Shape: (n_clips, n_features) float32; as many features as the last layer has
+    inputs.
+
+    >>> from tagkit import corpus, models, store
+    >>> mini = corpus.open("mini")
+    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
+    >>> embeddings(models.DielemanRaw(), valid).shape
+    (2, 100)
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    read = []
+    hook = model.output.register_forward_hook(
+        lambda layer, inputs, output: read.append(inputs[0].float().cpu().numpy())
+    )
+    try:
+        n_windows = predict.window_logits(model, examples).shape[1]
+    finally:
+        hook.remove()
+    windows = np.concatenate(read)  # (n_clips * n_windows, n_features)
+    return windows.reshape(len(examples), n_windows, -1).mean(axis=1)
+
+
+def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
+    """Compute the cosine of the angle between every two vectors.
+
+    Args:
+        centre: take the mean of all vectors off each first. What all clips have in
+            common, such as tags that are rare for everybody, then tells nothing.
+
+    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; a vector of zeros
+    is similar to none, 0.
+    Raises: ValueError for vectors of another shape or values that are not finite.
+
+    >>> similarity(np.array([[2.0, 0], [3, 3], [0, 5]]), centre=False).round(3)
+    array([[1.   , 0.707, 0.   ],
+           [0.707, 1.   , 0.707],
+           [0.   , 0.707, 1.   ]])
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    units = _units(vectors, centre)
+    return np.clip(units @ units.T, -1, 1)
+
+
+def overlap(labels) -> np.ndarray:
+    """Compute which share of the tags of two clips both carry (Jaccard).
+
+    Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; clips without
+    any tag share nothing, 0.
+
+    >>> overlap([[1, 1, 0], [0, 1, 1]]).round(2).tolist()
+    [[1.0, 0.33], [0.33, 1.0]]
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    labels = np.asarray(labels, dtype=np.float64)
+    both = labels @ labels.T
+    either = labels.sum(axis=1)[:, None] + labels.sum(axis=1) - both
+    return both / np.where(either > 0, either, 1)
+
+
+def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
+    """List for each clip the k most similar others, the most similar first.
+
+    Args:
+        similarities: from `similarity`; any numbers of which more is nearer.
+        groups: a name per clip, such as its artist: clips of one group are not listed
+            for each other (the artist filter). Default: only a clip itself is not.
+
+    Shape: (n_clips, n_clips) -> (n_clips, k) places of clips; ties in their order.
+    Raises: ValueError if a clip has fewer than k others to choose from.
+    Source: Pampalk, Flexer & Widmer, ISMIR 2005, for the artist filter.
+
+    >>> nearest(np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]]), k=1).tolist()
+    [[1], [0], [1]]
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    similarities = _square(similarities)
+    n_clips = len(similarities)
+    groups = np.arange(n_clips) if groups is None else np.asarray(groups)
+    same = groups[:, None] == groups
+    fewest = n_clips - int(same.sum(axis=1).max())
+    if not 1 <= k <= fewest:
+        raise ValueError(
+            f"k is {k}; needed is 1 to {fewest}, as a clip here has only {fewest} "
+            "others that are not of its own group; take a smaller k or more clips"
+        )
+    order = np.where(same, np.inf, -similarities).argsort(axis=1, kind="stable")
+    return order[:, :k]
+
+
+def precision_at_k(found: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """Compute for each query the share of its k neighbours that are relevant.
+
+    Args:
+        found: from `nearest`, the rows of the queries.
+        relevant: whether each clip is what the query wants, the same rows.
+
+    Shape: (n_queries, k), (n_queries, n_clips) of bool -> (n_queries,) in [0, 1].
+    Raises: ValueError if the two have different numbers of rows.
+
+    >>> precision_at_k(np.array([[2, 1]]), np.array([[True, True, False]]))
+    array([0.5])
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    found, relevant = np.asarray(found), np.asarray(relevant)
+    if len(found) != len(relevant):
+        raise ValueError(
+            f"found has {len(found)} queries and relevant {len(relevant)}; needed are "
+            "the same rows of both, as in found[queries], relevant[queries]"
+        )
+    return np.take_along_axis(relevant, found, axis=1).mean(axis=1)
+
+
+def interval(values, groups=None, n_boot: int = 1000, seed: int = 0):
+    """Give the mean of a number per query, with a 95 % bootstrap interval.
+
+    Args:
+        values: such as `precision_at_k`, or the difference of two of them.
+        groups: a name per query, such as its artist. Whole groups are drawn then:
+            clips of one artist are right or wrong together, and an interval that
+            draws them one by one comes out too narrow.
+
+    Shape: (n_queries,) -> mean, low, high.
+    Raises: ValueError for no values.
+
+    >>> [round(float(x), 2) for x in interval([1, 1, 0, 0], ["a", "a", "b", "b"])]
+    [0.5, 0.0, 1.0]
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values have shape {values.shape}; needed is (n_queries,)")
+    groups = np.arange(len(values)) if groups is None else np.asarray(groups)
+    _, group = np.unique(groups, return_inverse=True)
+    n_groups = group.max() + 1
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_boot)
+    weights = drawn[:, group]  # (n_boot, n_queries)
+    means = (weights * values).sum(axis=1) / weights.sum(axis=1)
+    return values.mean(), *np.percentile(means, (2.5, 97.5))
+
+
+def hubness(found: np.ndarray, n_clips: int) -> pd.Series:
+    """Measure how unevenly clips are recommended, by how often each is in a list.
+
+    Args:
+        found: from `nearest`, of all clips.
+        n_clips: how many there are to be found.
+
+    Shape: (n_clips, k) -> skewness (0 if balanced, above 1 if a few hubs take much),
+    most (lists that hold the same clip), never (clips that no list holds).
+    Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
+
+    >>> hubness(np.array([[1], [0], [0], [0]]), 4).round(2).to_dict()
+    {'skewness': 0.82, 'most': 3.0, 'never': 2.0}
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    counts = np.bincount(np.ravel(found), minlength=n_clips)
+    skewness = stats.skew(counts) if np.ptp(counts) else 0.0
+    found = {"skewness": skewness, "most": counts.max(), "never": (counts == 0).sum()}
+    return pd.Series(found, dtype=np.float64)
+
+
+def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
+    """Rescale similarities so that only clips near to each other are near.
+
+    Of a clip's similarities to all others, take the share that lies below the one in
+    question, and multiply what both clips say. A hub is near to many, so it ranks
+    few of them high.
+
+    Shape: (n_clips, n_clips) -> the same, in [0, 1].
+    Source: Schnitzer et al., JMLR 2012; the empirical form, the two taken as
+    independent.
+
+    >>> near = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
+    >>> mutual_proximity(near).tolist()
+    [[1.0, 0.25, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    similarities = _square(similarities).astype(np.float64)
+    np.fill_diagonal(similarities, np.inf)  # a clip itself is the nearest
+    ranks = stats.rankdata(similarities, method="min", axis=1) - 1
+    shares = ranks / max(1, len(similarities) - 1)
+    return shares * shares.T
+
+
+def tsne(vectors: np.ndarray, perplexity: float = 10, seed: int = 0) -> np.ndarray:
+    """Lay clips out in a plane so that neighbours stay neighbours, with t-SNE.
+
+    Distances between far points, the sizes of groups and the axes mean nothing. Other
+    machines may draw another map.
+
+    Args:
+        perplexity: about how many neighbours count, 5 to 50. Draw several before you
+            believe one.
+
+    Shape: (n_clips, n_features) -> (n_clips, 2), without a unit; centred vectors of
+    length 1 are laid out, so that the cosine counts.
+    Raises: ValueError unless perplexity is below the number of clips.
+    Source: van der Maaten & Hinton, JMLR 2008; scikit-learn's.
+
+    >>> tsne(np.random.default_rng(0).normal(size=(20, 3)), perplexity=5).shape
+    (20, 2)
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    from sklearn.manifold import TSNE  # takes a second
+
+    units = _units(vectors, centre=True)
+    if not 0 < perplexity < len(units):
+        raise ValueError(
+            f"the perplexity is {perplexity} for {len(units)} clips; needed is less "
+            "than there are clips, best a tenth of them or less"
+        )
+    layout = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    return layout.fit_transform(units)
+
+
+def playlist(
+    similarities: np.ndarray, first: int, n: int = 6, variety: float = 0.0, groups=None
+) -> list[int]:
+    """Choose clips to follow a first one, near to it and unlike each other.
+
+    Maximal marginal relevance: the next clip is the one with the largest
+    (1 - variety) * similarity to the first - variety * the largest similarity to a
+    clip that is already in the list, the first one aside.
+
+    Args:
+        first: the place of the clip to begin with.
+        n: clips in the list, the first one included.
+        variety: 0 takes the nearest, 0.5 weighs both alike.
+        groups: a name per clip, such as its artist; none occurs twice.
+
+    Shape: (n_clips, n_clips) -> n places of clips.
+    Raises: ValueError for a variety outside [0, 1), or if clips run out.
+    Source: Carbonell & Goldstein, SIGIR 1998.
+
+    >>> near = np.array([[1, 0.9, 0.8, 0.1], [0.9, 1, 0.9, 0], [0.8, 0.9, 1, 0],
+    ...     [0.1, 0, 0, 1]])
+    >>> playlist(near, 0, 3), playlist(near, 0, 3, variety=0.5)
+    ([0, 1, 2], [0, 1, 3])
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    similarities = _square(similarities)
+    if not 0 <= variety < 1:
+        raise ValueError(f"variety is {variety}; needed is 0 to below 1, such as 0.3")
+    chosen = [first]
+    while len(chosen) < n:
+        worth = (1 - variety) * similarities[first]
+        if len(chosen) > 1:
+            worth = worth - variety * similarities[chosen[1:]].max(axis=0)
+        chosen.append(_best(worth, chosen, groups))
+    return chosen
+
+
+def walk(
+    similarities: np.ndarray, first: int, last: int, n: int = 6, groups=None
+) -> list[int]:
+    """Choose clips that lead from one to another in even steps.
+
+    Each step lies on the straight line between the two vectors; the nearest clip
+    that is still free takes its place.
+
+    Args:
+        first, last: places of clips; n: clips in all, both included.
+        groups: a name per clip, such as its artist; none occurs twice.
+
+    Shape: (n_clips, n_clips) -> n places of clips.
+    Raises: ValueError for n below 2, or if clips run out.
+
+    >>> angles = np.radians([0, 90, 60, 30])
+    >>> walk(np.cos(angles[:, None] - angles), first=0, last=1, n=4)
+    [0, 3, 2, 1]
+
+    Notebook: course/06_recommendation.ipynb
+    """
+    similarities = _square(similarities)
+    if n < 2:
+        raise ValueError(f"n is {n}; needed are both ends, 2 or more")
+    chosen = [last, first]
+    for step in range(1, n - 1):
+        share = step / (n - 1)
+        worth = (1 - share) * similarities[first] + share * similarities[last]
+        chosen.append(_best(worth, chosen, groups))
+    return [*chosen[1:], last]
+
+
+def _best(worth, chosen, groups):
+    """The clip of the largest worth that is neither chosen nor of a chosen group."""
+    names = np.arange(len(worth)) if groups is None else np.asarray(groups)
+    free = ~np.isin(names, names[chosen])
+    if not free.any():
+        raise ValueError(
+            f"after {len(chosen)} clips no other is free; needed are more clips or "
+            "groups; ask for fewer or leave groups out"
+        )
+    return int(np.where(free, worth, -np.inf).argmax())
+
+
+def _units(vectors, centre) -> np.ndarray:
+    """Bring vectors to length 1, after their mean is taken off each or not."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
+        raise ValueError(
+            f"vectors have shape {vectors.shape} or values that are not finite; needed "
+            "is (n_clips, n_features); take predict.clip_scores or embeddings"
+        )
+    if centre:
+        vectors = vectors - vectors.mean(axis=0)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n_clips, 1)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _square(similarities) -> np.ndarray:
+    similarities = np.array(similarities)
+    if similarities.ndim != 2 or len(set(similarities.shape)) != 1:
+        raise ValueError(
+            f"similarities have shape {similarities.shape}; needed is (n_clips, "
+            "n_clips); take neighbours.similarity(vectors)"
+        )
+    return similarities
