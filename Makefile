@@ -1,6 +1,7 @@
 # make lab      set up, prepare the corpus, open the first lesson
 #               (on a server: make lab LAB="--no-browser --ip=0.0.0.0")
 # make course   set up, run all lessons, write them as HTML to build/course
+# make site     set up, build the lessons as a web site: build/site/_build/html
 # make test     set up, run all tests and all notebooks
 # make check    lint and format
 PYTHON ?= python3
@@ -16,7 +17,7 @@ LESSONS := $(sort $(wildcard course/*.ipynb))
 export MALLOC_MMAP_THRESHOLD_ = 4294967296
 export MALLOC_TRIM_THRESHOLD_ = 8589934592
 
-.PHONY: lab course test check setup prepared notebooks recorded-runs clean
+.PHONY: lab course site test check setup prepared notebooks recorded-runs clean
 
 lab: prepared
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB)
@@ -24,6 +25,11 @@ lab: prepared
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \
 		--TemplateExporter.extra_template_basedirs=.jupyter $(LESSONS)
+
+site: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[site]'
+	$(BIN)/python .jupyter/site/build.py
 
 test: setup
 	$(BIN)/python -m pytest --nbval

@@ -8,6 +8,7 @@ import pkgutil
 import re
 import textwrap
 
+import matplotlib.pyplot as plt
 import pytest
 
 import tagkit
@@ -117,6 +118,7 @@ def test_example_runs(example, capsys):
         example.docstring,
     )
     results = runner.run(test, out=said.append)
+    plt.close("all")
     assert results.failed == 0, "".join(said)
     assert results.attempted > 0
 

@@ -33,8 +33,9 @@ ARTISTS = ["ann", "ann", "bob", "cid"]
 # -- vectors and similarity -----------------------------------------------------------
 
 
-def test_embeddings_are_what_the_last_layer_reads(tones):
-    examples = batches.examples(tones, store.prepare(tones), tones.clips.index)
+def test_embeddings_are_what_the_last_layer_reads(tones, tmp_path):
+    made = store.prepare(tones, folder=tmp_path / "s")
+    examples = batches.examples(tones, made, tones.clips.index)
     torch.manual_seed(0)
     model = models.DielemanRaw(n_tags=2)  # ten windows a clip
     vectors = neighbours.embeddings(model, examples)
@@ -46,8 +47,9 @@ def test_embeddings_are_what_the_last_layer_reads(tones):
     assert not model.output._forward_hooks, "the hook stayed"
 
 
-def test_the_hook_goes_when_the_model_fails(tones):
-    examples = batches.examples(tones, store.prepare(tones), tones.clips.index)
+def test_the_hook_goes_when_the_model_fails(tones, tmp_path):
+    made = store.prepare(tones, folder=tmp_path / "s")
+    examples = batches.examples(tones, made, tones.clips.index)
     model = models.DielemanRaw(n_tags=2)
     model.forward = lambda samples: 1 / 0
     with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,181 @@
+"""Lessons in a real JupyterLab: run, click, move, listen. Needs Chromium.
+
+python -m pytest tests/test_browser.py; screenshots go to build/browser.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
+
+STATE = """() => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  const session = panel?.context?.sessionContext;
+  const prompts = panel?.content?.node.querySelectorAll('.jp-InputPrompt') || [];
+  return {idle: !!panel?.context?.isReady && session?.session?.kernel?.status == 'idle',
+          waiting: [...prompts].filter(n => n.innerText.includes('*')).length}; }"""
+FOUND = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const cells = [...panel.content.model.cells].map(c => c.toJSON());
+  const outputs = cells.flatMap(c => c.outputs || []);
+  return {
+    errors: outputs.filter(o => o.output_type == 'error' || o.name == 'stderr'),
+    not_run: cells.filter(c => c.cell_type == 'code' && !c.execution_count).length,
+    broken: (panel.node.innerText.match(/Error (displaying|creating) widget/g) || []),
+    mute: [...panel.node.querySelectorAll('audio')].filter(
+      a => a.error || (a.preload != 'none' && !(a.duration > 0))).length,
+    without_alt: [...panel.node.querySelectorAll('.jp-OutputArea img')].filter(
+      i => !i.alt).length}; }"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A running JupyterLab on copies of the lessons; its address."""
+    root = tmp_path_factory.mktemp("lab")
+    for path in (ROOT / "course").glob("*.ipynb"):
+        shutil.copy(path, root)
+    settings = root / "settings"  # all cells in the page, also those far below
+    tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text(json.dumps({"windowingMode": "none"}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+    }
+    environment.pop("TAGKIT_STATIC", None)  # widgets are to be alive
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *("--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={root}"),
+        *("--IdentityProvider.token=", "--ServerApp.password="),
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    with (root / "server.log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait(lambda: answers(f"{address}/api"), 60)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as play:
+        arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def run(lab, browser):
+    """Run a lesson from top to bottom, and say that nothing went wrong."""
+    console, pages = [], []
+
+    def from_top_to_bottom(name):
+        page = browser.new_page(viewport={"width": 1000, "height": 1000})
+        pages.append((name, page))
+        page.on("console", lambda m: m.type == "error" and console.append(m.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.goto(f"{lab}/doc/tree/{name}.ipynb")
+        wait(lambda: page.evaluate(STATE)["idle"], 90, page)
+        page.evaluate(
+            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
+        )
+        page.wait_for_timeout(1500)
+        done = {"idle": True, "waiting": 0}
+        wait(lambda: page.evaluate(STATE) == done, 300, page)
+        page.wait_for_timeout(2500)  # widgets are drawn, players read their sound
+        nothing = {"errors": [], "not_run": 0, "broken": [], "mute": 0}
+        assert page.evaluate(FOUND) == nothing | {"without_alt": 0}
+        return page
+
+    yield from_top_to_bottom
+    shots = ROOT / "build" / "browser"
+    shots.mkdir(parents=True, exist_ok=True)
+    for name, page in pages:
+        page.screenshot(path=shots / f"{name}.png")
+        page.close()
+    assert console == []
+
+
+def wait(is_so, seconds, page=None):
+    """Wait until something is so, or fail."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, f"not so after {seconds} s"
+        page.wait_for_timeout(500) if page else time.sleep(0.5)
+
+
+def answers(address):
+    try:
+        return urllib.request.urlopen(address, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def test_lesson_00_plays_and_its_quiz_answers(run):
+    page = run("00_start_here")
+    player = page.locator(".jp-OutputArea audio").first
+    player.scroll_into_view_if_needed()
+    player.evaluate("sound => sound.play()")
+    page.wait_for_timeout(700)
+    assert player.evaluate("sound => !sound.paused && sound.currentTime > 0.2")
+    player.evaluate("sound => sound.pause()")
+
+    quiz = page.locator(".jp-OutputArea").filter(has_text="among the training clips?")
+    assert "Right." not in quiz.last.inner_text()
+    quiz.last.get_by_role("button", name="B", exact=True).click()
+    quiz.last.get_by_text("Right.").wait_for(timeout=5000)
+
+
+def test_lesson_05_slides_and_relabels(run):
+    page = run("05_per_tag_evaluation")
+
+    def said(words):
+        states = page.locator(".jupyter-widgets [role=status]").all_inner_texts()
+        return next(text for text in states if words in text)
+
+    before = said("threshold")
+    handle = page.locator(".jupyter-widgets .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    wait(lambda: "threshold 0.30" in said("threshold"), 10, page)
+    assert said("threshold") != before
+
+    before = said("ROC-AUC")
+    page.get_by_role("button", name="It is there", exact=True).first.click()
+    wait(lambda: said("ROC-AUC") != before, 10, page)
+
+
+def test_lesson_06_plays_the_point_that_is_clicked(run):
+    page = run("06_recommendation")
+    point = page.locator("[data-sound]").nth(20)
+    point.scroll_into_view_if_needed()
+    point.click()
+    page.wait_for_timeout(900)
+    playing = page.locator("audio").evaluate_all(
+        "all => all.filter(a => !a.paused && a.currentTime > 0).length"
+    )
+    assert playing == 1
+    artist = point.get_attribute("title").split(",")[0]
+    assert artist in page.locator("output").first.inner_text()
