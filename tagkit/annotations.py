@@ -85,7 +85,8 @@ def read_clip_info(path: str | Path) -> pd.DataFrame:
 
 def _read_table(path, must_have) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, sep="\t", keep_default_na=False)
+        names = dict.fromkeys(("title", "artist", "album"), str)
+        table = pd.read_csv(path, sep="\t", keep_default_na=False, dtype=names)
     except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as e:
         raise ValueError(
             f"{path} is not a table with TAB between its fields ({e}); "

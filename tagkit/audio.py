@@ -18,6 +18,8 @@ from tagkit import container
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
 CLIP_SAMPLES = 809 * 576  # 465,984 samples = 29.124 s
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
+FOREIGN = (".m4a", ".aac", ".wma", ".au", ".caf")  # sound that must be converted
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
 RATES, MOST_CHANNELS, MOST_HOURS = (4_000, 400_000), 64, 12
 LOUDEST = 32  # float files may go beyond full scale, but not by more than 30 dB
@@ -68,6 +70,8 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
         raise AudioError(f"{path} {reason}") from None
+    except MemoryError:
+        raise AudioError(f"{path} is too long for this machine; cut it") from None
     except AudioError as reason:
         raise AudioError(f"{path} {reason}") from None
 
@@ -80,10 +84,15 @@ def _decode(file, path, to_rate):
     except soundfile.SoundFileError as error:
         refused = _reason(error)
     if refused:
+        then = f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(path.stem + '.flac')}"
+        then = (
+            f"convert it: {then}"
+            if path.suffix.lower() in FOREIGN
+            else "get the file again"
+        )
         raise AudioError(
             f"is not audio that can be decoded ({refused}); needed is wav, flac, ogg, "
-            "mp3 or aiff; m4a, aac, wma and others must be converted: "
-            f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(path.stem + '.flac')}"
+            f"mp3 or aiff; {then}"
         )
     with sound:
         rate, n_channels = sound.samplerate, sound.channels

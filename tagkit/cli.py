@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     Notebook: course/00_start_here.ipynb
     """
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold any byte
+        stream.reconfigure(errors="backslashreplace")
     try:
         return options.command(options) or 0
     except BrokenPipeError:  # who reads has seen enough, as in `tagkit tag ... | head`
@@ -41,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tagkit {options.name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        goes_on = options.name in ("download", "prepare") or getattr(options, "run", 0)
+        then = "; the same command goes on from here" if goes_on else ""
+        print(f"\nstopped{then}", file=sys.stderr)
         return 130
 
 
@@ -133,7 +137,9 @@ def _parser() -> argparse.ArgumentParser:
         help="raw50, merged50, all, or names with commas, such as guitar,techno",
     )
     train.add_argument(
-        "--version", default="full", help="of the split: full, clean, artist"
+        "--version",
+        default="full",
+        help="of the split: full, clean, artist, or 'clean artist'",
     )
     train.add_argument(
         "--sample-rate", type=int, help="of the store (default: the model's)"
@@ -150,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("checkpoint", help="a file best.safetensors")
     evaluate.add_argument("--corpus", help="default: the one it was trained on")
-    evaluate.add_argument("--part", default="test", help="train, valid or test")
+    evaluate.add_argument("--part", default="test", choices=("train", "valid", "test"))
     evaluate.add_argument(
         "--merge", default="mean", help="mean, vote, max, mean_logits"
     )

@@ -90,6 +90,9 @@ def _train_network(opened, settings, options):
     for name in given.keys() - accepted:
         raise ValueError(_unknown("setting", name, accepted))
     settings = {k: v for k, v in settings.items() if k in known}
+    defaults = inspect.signature(models.MODELS[options.model].cls).parameters
+    _check_kinds(given, {name: p.default for name, p in defaults.items()})
+    _check_kinds(settings, dataclasses.asdict(train.Config()))
     for name in settings.keys() - {"epochs", "seed", "device"}:
         if len({getattr(stage, name) for stage in stages}) > 1:
             raise ValueError(
@@ -208,10 +211,12 @@ def tag(options):
     files = []
     for name in map(Path, options.files):
         files += corpus.sound_files(name) if name.is_dir() else [name]
+    if options.top < 1:
+        raise ValueError(f"--top is {options.top}; needed is at least 1")
     if not files:
         raise ValueError(
             f"{', '.join(options.files)} holds no sound; needed are files such as "
-            f"{', '.join(corpus.SUFFIXES[:6])}"
+            f"{', '.join(audio.SUFFIXES)}"
         )
     n_tagged = 0
     for file in files:
@@ -251,6 +256,15 @@ def _unknown(kind, name, names) -> str:
         f"{kind} {name!r} is unknown; the nearest names are "
         f"{', '.join(lower[n] for n in near)}"
     )
+
+
+def _check_kinds(settings, defaults):
+    """Refuse a text for a number, before anything is done."""
+    for name, value in settings.items():
+        if isinstance(defaults[name], int | float) and not isinstance(
+            value, int | float
+        ):
+            raise ValueError(f"{name} is {value!r}; needed is a number")
 
 
 def _open(checkpoint):

@@ -47,7 +47,7 @@ def promised(sound, path: str | Path) -> float:
         return _mp3_seconds(Path(path).read_bytes(), sound.samplerate)
     rate, notes = sound.samplerate, sound.extra_info
     seconds = sound.frames / rate if sound.frames < 1 << 62 else 0.0
-    for said, found in re.findall(r": (\d+) \(should be (\d+)\)", notes):
+    for said, found in re.findall(r"(?<!sec) +: (\d+) \(should be (\d+)\)", notes):
         if rate < 2 * (int(said) - int(found)) and int(said) < STREAMED:
             return seconds * int(said) / max(1, int(found))
     if sound.format == "OGG":
@@ -96,7 +96,7 @@ def _check_flac(path):
 
 def _check_ogg(data: bytes):
     """Check the sums and the order of all pages, and that there is a last one."""
-    at, last, number = 0, False, {}
+    at, last, number, begun = 0, False, {}, False
     while at < len(data):
         n_parts = data[at + 26] if at + 26 < len(data) else 255
         page = data[at : at + 27 + n_parts + sum(data[at + 27 : at + 27 + n_parts])]
@@ -106,8 +106,11 @@ def _check_ogg(data: bytes):
         stream, count = page[14:18], int.from_bytes(page[18:22], "little")
         if page[:4] != b"OggS" or total.translate(MIRROR) != page[22:26]:
             raise ValueError(f"the page at byte {at} of {len(data)} is not whole")
+        if page[5] & 2 and begun:
+            raise ValueError(f"a second piece begins at byte {at}, join them as one")
         if count != number.get(stream, count - 1) + 1:
             raise ValueError(f"pages are missing before byte {at} of {len(data)}")
+        begun = not page[5] & 2
         at, last, number[stream] = at + len(page), page[5] & 4, count
     if not last:
         raise ValueError("its last page is missing")
@@ -115,6 +118,8 @@ def _check_ogg(data: bytes):
 
 def _mp3_seconds(data: bytes, rate: int) -> float:
     """Walk over the frames of an mp3; bytes between them are lost frames."""
+    tag = data.rfind(b"APETAGEX", 0, max(0, len(data) - 200))  # else it has no picture
+    data = data[:tag] if tag > 0 else data
     kbps, per_frame = (KBPS, 1152) if rate >= 32_000 else (KBPS_LOW, 576)
     at = end = n = told = lost = sound = 0
     sync, sizes, stop = b"\xff", None, len(data) - 10

@@ -4,6 +4,7 @@ Notebook: course/00_start_here.ipynb
 """
 
 import difflib
+import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,6 @@ from tagkit import annotations, audio, tags
 DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[1] / "data")
 NAMED = ("mini", "magnatagatune")
 VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
-
-# What is taken for sound in a folder without tables. The last three cannot be decoded
-# here, and are named so instead of being passed over.
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
-SUFFIXES += (".m4a", ".aac", ".wma")
 
 # These three mp3 files of MagnaTagATune have 0 bytes in every copy of it.
 EMPTY_CLIPS = {
@@ -56,6 +52,14 @@ class Corpus:
     root: Path
     annotations: pd.DataFrame
     clips: pd.DataFrame
+
+    @property
+    def key(self) -> str:
+        """A name that no other folder has, for what is kept in data/cache."""
+        if self.root == DATA / self.name:
+            return self.name
+        digest = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()
+        return f"{self.name}-{digest[:6]}"
 
     def __repr__(self):
         n_clips, n_tags = len(self.clips), self.annotations.shape[1]
@@ -190,6 +194,9 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
 def sound_files(folder: Path) -> list[Path]:
     """List the files below a folder that are sound by their names, in order.
 
+    Also those of kinds that cannot be decoded here: they are to be named, not passed
+    over.
+
     >>> len(sound_files(DATA / "mini"))
     480
 
@@ -198,7 +205,7 @@ def sound_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("[!.]*")  # hidden files are notes of the system
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if path.suffix.lower() in audio.SUFFIXES + audio.FOREIGN and path.is_file()
     )
 
 
@@ -227,8 +234,10 @@ def open(name: str | Path) -> Corpus:
             + (f"; did you mean {near[0]!r}?" if near and near[0] != name else "")
         )
     title = str(name) if name in NAMED else root.resolve().name
+    if title in NAMED and root.resolve() != (DATA / title).resolve():
+        title = f"own {title}"  # scores on it are not scores on that one
     tables = [_table(root, f"{n}_final.csv") for n in ("annotations", "clip_info")]
-    if tables == [None, None] and name not in NAMED:
+    if tables == [None, None] and name not in NAMED and not list(root.glob("*.part")):
         clips = _files_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
     for table, kind in zip(tables, ("annotations", "clip_info"), strict=True):
@@ -266,8 +275,8 @@ def _files_as_clips(root: Path) -> pd.DataFrame:
     paths = [path.relative_to(root).as_posix() for path in sound_files(root)]
     if not paths:
         raise ValueError(
-            f"{root} has neither annotations_final.csv and clip_info_final.csv nor "
-            "any sound; needed is one of the two"
+            f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
+            "sound; needed is one of the two"
         )
     clips = pd.DataFrame(
         {

@@ -56,8 +56,9 @@ def report(print=print) -> list[str]:
             problems.append(
                 f"{error}"
                 if (folder / "index.json").exists()
-                else f"the store {folder.name} is not complete; `tagkit prepare {name} "
-                f"--sample-rate {rate}` goes on with it"
+                else f"the store {folder.name} is not complete; `tagkit prepare "
+                f"{name if name in corpus.NAMED else 'FOLDER'} --sample-rate {rate}` "
+                "goes on with it"
             )
     for folder in sorted((corpus.DATA / "checkpoints").glob("*/")):
         names = [_checkpoint(p, problems) for p in sorted(folder.glob("*.safetensors"))]

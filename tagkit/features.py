@@ -125,7 +125,7 @@ def table(corpus: corpora.Corpus, n_workers: int | None = None) -> pd.DataFrame:
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    path = corpora.DATA / "cache" / f"{corpus.name}-features.npz"
+    path = corpora.DATA / "cache" / f"{corpus.key}-features.npz"
     source = json.dumps([VERSION, _sources(corpus)])
     try:
         with np.load(path) as kept:
@@ -290,14 +290,16 @@ def _librosa():
 
 
 def _sources(corpus) -> list:
-    """Say for each clip the size and time of its file now."""
+    """Say for each clip the name, size and time of its file now."""
     entries = []
     for clip_id, path in corpus.clips["mp3_path"].items():
         try:
             stat = os.stat(corpus.root / path)
-            entries.append([clip_id, stat.st_size, stat.st_mtime_ns])
+            entries.append([clip_id, path, stat.st_size, stat.st_mtime_ns])
         except OSError:
-            entries.append([clip_id, -1, -1])  # decoding will say that it is missing
+            entries.append(
+                [clip_id, path, -1, -1]
+            )  # decoding will say that it is missing
     return entries
 
 

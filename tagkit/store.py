@@ -1,7 +1,7 @@
 """The clip store: every clip decoded once, into one memory map of 16-bit samples.
 
-Decoding an mp3 costs about ten milliseconds, reading it from the map less than one
-(benchmarks/steps.py). A store is one folder:
+Decoding an mp3 costs some milliseconds, reading it from the map less than one
+(benchmarks/steps.py, decode.py). A store is one folder:
 
 samples.int16   (n_rows, n_samples), a row per clip, written in place
 journal.jsonl   while it is being made: a line per finished clip
@@ -18,6 +18,7 @@ import shutil
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -141,19 +142,39 @@ def prepare(
 
     Notebook: course/01_dataset_analysis.ipynb
     """
-    folder = Path(folder or corpora.DATA / "cache" / f"{corpus.name}-{sample_rate}")
+    folder = Path(folder or corpora.DATA / "cache" / f"{corpus.key}-{sample_rate}")
+    if not audio.RATES[0] <= sample_rate <= audio.RATES[1] or (n_workers or 1) < 1:
+        raise ValueError(
+            f"sample_rate {sample_rate} and n_workers {n_workers}; needed are "
+            f"{audio.RATES[0]} to {audio.RATES[1]} Hz and at least one thread"
+        )
+    if not _todo(corpus, sample_rate, folder)[-1]:
+        return ClipStore(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _prepare(corpus, sample_rate, folder, n_workers, progress)
+
+
+def _todo(corpus, sample_rate, folder):
+    """Say what a store is to hold, what is done, and whether anything is to do."""
     n_samples = _row_length(sample_rate)
     head = {"corpus": corpus.name, "sample_rate": sample_rate, "n_samples": n_samples}
     wanted = _sources(corpus)
     known = _known(folder, head)
     done = {i: known[i] for i in wanted if _same_source(known.get(i), wanted[i])}
-    todo = [entry for i, entry in wanted.items() if i not in done]
-    if not todo and (folder / "index.json").exists() and len(known) == len(wanted):
-        return ClipStore(folder)
+    whole = (folder / "index.json").exists() and len(known) == len(wanted) == len(done)
+    return head, wanted, done, not whole
 
+
+def _prepare(corpus, sample_rate, folder, n_workers, progress):
+    head, wanted, done, is_work = _todo(corpus, sample_rate, folder)
+    if not is_work:  # another process has done it
+        return ClipStore(folder)
+    n_samples = head["n_samples"]
+    todo = [entry for i, entry in wanted.items() if i not in done]
     _check_disk(folder, n_bytes(corpus, sample_rate), len(todo) * n_samples * 2)
     # From here on the store is open work: first the journal, then no index.
-    journal = "".join(_line(e) for e in [head, *done.values()])
+    journal = "".join(json.dumps(e) + "\n" for e in [head, *done.values()])
     write_atomically(folder / "journal.jsonl", journal.encode())
     (folder / "index.json").unlink(missing_ok=True)
     in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
@@ -179,14 +200,14 @@ def prepare(
                     done[entry["clip_id"]] = entry | future.result()
                     bar.update()
                 os.fsync(file)  # the samples are on the disk before the journal says so
-                journal.write("".join(_line(done[e["clip_id"]]) for e in chunk))
+                for entry in chunk:
+                    journal.write(json.dumps(done[entry["clip_id"]]) + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
     finally:
         pool.shutdown(cancel_futures=True)
         os.close(file)
-    clips = [done[i] for i in wanted]
-    index = json.dumps(head | {"clips": clips})
+    index = json.dumps(head | {"clips": [done[i] for i in wanted]})
     write_atomically(folder / "index.json", index.encode())
     (folder / "journal.jsonl").unlink(missing_ok=True)
     return ClipStore(folder)
@@ -209,42 +230,64 @@ def _row_length(sample_rate: int) -> int:
 
 
 def _sources(corpus) -> dict:
-    """Say for each clip its row and the size and time of its file now."""
-    entries = {}
-    for row, (clip_id, path) in enumerate(corpus.clips["mp3_path"].items()):
+    """Say for each clip its row, its seconds, and how its file is now."""
+    entries, clips = {}, corpus.clips
+    seconds = (clips["segmentEnd"] - clips["segmentStart"]).tolist()
+    for row, (clip_id, path) in enumerate(clips["mp3_path"].items()):
+        entry = {"clip_id": clip_id, "row": row, "path": path, "seconds": seconds[row]}
         try:
             stat = os.stat(corpus.root / path)
-            size, time = stat.st_size, stat.st_mtime_ns
-        except OSError:
-            size, time = -1, -1  # decoding will say that it is missing
-        entries[clip_id] = {"clip_id": clip_id, "row": row, "path": path}
-        entries[clip_id] |= {"size": size, "time": time}
+            entry |= {"size": stat.st_size, "time": stat.st_mtime_ns}
+            # Changes with permissions, too, or when a file takes the place of a link.
+            entry["changed"] = os.lstat(corpus.root / path).st_ctime_ns
+        except OSError:  # decoding will say that it is missing
+            entry |= {"size": -1, "time": -1, "changed": -1}
+        entries[clip_id] = entry
     return entries
 
 
 def _known(folder: Path, head: dict) -> dict:
     """Read what an index or a journal of the same kind says is done."""
     try:
-        index = json.loads((folder / "index.json").read_text())
+        index = json.loads((folder / "index.json").read_text(errors="replace"))
         lines = [{k: index[k] for k in head}, *index["clips"]]
     except (OSError, ValueError, TypeError, KeyError):
-        try:
-            text = (folder / "journal.jsonl").read_text()
-        except OSError:
-            return {}
         lines = []
-        for line in text.splitlines():
-            try:
+        try:
+            for line in (folder / "journal.jsonl").open(errors="replace"):
                 lines.append(json.loads(line))
-            except json.JSONDecodeError:
-                break  # the line at which the last run was killed
-    if not (folder / "samples.int16").exists() or not lines or lines[0] != head:
+        except (OSError, ValueError):
+            pass  # there is none, or here the last run was killed
+    try:
+        n_rows = (folder / "samples.int16").stat().st_size // (2 * head["n_samples"])
+    except OSError:
         return {}
-    return {entry["clip_id"]: entry for entry in lines[1:]}
+    if not lines or lines[0] != head:
+        return {}
+    whole = {"clip_id", "row", "reason", "crc32"}
+    return {
+        entry["clip_id"]: entry
+        for entry in lines[1:]
+        if isinstance(entry, dict) and whole <= entry.keys()
+        if isinstance(entry["row"], int) and entry["row"] < n_rows
+    }
 
 
 def _same_source(known, wanted) -> bool:
-    return known is not None and all(known.get(k) == wanted[k] for k in wanted)
+    """Say whether an entry still holds; one that was left out gets another chance."""
+    keys = wanted.keys() - ({"changed"} if known and known["reason"] is None else set())
+    return known is not None and all(known.get(k) == wanted[k] for k in keys)
+
+
+@contextmanager
+def _alone(folder: Path):
+    """Wait until no other process makes this store; the lock ends with the process."""
+    with open(folder / "lock", "a") as file:
+        with suppress(ImportError):  # Windows: two at once are then for you to avoid
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _decode_into(file: int, lock: Lock, corpus, sample_rate, entry) -> dict:
@@ -258,7 +301,10 @@ def _decode_into(file: int, lock: Lock, corpus, sample_rate, entry) -> dict:
     with lock:  # one position in the file for all threads
         os.lseek(file, entry["row"] * len(row), os.SEEK_SET)
         if reason is None or os.read(file, len(row)) != row:
-            _write_at(file, row, entry["row"] * len(row))
+            os.lseek(file, entry["row"] * len(row), os.SEEK_SET)
+            view = memoryview(row)  # not a memory map: there a full disk is a crash
+            while view:
+                view = view[os.write(file, view) :]
     return {"reason": reason, "crc32": zlib.crc32(row)}
 
 
@@ -279,14 +325,6 @@ def _decode(corpus, clip_id, sample_rate) -> np.ndarray:
     return np.rint(samples, out=samples).astype(np.int16)
 
 
-def _write_at(file: int, data: bytes, offset: int):
-    """Write all bytes at an offset; unlike a memory map, a full disk raises here."""
-    os.lseek(file, offset, os.SEEK_SET)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
 def write_atomically(path: Path, data: bytes):
     """Write a file so that it is there whole or not at all.
 
@@ -301,12 +339,7 @@ def write_atomically(path: Path, data: bytes):
     os.replace(temporary, path)
 
 
-def _line(entry) -> str:
-    return json.dumps(entry) + "\n"
-
-
 def _check_disk(folder: Path, n_bytes: int, n_new: int):
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "samples.int16"
     there = getattr(file.stat(), "st_blocks", 0) * 512 if file.exists() else 0
     free = shutil.disk_usage(folder).free

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from conftest import tone
-from tagkit import audio, corpus
+from tagkit import audio, container, corpus
 
 
 def power_at(samples, rate, hz):
@@ -219,3 +219,37 @@ def test_a_wav_with_a_note_of_another_program_at_its_end_is_decoded(tmp_path):
     wanted = audio.load(path)
     path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
     np.testing.assert_array_equal(audio.load(path), wanted)
+
+
+def test_an_ogg_of_two_pieces_is_named(tmp_path):
+    """libsndfile decodes the first piece only, and says nothing of the second."""
+    path = tmp_path / "a.ogg"
+    for name, hz in (("a", 300), ("b", 600)):
+        audio.write(tmp_path / f"{name}.ogg", tone(hz, 3))
+    second = (tmp_path / "b.ogg").read_bytes()
+    path.write_bytes(path.read_bytes() + second)
+    with pytest.raises(audio.AudioError, match="a second piece begins at byte"):
+        audio.load(path)
+
+
+def test_an_mp3_with_a_picture_behind_its_sound_is_decoded_whole(tmp_path):
+    """As an APE tag; what looks like a frame in the picture is none."""
+    path = tmp_path / "a.mp3"
+    audio.write(path, tone(300, 20))
+    sound = path.read_bytes()
+    picture = bytes(400) + sound[2000:2004] + bytes(300)
+    path.write_bytes(sound + b"APETAGEX" + picture)
+    assert container._mp3_seconds(path.read_bytes(), 16_000) == pytest.approx(
+        container._mp3_seconds(sound, 16_000)
+    )
+
+
+def test_a_file_too_long_for_the_memory_is_named(tmp_path, monkeypatch):
+    audio.write(tmp_path / "a.wav", tone(300, 1))
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "empty", full)
+    with pytest.raises(audio.AudioError, match=r"a\.wav is too long for this machine"):
+        audio.load(tmp_path / "a.wav")

@@ -203,5 +203,26 @@ def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
 
 
 def test_folder_without_anything_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"neither annotations_final.csv.*any sound"):
+    with pytest.raises(ValueError, match=r"no annotations_final.csv.*and no sound"):
         corpus.open(tmp_path)
+
+
+def test_own_folders_of_one_name_are_kept_apart(tmp_path):
+    for parent in ("a", "b"):
+        write_tables(tmp_path / parent / "mini", PATHS, LABELS)
+    a, b = (corpus.open(tmp_path / parent / "mini") for parent in ("a", "b"))
+    assert a.key != b.key and a.name == "own mini"
+    assert corpus.open("mini").key == "mini" != a.key
+
+
+def test_an_unfinished_download_is_no_corpus_without_tags(tmp_path):
+    (tmp_path / "0").mkdir()
+    audio.write(tmp_path / "0/a.wav", tone(300, 1))
+    (tmp_path / "annotations_final.csv.part").write_bytes(b"clip_id")
+    with pytest.raises(ValueError, match="no annotations_final.csv"):
+        corpus.open(tmp_path)
+
+
+def test_artists_that_are_numbers_are_names(tmp_path):
+    write_tables(tmp_path, PATHS, LABELS, [1975, 2, 2, 311, 311, 2])
+    assert set(corpus.open(tmp_path).clips["artist"]) == {"1975", "2", "311"}

@@ -135,7 +135,7 @@ def test_table_is_made_once(tones, data, described):
     assert len(described) == 8 + 1
     pd.testing.assert_frame_equal(again, made)
     assert again.attrs == made.attrs
-    assert [p.name for p in data.iterdir()] == ["tones-features.npz"]
+    assert [p.name for p in data.iterdir()] == [f"{tones.key}-features.npz"]
 
 
 def test_table_follows_files_clips_and_version(tones, data, described, monkeypatch):
@@ -195,7 +195,7 @@ def test_interrupted_or_damaged_table_does_not_count(
     assert not data.exists()
     whole = features.table(few)
     assert len(described) == 3 + 4
-    path = data / "tones-features.npz"
+    path = data / f"{tones.key}-features.npz"
     good = path.read_bytes()
     for damaged in (b"", b"PK", good[: len(good) // 2]):
         described.clear()

@@ -80,7 +80,7 @@ def test_opened_store_is_read_only(few, tmp_path):
 def test_default_folder_names_corpus_and_rate(few, tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
     store.prepare(few, 8_000)
-    assert (tmp_path / "data" / "cache" / "few-8000" / "index.json").is_file()
+    assert (tmp_path / "data" / "cache" / f"{few.key}-8000" / "index.json").is_file()
 
 
 def test_second_call_decodes_nothing(few, tmp_path, decoded):
@@ -298,7 +298,7 @@ def test_twenty_kills_at_random_moments(mini, tmp_path, monkeypatch):
 
 def same_files(one, other):
     names = sorted(path.name for path in other.iterdir())
-    assert names == ["index.json", "samples.int16"]
+    assert names == ["index.json", "lock", "samples.int16"]
     return names == sorted(path.name for path in one.iterdir()) and all(
         (one / name).read_bytes() == (other / name).read_bytes() for name in names
     )
@@ -452,3 +452,60 @@ def test_a_link_out_of_the_folder_is_left_out(tones, tmp_path):
     clips = store.prepare(tones, folder=tmp_path / "store")
     assert clips.bad["reason"].str.contains("is a link out of").tolist() == [True]
     assert len(clips) == 7
+
+
+def test_what_was_left_out_gets_another_chance(few, tmp_path):
+    """Permissions, or the seconds in the table, may be mended without a new file."""
+    short = few.clips.copy()
+    short.loc[10, "segmentEnd"] = 29
+    audio.write(few.path(10), tone(300, 10))
+    made = store.prepare(replace(few, clips=short), folder=tmp_path / "s")
+    assert "29 s were needed" in made.bad.at[10, "reason"]
+    short.loc[10, "segmentEnd"] = 10
+    made = store.prepare(replace(few, clips=short), folder=tmp_path / "s")
+    assert made.bad.empty
+
+
+def test_rows_that_are_not_there_are_made_again(few, tmp_path):
+    """A journal may say more than a samples file that was cut holds."""
+    wanted = store.prepare(few, folder=tmp_path / "s").samples.tobytes()
+    path = tmp_path / "s" / "samples.int16"
+    with path.open("r+b") as file:
+        file.truncate(len(wanted) - 10)
+    (few.path(10)).touch()  # so that there is work to do
+    assert store.prepare(few, folder=tmp_path / "s").samples.tobytes() == wanted
+
+
+@pytest.mark.parametrize("line", ["17", "{}", "[1, 2]", '{"clip_id": 10, "row": "x"}'])
+def test_strange_lines_in_a_journal_are_passed_over(few, tmp_path, line):
+    wanted = store.prepare(few, folder=tmp_path / "s").samples.tobytes()
+    index = json.loads((tmp_path / "s" / "index.json").read_text())
+    head = {k: index[k] for k in ("corpus", "sample_rate", "n_samples")}
+    (tmp_path / "s" / "index.json").unlink()
+    (tmp_path / "s" / "journal.jsonl").write_text(f"{json.dumps(head)}\n{line}\n")
+    assert store.prepare(few, folder=tmp_path / "s").samples.tobytes() == wanted
+
+
+def test_impossible_rates_are_refused_before_anything_is_written(few, tmp_path):
+    for rate in (0, -5, 10**7):
+        with pytest.raises(ValueError, match="needed are 4000 to 400000 Hz"):
+            store.prepare(few, rate, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
+def test_two_at_once_make_one_store(mini, tmp_path):
+    some = replace(mini, clips=mini.clips.iloc[::12])
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            try:
+                store.prepare(some, folder=tmp_path / "s", progress=False)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert len(store.ClipStore(tmp_path / "s")) == 40
