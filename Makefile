@@ -9,6 +9,7 @@ LAB ?=
 BIN := .venv/bin
 RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
+	--ExecutePreprocessor.store_widget_state=False \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 

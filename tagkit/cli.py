@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold any byte
-        stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.command(options) or 0
     except BrokenPipeError:  # who reads has seen enough, as in `tagkit tag ... | head`

@@ -196,7 +196,7 @@ def occlusion(mel_db, sample_rate: int, hop: int, drops, title: str = "", ax=Non
     place = dict(extent=(0, seconds, -0.5, n_mels - 0.5), origin="lower", aspect="auto")
     cover = ax.imshow(drops, cmap="PuOr_r", vmin=-most, vmax=most, alpha=0.62, **place)
     bar = ax.figure.colorbar(cover, ax=ax, pad=0.01, aspect=15)
-    bar.set_label("fall of the score", fontsize=10)
+    bar.set_label("fall of the logit", fontsize=10)
     bar.ax.tick_params(labelsize=9)
     row, column = np.unravel_index(drops.argmax(), drops.shape)
     width = seconds / drops.shape[1]
@@ -210,7 +210,7 @@ def occlusion(mel_db, sample_rate: int, hop: int, drops, title: str = "", ax=Non
     )
     return finish(
         ax,
-        "Spectrogram with the fall of the score where a piece is hidden, "
+        "Spectrogram with the fall of the logit where a piece is hidden, "
         f"{drops.shape[1]} pieces in time by {len(drops)} in frequency: it falls most, "
         f"by {drops.max():.2f}, without the piece {', '.join(where)}; {rise}.",
         title=title,
