@@ -237,7 +237,7 @@ def test_an_mp3_with_a_picture_behind_its_sound_is_decoded_whole(tmp_path):
     path = tmp_path / "a.mp3"
     audio.write(path, tone(300, 20))
     sound = path.read_bytes()
-    picture = bytes(400) + sound[2000:2004] + bytes(300)
+    picture = bytes(400) + sound[:4] + bytes(300)
     path.write_bytes(sound + b"APETAGEX" + picture)
     assert container._mp3_seconds(path.read_bytes(), 16_000) == pytest.approx(
         container._mp3_seconds(sound, 16_000)

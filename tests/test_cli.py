@@ -215,6 +215,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys)
     printed = capsys.readouterr().out
     assert "does not hold what was written for clip 100" in printed
     assert "checkpoints trained on mini: K2C2.safetensors (cannot be used)" in printed
+    assert "K2C2.safetensors is not a checkpoint of tagkit" in printed
     assert "0.0 of 3.0 GB are there; `tagkit download" in printed
     assert "get the whole repository again" in printed
     assert "tagkit prepare mini --sample-rate 12000" in printed

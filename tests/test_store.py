@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -493,19 +494,21 @@ def test_impossible_rates_are_refused_before_anything_is_written(few, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
-def test_two_at_once_make_one_store(mini, tmp_path):
-    some = replace(mini, clips=mini.clips.iloc[::12])
-    children = []
-    for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            try:
-                store.prepare(some, folder=tmp_path / "s", progress=False)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-    assert len(store.ClipStore(tmp_path / "s")) == 40
+def test_who_comes_second_waits_for_the_first(few, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "s").mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with (tmp_path / "s" / "lock").open("a") as first:
+            fcntl.flock(first, fcntl.LOCK_EX)
+            second = pool.submit(store.prepare, few, folder=tmp_path / "s")
+            with pytest.raises(TimeoutError):
+                second.result(timeout=1)
+            assert not (tmp_path / "s" / "journal.jsonl").exists()
+        assert len(second.result()) == 3
+
+
+def test_the_row_of_a_clip_that_went_bad_is_empty(few, tmp_path):
+    store.prepare(few, folder=tmp_path / "s")
+    few.path(13).write_bytes(b"")
+    made = store.prepare(few, folder=tmp_path / "s")
+    assert list(made.bad.index) == [13] and not made.samples[1].any()
