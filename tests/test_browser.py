@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -23,9 +24,11 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machin
 STATE = """() => {
   const panel = window.jupyterapp?.shell?.currentWidget;
   const session = panel?.context?.sessionContext;
-  const prompts = panel?.content?.node.querySelectorAll('.jp-InputPrompt') || [];
+  const cells = [...(panel?.content?.model?.cells || [])].map(c => c.toJSON());
+  const code = cells.filter(c => c.cell_type == 'code');
   return {idle: !!panel?.context?.isReady && session?.session?.kernel?.status == 'idle',
-          waiting: [...prompts].filter(n => n.innerText.includes('*')).length}; }"""
+          ended: code.every(c => c.execution_count) || code.some(
+            c => c.outputs.some(o => o.output_type == 'error'))}; }"""
 FOUND = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const cells = [...panel.content.model.cells].map(c => c.toJSON());
@@ -42,10 +45,14 @@ FOUND = """() => {
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A running JupyterLab on copies of the lessons; its address."""
+    """A running JupyterLab on copies of the lessons, not yet run; its address."""
     root = tmp_path_factory.mktemp("lab")
     for path in (ROOT / "course").glob("*.ipynb"):
-        shutil.copy(path, root)
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, root / path.name)
     settings = root / "settings"  # all cells in the page, also those far below
     tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
@@ -99,8 +106,7 @@ def run(lab, browser):
         page.evaluate(
             "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
         )
-        page.wait_for_timeout(1500)
-        done = {"idle": True, "waiting": 0}
+        done = {"idle": True, "ended": True}
         wait(lambda: page.evaluate(STATE) == done, 300, page)
         page.wait_for_timeout(2500)  # widgets are drawn, players read their sound
         nothing = {"errors": [], "not_run": 0, "broken": [], "mute": 0}
