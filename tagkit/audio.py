@@ -110,7 +110,7 @@ def _decode(file, path, to_rate):
         stream = None
         if to_rate != rate:
             stream = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
-        # Memory that is used again and not asked for anew saves a third of the time.
+        # Memory that is used again is faster than memory asked for anew.
         buffer = np.empty((1 << 16, n_channels), np.float32)
         samples = np.empty(round(min(promised, limit / rate) * to_rate), np.float32)
         n = n_samples = 0

@@ -172,6 +172,21 @@ def test_given_a_harpsichord_it_is_classical_but_not_the_other_way(annotated):
     assert given.loc["classical", "harpsichord"] < 0.3
 
 
+def test_what_lesson_05_says_of_voices(mtt):
+    labels = mtt.annotations.loc[mtt.clips.index]
+
+    def any_of(*groups):
+        words = {word for name in groups for word in tags.MERGE_GROUPS[name]}
+        return labels[[tag for tag in labels if tag in words]].any(axis=1)
+
+    none = any_of("no singer")
+    some = any_of("vocal", "singer", "female", "male", "choir", "opera", "chant")
+    assert (none.sum(), (~none & ~some).sum()) == (2_550, 17_806)
+    rock = labels["rock"]
+    assert round(rock[any_of("male")].mean(), 2) == 0.35
+    assert round(rock[any_of("female")].mean(), 2) == 0.08
+
+
 def test_labels_do_not_hang_on_the_order_of_rows(mtt):
     labels = mtt.labels("raw50")
     assert labels.index.equals(mtt.clips.index)
