@@ -86,7 +86,8 @@ def preparing(source):
     share = inside[2 * int(np.argmin(seconds[1]))] / one
     print(f"prepare, {len(source.clips)} clips: {one:.2f} s with one thread, of which")
     print(
-        f"{share:.0%} in audio.load; {two:.2f} s with two, {one / two:.2f} times the speed"
+        f"{share:.0%} in audio.load; {two:.2f} s with two, "
+        f"{one / two:.2f} times the speed"
     )
 
 
