@@ -1,14 +1,17 @@
 """The clip store: prepared once, whole or not at all, whatever happens meanwhile."""
 
+import contextlib
 import errno
 import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,10 +233,8 @@ def test_short_writes_are_completed(few, tmp_path, monkeypatch):
     whole(store.ClipStore(tmp_path / "s"), few)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
 @pytest.mark.parametrize("change", [False, True], ids=["first", "after a change"])
-def test_kill_at_every_moment(tmp_path, change):
+def test_kill_at_every_moment(zygote, tmp_path, change):
     """kill -9 at the k-th call that touches the disk, for every k until none kills.
 
     Each time: what is left opens whole or does not open, and the next call
@@ -248,7 +249,7 @@ def test_kill_at_every_moment(tmp_path, change):
             before = store.prepare(mine, 8_000, folder).read(13)
             audio.write(mine.path(13), tone(700))
             os.utime(mine.path(13), ns=(k, k))
-        finished = prepare_and_die(mine, folder, k)
+        finished = prepare_and_die(zygote, mine, folder, k)
         if not finished:
             try:
                 left = store.ClipStore(folder)
@@ -265,9 +266,7 @@ def test_kill_at_every_moment(tmp_path, change):
     raise AssertionError("the process was still killed at the 59th call")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-@pytest.mark.skipif(sys.platform == "darwin", reason="fork is not safe on macOS")
-def test_twenty_kills_at_random_moments(mini, tmp_path, monkeypatch):
+def test_twenty_kills_at_random_moments(zygote, mini, tmp_path, monkeypatch):
     """What a killed run leaves is completed to the same bytes, whenever it was."""
     monkeypatch.setattr(store, "CHUNK", 4)
     some = replace(mini, clips=mini.clips.iloc[::10])
@@ -276,16 +275,11 @@ def test_twenty_kills_at_random_moments(mini, tmp_path, monkeypatch):
     seconds = time.perf_counter() - start
     random, n_killed, n_resumed = np.random.default_rng(0), 0, 0
     while n_killed < 20:
-        child = os.fork()
-        if child == 0:
-            try:
-                store.prepare(some, folder=tmp_path / "killed", progress=False)
-                os._exit(0)
-            finally:
-                os._exit(1)
+        pid = child(zygote, mini.root, every=10, chunk=4, folder=tmp_path / "killed")
         time.sleep(random.uniform(0, seconds))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        status = int(zygote.stdout.readline())
         n_killed += os.WIFSIGNALED(status)
         journal = tmp_path / "killed" / "journal.jsonl"
         n_resumed += journal.exists() and journal.read_text().count("\n") > 1
@@ -305,33 +299,65 @@ def same_files(one, other):
     )
 
 
-def prepare_and_die(mine, folder, k):
-    """Prepare in a child that is killed at its k-th call; say if it finished."""
-    child = os.fork()
-    if child == 0:
+# Forks children that prepare a store. A fresh process without threads: forks of pytest,
+# which has some, could hang on a lock that one of them held.
+ZYGOTE = """
+import json, os, signal, sys
+from dataclasses import replace
+from tagkit import corpus, store
+
+def deadly(call, k, count, write):
+    def wrapped(*args):
+        count[0] += 1
+        if count[0] == k:
+            if call is write:
+                call(args[0], args[1][: len(args[1]) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*args)
+    return wrapped
+
+for line in sys.stdin:
+    root, every, chunk, k, how = json.loads(line)
+    if not (pid := os.fork()):
+        mine = corpus.open(root)
+        mine = replace(mine, clips=mine.clips.iloc[::every])
+        store.CHUNK, count, write = chunk, [0], os.write
+        for name in ("write", "fsync", "replace", "ftruncate", "unlink") if k else ():
+            setattr(os, name, deadly(getattr(os, name), k, count, write))
         try:
-            count = [0]
-
-            def deadly(call):
-                def wrapped(*args):
-                    count[0] += 1
-                    if count[0] == k:
-                        if call is write:
-                            call(args[0], args[1][: len(args[1]) // 2])
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    return call(*args)
-
-                return wrapped
-
-            write = os.write
-            store.CHUNK = 1
-            for name in ("write", "fsync", "replace", "ftruncate", "unlink"):
-                setattr(os, name, deadly(getattr(os, name)))
-            store.prepare(mine, 8_000, folder, n_workers=1, progress=False)
+            store.prepare(mine, progress=False, **how)
             os._exit(0)
         finally:
             os._exit(1)
-    _, status = os.waitpid(child, 0)
+    os.write(1, b"%d\\n" % pid)
+    os.write(1, b"%d\\n" % os.waitpid(pid, 0)[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    if not hasattr(os, "fork"):
+        pytest.skip("needs os.fork")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    words = [sys.executable, "-c", ZYGOTE]
+    with subprocess.Popen(words, cwd=Path(__file__).parents[1], **pipes) as process:
+        yield process
+        process.stdin.close()
+
+
+def child(zygote, root, every=1, chunk=1, k=0, **how):
+    """Let a child prepare every n-th clip of a corpus, and give its number."""
+    how = {name: str(v) if name == "folder" else v for name, v in how.items()}
+    zygote.stdin.write(json.dumps([str(root), every, chunk, k, how]) + "\n")
+    zygote.stdin.flush()
+    return int(zygote.stdout.readline())
+
+
+def prepare_and_die(zygote, mine, folder, k):
+    """Prepare in a child that is killed at its k-th call; say if it finished."""
+    how = {"sample_rate": 8_000, "folder": folder, "n_workers": 1}
+    child(zygote, mine.root, k=k, **how)
+    status = int(zygote.stdout.readline())
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
         return False
