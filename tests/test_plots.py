@@ -68,6 +68,15 @@ WEIGHTS = np.stack(
     [np.sin(2 * np.pi * hz * np.arange(256) / 12_000) for hz in (3000, 750, 1500)]
 )
 
+WALK = pd.DataFrame(
+    [
+        ("Conv1d, MaxPool1d", "128 x 19683", 768, 0.1875),
+        ("Conv1d", "512 x 1", 263_680, 2460.2),
+        ("Linear", "50", 25_650, "all"),
+    ],
+    columns=["layer", "output", "parameters", "sees_ms"],
+)
+
 # name -> (arguments, words of the alt text, words on the axes)
 PICTURES = {
     "tag_counts": (
@@ -110,6 +119,12 @@ PICTURES = {
         "frequency (Hz)",
     ),
     "filters": ([WEIGHTS, 12_000], ["3 filters", "750 to 3,000", "1,500 Hz"], "(Hz)"),
+    "response": ([WEIGHTS[1], 12_000], ["0 to 6,000 Hz", "most to 750 Hz"], "(Hz)"),
+    "shape_walk": (
+        [WALK, "A walk"],
+        ["3 units with 290,098 parameters", "sees 0.19 ms", "(91 %) are in unit 2"],
+        "log scale",
+    ),
     "curves": ([{"raw": HISTORY}], ["raw is best at epoch 2 (0.750)"], "ROC-AUC"),
     "scores_with_intervals": (
         [{"raw": (0.7, 0.65, 0.75), "mel": (0.8, 0.8, 0.8)}, "ROC-AUC", 0.5],
@@ -264,6 +279,39 @@ def test_curves_draw_a_validation_loss_where_there_is_one():
     assert ax.lines[0].get_marker() != ax.lines[1].get_marker()
 
 
+def test_recorded_runs_are_grey_and_told():
+    past = [HISTORY.assign(epoch=HISTORY["epoch"] + 9), HISTORY.head(1)]
+    ax = plots.curves({"your run": HISTORY}, recorded=past)
+    assert [line.get_linestyle() for line in ax.lines] == ["-.", "-.", "-"]
+    assert ax.lines[0].get_color() != ax.lines[2].get_color()
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["recorded, 2 runs", "your run"]
+    assert "2 recorded runs end at" in plots.alt_text(ax)
+    assert ax.get_xticks()[-1] == past[0]["epoch"].max()
+    rates = HISTORY.assign(learning_rate=[0.01, 0.01, 0.002])
+    ax = plots.curves({"a": rates}, "learning_rate")
+    assert ax.get_yscale() == "log"
+    assert "a goes from 0.01 to 0.002" in plots.alt_text(ax)
+
+
+def test_shape_walk_draws_fields_as_bars_and_says_all():
+    ax = plots.shape_walk(WALK)
+    assert widths(ax)[:2] == [0.1875, 2460.2] and widths(ax)[2] > 2460.2
+    assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, True]
+    words = [text.get_text().strip() for text in ax.texts]
+    assert words == ["0.19 ms", "2.46 s", "all"]
+    assert ticks(ax.yaxis)[1] == "Conv1d   512 x 1"
+    (right,) = ax.child_axes
+    assert ticks(right.yaxis) == ["768 (0 %)", "263,680 (91 %)", "25,650 (9 %)"]
+    bold = [label.get_fontweight() for label in right.get_yticklabels()]
+    assert [weight == "bold" for weight in bold] == [False, True, False]
+
+
+def test_centres_are_where_filters_answer_most():
+    found = plots.centres(WEIGHTS[:, None], 12_000)
+    assert np.allclose(found, [3000, 750, 1500], atol=12)
+
+
 def test_per_tag_sorts_and_leaves_undefined_tags_out():
     ax = plots.per_tag(REPORT)
     assert ticks(ax.yaxis) == ["flute (2)", "guitar (4)"]
@@ -323,6 +371,14 @@ WRONG = {
     "bins": (lambda: plots.mel_filters(np.eye(3), np.ones(2)), "n_bins"),
     "no weights": (lambda: plots.filters(np.ones((0, 9)), 16_000), "n_filters"),
     "nan weights": (lambda: plots.filters(NOT_FINITE[None], 16_000), "not finite"),
+    "kernel": (lambda: plots.response(NOT_FINITE, 16_000), "not finite"),
+    "bank": (lambda: plots.response(WEIGHTS, 16_000), "n_filters"),
+    "no walk": (lambda: plots.shape_walk(HISTORY), "models.walk"),
+    "all sees": (lambda: plots.shape_walk(WALK.tail(1)), "models.walk"),
+    "recorded": (
+        lambda: plots.curves({"raw": HISTORY}, recorded=[HISTORY[["epoch"]]]),
+        "History.frame",
+    ),
     "no history": (lambda: plots.curves({}), "empty"),
     "column": (lambda: plots.curves({"raw": HISTORY}, "f1"), "History.frame"),
     "no scores": (lambda: plots.scores_with_intervals({}), "empty"),

@@ -7,8 +7,6 @@ import difflib
 import inspect
 from typing import NamedTuple
 
-import pandas as pd
-import torch
 from torch import nn
 
 from tagkit.models.choi import K1C2, K2C1, K2C2
@@ -17,6 +15,7 @@ from tagkit.models.dieleman import DielemanMel, DielemanRaw, RoyBase, RoyImprove
 from tagkit.models.pons import Musicnn, PonsSpectrogram, PonsWaveform
 from tagkit.models.samplecnn import ReSE2Multi, SampleCNN
 from tagkit.models.shortchunk import ShortChunkCNN
+from tagkit.models.way import shapes, walk
 from tagkit.tagger import Tagger
 
 __all__ = [
@@ -39,6 +38,8 @@ __all__ = [
     "SampleCNN",
     "ShortChunkCNN",
     "Tagger",
+    "shapes",
+    "walk",
 ]
 
 
@@ -107,34 +108,3 @@ def count_parameters(model: nn.Module) -> int:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def shapes(model: Tagger) -> pd.DataFrame:
-    """Send one window of zeros through a model and note what each layer gives.
-
-    Shape: a frame with layer, output (without the batch axis) and parameters.
-
-    >>> shapes(DielemanRaw())["output"].iloc[0]
-    '32 x 136'
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
-    """
-    rows = []
-
-    def note(layer, _, output):
-        output = output[0] if isinstance(output, tuple) else output  # of a GRU
-        name, size = type(layer).__name__, " x ".join(map(str, output.shape[1:]))
-        rows.append((name, size, count_parameters(layer)))
-
-    leaves = [m for m in model.modules() if not list(m.children())]
-    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
-    training = model.training
-    try:
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            model.eval()(torch.zeros(1, model.n_samples, device=device))
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
-    return pd.DataFrame(rows, columns=["layer", "output", "parameters"])

@@ -2,8 +2,9 @@
 
 picture   the common style, alt text, `panels`, `to_png`
 labels    tag_counts, tags_per_clip, cooccurrence, pair_overlap, split_sizes, leak
-sound     waveform, spectrogram, mel_scale, mel_filters, filters
-training  curves, heat_table
+sound     waveform, spectrogram, mel_scale, mel_filters, filters, response,
+          centres
+training  curves, heat_table, shape_walk
 judging   pair_grid, threshold_curves, label_noise, occlusion
 scores    scores_with_intervals, per_tag, per_tag_compare, tag_scores
 similar   clip_map, occurrences
@@ -31,12 +32,21 @@ from tagkit.plots.scores import (
     tag_scores,
 )
 from tagkit.plots.similar import clip_map, occurrences
-from tagkit.plots.sound import filters, mel_filters, mel_scale, spectrogram, waveform
-from tagkit.plots.training import curves, heat_table
+from tagkit.plots.sound import (
+    centres,
+    filters,
+    mel_filters,
+    mel_scale,
+    response,
+    spectrogram,
+    waveform,
+)
+from tagkit.plots.training import curves, heat_table, shape_walk
 
 __all__ = [
     "COLORS",
     "alt_text",
+    "centres",
     "clip_map",
     "cooccurrence",
     "curves",
@@ -54,7 +64,9 @@ __all__ = [
     "panels",
     "per_tag",
     "per_tag_compare",
+    "response",
     "scores_with_intervals",
+    "shape_walk",
     "spectrogram",
     "split_sizes",
     "tag_counts",

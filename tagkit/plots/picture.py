@@ -26,6 +26,7 @@ NAMES = {
     "valid_ap": "validation average precision",
     "roc_auc": "ROC-AUC",
     "ap": "average precision",
+    "learning_rate": "learning rate",
 }
 
 _SENTENCES = weakref.WeakKeyDictionary()  # ax -> its alt text

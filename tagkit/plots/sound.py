@@ -207,23 +207,13 @@ def filters(weights: np.ndarray, sample_rate: int, ax=None):
     >>> alt_text(filters(weights, 12_000))  # doctest: +ELLIPSIS
     'Magnitude responses of 2 filters ... from 750 to 3,000 Hz, the median is 1,875 Hz.'
     """
-    weights = np.asarray(weights, dtype=float)
-    if weights.ndim == 3 and weights.shape[1] == 1:
-        weights = weights[:, 0]
-    if weights.ndim != 2 or not weights.size or not np.isfinite(weights).all():
-        raise ValueError(
-            f"weights has shape {weights.shape} or holds values that are not finite; "
-            "needed is (n_filters, length); take the first layer's weight"
-        )
-    n_fft = max(1024, weights.shape[1])
-    responses = np.abs(np.fft.rfft(weights, n_fft))
-    hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    hz, responses = _responses(weights, sample_rate)
     tops = responses.max(axis=1)
     alive = tops > 0
-    centres = np.where(alive, hz[responses.argmax(axis=1)], np.inf)
-    order = np.argsort(centres, kind="stable")
+    peaks = np.where(alive, hz[responses.argmax(axis=1)], np.inf)
+    order = np.argsort(peaks, kind="stable")
     shown = (responses / np.where(alive, tops, 1)[:, None])[order].T
-    n = len(weights)
+    n = len(responses)
     ax = start(ax, 3.6)
     image = ax.imshow(
         shown,
@@ -243,7 +233,7 @@ def filters(weights: np.ndarray, sample_rate: int, ax=None):
     bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=20)
     bar.set_label("magnitude / own maximum", fontsize=10)
     bar.ax.tick_params(labelsize=9)
-    found = centres[alive] if alive.any() else np.zeros(1)
+    found = peaks[alive] if alive.any() else np.zeros(1)
     n_dead = int((~alive).sum())
     return finish(
         ax,
@@ -254,6 +244,68 @@ def filters(weights: np.ndarray, sample_rate: int, ax=None):
         x="filter, sorted by centre frequency",
         y="frequency (Hz)",
     )
+
+
+def response(kernel: np.ndarray, sample_rate: int, title: str = "", ax=None):
+    """Draw what one filter responds to, over frequency, and mark its centre.
+
+    Args: kernel, one filter of a first layer; the centre is where it answers most.
+    Shape: (length,), sample_rate in Hz.
+    Raises: ValueError for another shape or weights that are not finite.
+    Notebook: course/02_raw_waveform_cnns.ipynb
+
+    >>> from tagkit.plots import alt_text
+    >>> alt_text(response(np.cos(6.2832 * 750 * np.arange(256) / 12_000), 12_000))
+    'Magnitude response of one filter from 0 to 6,000 Hz: it answers most to 750 Hz.'
+    """
+    hz, (answer,) = _responses(np.asarray(kernel)[None], sample_rate)
+    top, centre = float(answer.max()), hz[answer.argmax()]
+    ax = start(ax, 2.2)
+    ax.plot(hz, answer / (top or 1), color=COLORS[0], linewidth=1.5)
+    ax.axvline(
+        centre, color=COLORS[1], linestyle="--", label=f"centre {centre:,.0f} Hz"
+    )
+    ax.legend(loc="upper right", frameon=False)
+    ax.set_xlim(0, hz[-1])
+    ax.set_ylim(0, 1.05)
+    return finish(
+        ax,
+        f"Magnitude response of one filter from 0 to {hz[-1]:,.0f} Hz: it answers most "
+        f"to {centre:,.0f} Hz.",
+        title=title,
+        x="frequency (Hz)",
+        y="magnitude / maximum",
+        grid="y",
+    )
+
+
+def centres(weights: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Find the frequency that each filter answers most to, in Hz.
+
+    Shape: (n_filters, length) or (n_filters, 1, length) -> (n_filters,).
+    Raises: ValueError as `filters`.
+    Notebook: course/02_raw_waveform_cnns.ipynb
+
+    >>> centres(np.cos(6.2832 * 750 * np.arange(256) / 12_000)[None], 12_000)
+    array([750.])
+    """
+    hz, responses = _responses(weights, sample_rate)
+    return hz[responses.argmax(axis=1)]
+
+
+def _responses(weights, sample_rate):
+    """Frequencies in Hz, and each filter's magnitudes there, (n_filters, n_bins)."""
+    weights = np.asarray(weights, dtype=float)
+    if weights.ndim == 3 and weights.shape[1] == 1:
+        weights = weights[:, 0]
+    if weights.ndim != 2 or not weights.size or not np.isfinite(weights).all():
+        raise ValueError(
+            f"weights has shape {weights.shape} or holds values that are not finite; "
+            "needed is (n_filters, length); take the first layer's weight"
+        )
+    n_fft = max(1024, weights.shape[1])
+    hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    return hz, np.abs(np.fft.rfft(weights, n_fft))
 
 
 def _mel_centres(n_mels: int, sample_rate: int) -> np.ndarray:

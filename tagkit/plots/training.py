@@ -1,12 +1,13 @@
-"""Pictures of trainings: curves over epochs, a table over settings."""
+"""Pictures of networks and trainings: layers, curves over epochs, settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from tagkit.plots.picture import (
     COLORS,
+    GREY,
     MARKERS,
     NAMES,
     STYLES,
@@ -19,12 +20,19 @@ from tagkit.plots.picture import (
 )
 
 
-def curves(histories: Mapping, what: str = "valid_roc_auc", title: str = "", ax=None):
+def curves(
+    histories: Mapping,
+    what: str = "valid_roc_auc",
+    title: str = "",
+    ax=None,
+    recorded: Sequence[pd.DataFrame] = (),
+):
     """Draw one quantity of one or more trainings over the epochs.
 
     Args: histories, name -> History.frame(); what, a column of them: "loss",
     "valid_loss", "valid_roc_auc" or "valid_ap". With "loss", a validation loss is
-    drawn dashed beside it where the frame has one.
+    drawn dashed beside it where the frame has one. recorded, frames of runs that were
+    made before, one a seed, as thin grey lines without marks.
     Shape: each frame (n_epochs, columns), with a column epoch.
     Raises: ValueError without trainings, or where a frame lacks the column.
     Notebook: course/02_raw_waveform_cnns.ipynb
@@ -34,7 +42,8 @@ def curves(histories: Mapping, what: str = "valid_roc_auc", title: str = "", ax=
     >>> alt_text(curves({"raw": raw}))
     'Curves of validation ROC-AUC over epochs: raw is best at epoch 2 (0.700).'
     """
-    for name, frame in histories.items():
+    known = {f"recorded run {i}": frame for i, frame in enumerate(recorded)}
+    for name, frame in [*histories.items(), *known.items()]:
         if not {"epoch", what} <= set(frame) or frame[what].isna().all():
             raise ValueError(
                 f"the history of {name!r} has columns {list(frame)} and nothing under "
@@ -44,6 +53,10 @@ def curves(histories: Mapping, what: str = "valid_roc_auc", title: str = "", ax=
         raise ValueError("histories is empty; needed is name -> History.frame()")
     ax = start(ax)
     told = []
+    for number, frame in enumerate(recorded):
+        label = f"recorded, {len(recorded)} run" + "s" * (len(recorded) != 1)
+        line = dict(color=GREY, linewidth=1.3, label="" if number else label)
+        ax.plot(frame["epoch"], frame[what], "-.", **line)
     for number, (name, frame) in enumerate(histories.items()):
         line = dict(
             color=COLORS[number % len(COLORS)],
@@ -61,10 +74,21 @@ def curves(histories: Mapping, what: str = "valid_roc_auc", title: str = "", ax=
         best = frame[what].idxmin() if "loss" in what else frame[what].idxmax()
         word = "lowest" if "loss" in what else "best"
         epoch, value = frame["epoch"][best], frame[what][best]
-        told.append(f"{name} is {word} at epoch {epoch} ({value:.3f})")
-    epochs = sorted({epoch for frame in histories.values() for epoch in frame["epoch"]})
+        if what == "learning_rate":
+            ends = frame[what].iloc[0], frame[what].iloc[-1]
+            told.append(f"{name} goes from {ends[0]:g} to {ends[1]:g}")
+        else:
+            told.append(f"{name} is {word} at epoch {epoch} ({value:.3f})")
+    if len(recorded):
+        ends = [frame[what].iloc[-1] for frame in recorded]
+        span = f"{min(ends):.3f} to {max(ends):.3f}"
+        told.append(f"{len(recorded)} recorded runs end at {span}")
+    frames = [*histories.values(), *recorded]
+    epochs = sorted({epoch for frame in frames for epoch in frame["epoch"]})
     ax.set_xticks(epochs[:: 1 + len(epochs) // 20])
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    if what == "learning_rate":
+        ax.set_yscale("log")
     unit = NAMES.get(what, what)
     return finish(
         ax,
@@ -120,3 +144,80 @@ def heat_table(
         x=str(x),
         y=str(y),
     )
+
+
+def shape_walk(table: pd.DataFrame, title: str = "", ax=None):
+    """Draw the way of a window through a network: what each unit sees, gives, costs.
+
+    A bar is a unit's receptive field; hatched ones see the whole window or have no
+    time left. The size of the output stands at the left, the parameters at the right.
+
+    Args: table, from models.walk.
+    Shape: columns layer, output, parameters and sees_ms (a number of milliseconds, or
+    "all"), a row per unit, from input to output.
+    Raises: ValueError where a column lacks, or no row has a receptive field.
+    Notebook: course/02_raw_waveform_cnns.ipynb
+
+    >>> from tagkit.plots import alt_text
+    >>> rows = [("Conv1d", "2 x 9", 30, 20.0), ("Linear", "5", 90, "all")]
+    >>> columns = ["layer", "output", "parameters", "sees_ms"]
+    >>> alt_text(shape_walk(pd.DataFrame(rows, columns=columns)))
+    'Walk through 2 units with 120 parameters: the first sees 20 ms, most parameters
+    (75 %) are in unit 2, Linear.'
+    """
+    needed = {"layer", "output", "parameters", "sees_ms"}
+    fields = pd.to_numeric(table.get("sees_ms"), errors="coerce")
+    if not needed <= set(table) or fields.isna().all():
+        raise ValueError(
+            f"the table has columns {list(table)} and no receptive field in sees_ms; "
+            "needed is what models.walk(model) gives"
+        )
+    n, counts = len(table), table["parameters"].to_numpy()
+    ax = start(ax, 1.1 + 0.3 * n)
+    top = 3 * fields.max()
+    for row, field in enumerate(fields):
+        known = field == field
+        look = dict(color=COLORS[0]) if known else dict(color="white", hatch="///")
+        edge = dict(edgecolor=COLORS[0], height=0.62)
+        ax.barh(row, field if known else top, **{**look, **edge})
+        text = f" {_ms(field)}" if known else " all "
+        ink = dict(fontsize=9, va="center", color="black")
+        if known:
+            ax.text(field, row, text, **ink)
+        else:
+            back = dict(facecolor="white", edgecolor="none", pad=1.5)
+            ax.text(fields.min(), row, text, bbox=back, **ink)
+    ax.set_xscale("log")
+    ax.set_xlim(fields.min() / 4, top * 1.6)
+    names = [f"{layer}   {size}" for layer, size in table[["layer", "output"]].values]
+    ax.set_yticks(range(n), names)
+    ax.set_ylim(n - 0.4, -0.6)
+    shares = counts / max(1, counts.sum())
+    costs = [f"{c:,} ({100 * s:.0f} %)" for c, s in zip(counts, shares, strict=True)]
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(range(n), costs)
+    right.set_ylabel("parameters of the unit", fontsize=10)
+    right.tick_params(labelsize=9, length=0)
+    most, first = int(counts.argmax()), fields.first_valid_index()
+    share, where = f"{100 * shares[most]:.0f} %", table["layer"].iloc[most]
+    right.get_yticklabels()[most].set_fontweight("bold")
+    ticks = [x for x in (0.1, 1, 10, 100, 1000, 10_000) if fields.min() / 4 < x < top]
+    ax.set_xticks(ticks, [_ms(x) for x in ticks])
+    ax.minorticks_off()
+    return finish(
+        ax,
+        f"Walk through {n} units with {counts.sum():,} parameters: the first sees "
+        f"{_ms(fields[first])}, most parameters ({share}) are in unit "
+        f"{most + 1}, {where}.",
+        title=title,
+        x="what a point in the middle of the output can see (time, log scale)",
+        y="",
+        grid="x",
+    )
+
+
+def _ms(field: float) -> str:
+    """Milliseconds with two or three digits, seconds from a thousand on."""
+    if field >= 1000:
+        return f"{field / 1000:.3g} s"
+    return f"{field:.2g} ms" if field < 10 else f"{field:.0f} ms"

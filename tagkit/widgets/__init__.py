@@ -1,7 +1,7 @@
 """Things to hear and to click: players, tag menus, quizzes, sliders, relabelling.
 
 page      View, and what all of them share
-sound     player, clip_view
+sound     player, clip_view, filter_player
 ask       tag_explorer, guess, quiz
 judge     threshold_slider, relabel
 map       clip_map, clip_list, playlist_maker
@@ -16,7 +16,7 @@ from tagkit.widgets.ask import guess, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
-from tagkit.widgets.sound import clip_view, player
+from tagkit.widgets.sound import clip_view, filter_player, player
 
 __all__ = [
     "MAX_SECONDS",
@@ -24,6 +24,7 @@ __all__ = [
     "clip_list",
     "clip_map",
     "clip_view",
+    "filter_player",
     "guess",
     "player",
     "playlist_maker",

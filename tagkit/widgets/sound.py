@@ -1,8 +1,9 @@
-"""To hear: a player, and a clip with its pictures."""
+"""To hear: a player, a clip with its pictures, a clip through learned filters."""
 
 import base64
 import html
 
+import ipywidgets
 import numpy as np
 
 from tagkit import audio, plots
@@ -123,4 +124,93 @@ def clip_view(
     name = f"{title}, " if title else ""
     return View(
         f"Clip view: {name}{length:.1f} s, tags {', '.join(names) or 'none'}", page
+    )
+
+
+def filter_player(
+    samples: np.ndarray,
+    sample_rate: int,
+    weights: np.ndarray,
+    number: int = 0,
+    seconds: float = 6,
+    title: str = "",
+) -> View:
+    """Hear a clip through one learned filter, with its spectrum and centre frequency.
+
+    A slider goes from the filter with the lowest centre to that with the highest. At
+    a stride of 1 a filter gives sound again; it is made as loud as the clip, since
+    many filters are soft.
+
+    Args:
+        samples: at the rate of the model that the filters are from.
+        weights: of its first convolution, `.detach().cpu().numpy()`.
+        number: of the filter to begin with, and that a static page plays.
+        seconds: of the clip, at most 10.
+
+    Shape: samples (n_samples,), weights (n_filters, length) or (n_filters, 1, length).
+    Raises: ValueError as `player` and plots.filters; for a number that is no filter's.
+
+    >>> time = np.arange(256) / 12_000
+    >>> weights = np.stack([np.sin(6.2832 * hz * time) for hz in (3000, 750)])
+    >>> noise = np.random.default_rng(0).normal(size=12_000) / 9
+    >>> filter_player(noise, 12_000, weights, number=1, title="noise")
+    Filter player: noise through filter 1 of 2, centre 750 Hz
+
+    Notebook: course/02_raw_waveform_cnns.ipynb
+    """
+    piece, _ = cut(samples, sample_rate, seconds, 0.0)
+    centres = plots.centres(weights, sample_rate)
+    if not 0 <= number < len(centres):
+        raise ValueError(
+            f"number is {number} of {len(centres)} filters; needed is one from 0 to "
+            f"{len(centres) - 1}"
+        )
+    kernels = np.asarray(weights, dtype=float).reshape(len(centres), -1)
+    order = np.argsort(centres, kind="stable")
+    rank = int(np.flatnonzero(order == number)[0])
+    loudness = np.sqrt(np.mean(piece**2))
+
+    def page(rank):
+        kernel, centre = kernels[order[rank]], centres[order[rank]]
+        ax = plots.response(kernel, sample_rate)
+        alt = html.escape(plots.alt_text(ax))
+        png = base64.b64encode(plots.to_png(ax)).decode()
+        heard = np.convolve(piece, kernel[::-1], "same")  # as the network slides it
+        heard *= loudness / (np.sqrt(np.mean(heard**2)) or 1)
+        heard /= max(1, np.abs(heard).max())
+        told = (
+            f"<b>Filter {order[rank]}</b>, centre {centre:,.0f} Hz; {rank + 1} of "
+            f"{len(order)} from low to high."
+        )
+        picture = f'<img src="data:image/png;base64,{png}" alt="{alt}" width="800">'
+        sound = player(heard, sample_rate, seconds, "through the filter").html
+        return f'<div role="status" aria-live="polite">{told}</div>{picture}{sound}'
+
+    whole = player(piece, sample_rate, seconds, f"{title} as it is".strip()).html
+    slider = ipywidgets.IntSlider(
+        value=rank + 1,
+        min=1,
+        max=len(order),
+        description="low to high",
+        continuous_update=False,
+        layout={"width": "36em"},
+    )
+    shown = ipywidgets.HTML(box(page(rank)))
+
+    def change(event):
+        shown.value = box(page(event["new"] - 1))
+
+    slider.observe(change, names="value")
+    named = ", ".join(f"{centres[i]:,.0f}" for i in order)
+    more = (
+        f"<small>Centres of all filters, in Hz: {named}. In JupyterLab a slider goes "
+        "through them.</small>"
+    )
+    told = f"{title} through " if title else ""
+    return View(
+        f"Filter player: {told}filter {number} of {len(order)}, centre "
+        f"{centres[number]:,.0f} Hz",
+        box(whole + shown.value + more),
+        ipywidgets.VBox([ipywidgets.HTML(box(whole)), slider, shown]),
+        {"filter": slider, "shown": shown},
     )
