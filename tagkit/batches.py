@@ -6,8 +6,6 @@ or not, is its own affair. The first file that knows torch.
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
-import queue
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +14,9 @@ import numpy as np
 import pandas as pd
 import torch
 import torchaudio
+from numpy.lib.stride_tricks import sliding_window_view
 
+from tagkit import devices, ranks
 from tagkit import store as stores
 from tagkit.corpus import Corpus
 
@@ -45,6 +45,11 @@ class Examples:
         """Keep the first n clips, or the clips with these ids."""
         labels = self.labels.iloc[:n] if isinstance(n, int) else self.labels.loc[n]
         return Examples(self.store, labels, self.about | {"n_clips": len(labels)})
+
+    def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
+        """Give random windows to train on: what `train.fit` asks of a training set."""
+        window = n_samples, sample_rate, batch_size, crops_per_clip, seed
+        return RandomCrops(self, *window, *ranks.place())
 
 
 def examples(
@@ -100,13 +105,47 @@ def examples(
     return Examples(store, labels.loc[ids], about)
 
 
-class RandomCrops:
+class Crops:
+    """Batches of windows, from which `train.fit` draws; the base of `RandomCrops`.
+
+    Who streams clips from elsewhere derives from it and gives n_windows, `cuts` and
+    `finish`. In a job of several processes each gives its own part of every batch.
+
+    Attributes:
+        n_windows: windows in an epoch, of all processes together.
+    """
+
+    n_windows: int
+
+    def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
+        raise NotImplementedError
+
+    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
+        """Make samples of cuts, on the device where they are; see `finish`."""
+        raise NotImplementedError
+
+    def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of epoch k: samples and labels."""
+        return ((self.finish(cuts), labels) for cuts, labels in self.cuts(k))
+
+    def clips(self, k: int, batch: int) -> list:
+        """Name the clips of a batch, counted from 0, of epoch k; [] if unknown."""
+        return []
+
+    def reside(self, device: torch.device) -> bool:
+        """Keep all clips on a device from now on, if it has room; say whether."""
+        return False
+
+
+class RandomCrops(Crops):
     """Shuffled batches of random windows, the same for the same seed and epoch.
 
     Args:
         n_samples, sample_rate: the window, as the model wants it.
         batch_size: windows in a batch; the last batch of an epoch may be smaller.
         crops_per_clip: windows of each clip in an epoch.
+        rank, n_ranks: which part of every batch, see `ranks.place`; all of it.
 
     Shape: `epoch(k)` yields samples (batch, n_samples) float32 in [-1, 1] and labels
     (batch, n_tags) float32. Each clip's label is taken for each of its windows.
@@ -122,27 +161,55 @@ class RandomCrops:
     """
 
     def __init__(
-        self, examples, n_samples, sample_rate, batch_size=16, crops_per_clip=1, seed=0
+        self,
+        examples,
+        n_samples,
+        sample_rate,
+        batch_size=16,
+        crops_per_clip=1,
+        seed=0,
+        rank=0,
+        n_ranks=1,
     ):
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
-        self.crops_per_clip = crops_per_clip
+        self.crops_per_clip, self.rank, self.n_ranks = crops_per_clip, rank, n_ranks
         self.window = Window(examples.store, n_samples, sample_rate)
+        self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
         self.labels = torch.tensor(examples.labels.to_numpy(), dtype=torch.float32)
         self.n_windows = len(self.rows) * crops_per_clip
 
-    def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield the batches of epoch k."""
+    def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
+        for clips, starts in self._plan(k):
+            yield self.window.cut(self.rows[clips], starts), self.labels[clips]
+
+    def clips(self, k: int, batch: int) -> list:
+        """Name the clips of a batch, counted from 0, of epoch k."""
+        for number, (clips, _) in enumerate(self._plan(k)):
+            if number == batch:
+                return self.examples.labels.index[clips].tolist()
+        return []
+
+    def reside(self, device: torch.device) -> bool:
+        """Keep all clips on a device from now on, if it has room; say whether."""
+        n_bytes = len(self.rows) * self.window.n_row * 2
+        if not devices.has_room(n_bytes, device):
+            return False
+        self.window.load(self.rows, device)
+        self.rows = np.arange(len(self.rows))
+        return True
+
+    def _plan(self, k):
+        """Yield which clips, and where their windows start, batch after batch."""
         random = np.random.default_rng([self.seed, k])
         order = np.tile(np.arange(len(self.rows)), self.crops_per_clip)
         random.shuffle(order)
         starts = random.integers(self.window.last_start + 1, size=len(order))
         for at in range(0, len(order), self.batch_size):
-            clips = order[at : at + self.batch_size]
-            samples = self.window.cut(
-                self.rows[clips], starts[at : at + self.batch_size]
-            )
-            yield samples, self.labels[clips]
+            mine = slice(at + self.rank, at + self.batch_size, self.n_ranks)
+            if len(order[mine]):
+                yield order[mine], starts[mine]
 
 
 class GridCrops:
@@ -166,29 +233,36 @@ class GridCrops:
     def __init__(self, examples, n_samples, sample_rate, clips_per_batch=8):
         self.examples, self.clips_per_batch = examples, clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
+        self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
         self.n_windows = -(-self.window.n_row // self.window.n_cut)
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def cuts(self) -> Iterator[tuple[torch.Tensor]]:
+        """Yield the windows as stored, int16, in tuples of one."""
         starts = np.linspace(0, self.window.last_start, self.n_windows).astype(int)
         for at in range(0, len(self.rows), self.clips_per_batch):
             rows = self.rows[at : at + self.clips_per_batch]
-            yield self.window.cut(
-                np.repeat(rows, self.n_windows), np.tile(starts, len(rows))
-            )
+            every = np.tile(starts, len(rows))
+            yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return (self.finish(cuts) for (cuts,) in self.cuts())
 
 
 class Window:
     """Cut windows of n_samples at sample_rate from a store of any higher rate.
 
-    Shape: `cut(rows, starts)` (n,), (n,) in samples of the store -> (n, n_samples).
-    Raises: ValueError if the window is longer than a clip, or the rate too high.
+    Shape: `cut(rows, starts)` (n,), (n,) in samples of the store -> (n, n_cut) int16;
+    `finish(cuts)` -> (n, n_samples) float32.
+    Raises: ValueError if the window is longer than a clip, or the rate too high;
+    OSError if the store has been removed or cut short since.
     """
 
     def __init__(self, store, n_samples: int, sample_rate: int):
         self.store, self.n_samples, self.sample_rate = store, n_samples, sample_rate
+        self.samples, self.on_device = np.asarray(store.samples), None
         self.n_row = store.samples.shape[1]
-        self.n_cut = -(-n_samples * store.sample_rate // sample_rate)
+        self.n_cut = cut_length(n_samples, store.sample_rate, sample_rate)
         self.last_start = self.n_row - self.n_cut
         if sample_rate > store.sample_rate:
             raise ValueError(
@@ -203,57 +277,66 @@ class Window:
             )
 
     def cut(self, rows: np.ndarray, starts: np.ndarray) -> torch.Tensor:
-        """Cut one window per row and start, and bring it to the window's rate."""
-        pairs = zip(rows, starts, strict=True)
-        cuts = [self.store.samples[row, s : s + self.n_cut] for row, s in pairs]
-        samples = torch.from_numpy(np.stack(cuts)).float() / stores.FULL_SCALE
-        if self.sample_rate != self.store.sample_rate:
-            samples = _resampler(self.store.sample_rate, self.sample_rate)(samples)
-        return samples[:, : self.n_samples]
+        """Cut one window per row and start, all at once."""
+        if self.on_device is not None:
+            at = torch.tensor(np.stack([rows, starts]), device=self.on_device.device)
+            return self.on_device.unfold(1, self.n_cut, 1)[at[0], at[1]]
+        self._look()
+        windows = sliding_window_view(self.samples, self.n_cut, axis=1)
+        return torch.from_numpy(windows[rows, starts])
+
+    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
+        """Make samples of cuts, see the function `finish`."""
+        rates = self.store.sample_rate, self.sample_rate
+        return finish(cuts, *rates, self.n_samples)
+
+    def load(self, rows: np.ndarray, device: torch.device):
+        """Copy these rows to a device; from then on row i is the i-th of them."""
+        self._look()
+        there = torch.empty((len(rows), self.n_row), dtype=torch.int16, device=device)
+        for at in range(0, len(rows), 64):
+            some = torch.from_numpy(self.samples[rows[at : at + 64]])
+            there[at : at + 64].copy_(some)
+        self.on_device = there
+
+    def _look(self):
+        """A memory map that has lost its file ends the process without a word."""
+        path = self.store.folder / "samples.int16"
+        found = path.stat().st_size if path.exists() else 0
+        if found < self.samples.nbytes:
+            raise OSError(
+                f"{path} has {found} bytes, {self.samples.nbytes} when it was opened: "
+                "somebody has removed or changed it; make it again with `tagkit "
+                "prepare`, then the same training goes on from its last checkpoint"
+            )
+
+
+def cut_length(n_samples: int, from_rate: int, to_rate: int) -> int:
+    """Say how many samples at one rate make n_samples at another.
+
+    >>> cut_length(12_000, 16_000, 12_000)
+    16000
+    """
+    return -(-n_samples * from_rate // to_rate)
+
+
+def finish(
+    cuts: torch.Tensor, from_rate: int, to_rate: int, n_samples: int
+) -> torch.Tensor:
+    """Make samples of what a store holds: scale, resample, crop, where the cuts are.
+
+    Shape: cuts (batch, n_cut) int16 at from_rate -> (batch, n_samples) float32 in
+    [-1, 1] at to_rate.
+
+    >>> finish(torch.tensor([[32767, 0, -32767]], dtype=torch.int16), 8000, 8000, 3)
+    tensor([[ 1.,  0., -1.]])
+    """
+    samples = cuts / stores.FULL_SCALE  # float32
+    if to_rate != from_rate:
+        samples = _resampler(from_rate, to_rate, cuts.device)(samples)
+    return samples[:, :n_samples]
 
 
 @lru_cache
-def _resampler(from_rate: int, to_rate: int):
-    return torchaudio.transforms.Resample(from_rate, to_rate)
-
-
-def ahead(batches: Iterable, n: int = 2) -> Iterator:
-    """Make the next n batches in a thread while the present one is used.
-
-    Raises: whatever making a batch raises, where the batch would have come.
-
-    >>> list(ahead(range(3)))
-    [0, 1, 2]
-
-    Notebook: course/07_scaling_up.ipynb
-    """
-    made, end, stopped = queue.Queue(n), object(), threading.Event()
-
-    def put(item):
-        while not stopped.is_set():
-            try:
-                return made.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work():
-        try:
-            for batch in batches:
-                put((batch, None))
-                if stopped.is_set():
-                    return
-            put((end, None))
-        except BaseException as error:
-            put((end, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            batch, error = made.get()
-            if error is not None:
-                raise error
-            if batch is end:
-                return
-            yield batch
-    finally:
-        stopped.set()
+def _resampler(from_rate: int, to_rate: int, device="cpu"):
+    return torchaudio.transforms.Resample(from_rate, to_rate).to(device)

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # who reads has seen enough, as in `tagkit tag ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError, ImportError) as error:
         print(f"tagkit {options.name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -145,7 +145,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--sample-rate", type=int, help="of the store (default: the model's)"
     )
-    train.add_argument("--run", metavar="FOLDER", help="keep checkpoints, go on there")
+    train.add_argument(
+        "--run",
+        "--run-dir",  # torchrun takes --run for an option of its own
+        metavar="FOLDER",
+        help="keep checkpoints, go on there; behind torchrun write --run-dir",
+    )
     train.add_argument(
         "--record",
         metavar="FILE",

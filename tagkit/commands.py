@@ -74,7 +74,7 @@ def train(options):
 def _train_network(opened, settings, options):
     import torch
 
-    from tagkit import models, predict, recipes, runs, store, train
+    from tagkit import devices, models, predict, ranks, recipes, runs, store, train
 
     merge, stages = "mean", (train.Config(),)
     if options.recipe:
@@ -100,20 +100,28 @@ def _train_network(opened, settings, options):
                 "would be another recipe, leave it out"
             )
     stages = [dataclasses.replace(stage, **settings) for stage in stages]
+    ranks.start()
+    say = print if ranks.is_first() else None
+    device = devices.choose(stages[0].device)
     torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
     model = models.build(options.model, n_tags=n_tags, **given)
     clips = store.prepare(opened, options.sample_rate or model.sample_rate)
     parts = _parts(opened, clips, options)
-    print(
-        f"{options.model}, {models.count_parameters(model):,} parameters, on "
-        f"{parts[0]}, device {stages[0].device or train.best_device()}"
-    )
-    run = {"run_dir": options.run}
+    if say:
+        say(
+            f"{options.model}, {models.count_parameters(model):,} parameters, on "
+            f"{parts[0]}, device {devices.describe(device, stages[0].precision)}"
+        )
+    run = {"run_dir": options.run, "log": say}
     if len(stages) == 1:
         history = train.fit(model, *parts[:2], stages[0], **run)
     else:
         history = recipes.fit_stages(model, *parts[:2], stages, **run)
+    if history.interrupted:
+        raise KeyboardInterrupt
+    if not ranks.is_first():
+        return
     start = time.perf_counter()
     scores = predict.clip_scores(model, parts[2], merge)
     seconds = (time.perf_counter() - start) / len(parts[2])
@@ -179,10 +187,10 @@ def _report_and_record(what, history, parts, scores, seconds, merge, options):
 
 def evaluate(options):
     """Score a checkpoint on a part of a corpus."""
-    from tagkit import batches, corpus, metrics, predict, store, train
+    from tagkit import batches, corpus, devices, metrics, predict, store
 
     model, about = _open(options.checkpoint)
-    model.to(train.best_device())
+    model.to(devices.best())
     name = options.corpus or about["about"]["corpus"]
     if options.corpus is None and name not in corpus.NAMED:
         raise ValueError(
@@ -202,12 +210,12 @@ def evaluate(options):
 
 def tag(options):
     """Tag files of sound, or all below folders."""
-    from tagkit import audio, corpus, predict, train
+    from tagkit import audio, corpus, devices, predict
 
     name = "DielemanMel" if options.timeline else "K2C2"  # of windows of 3 s, 29 s
     default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
     model, about = _open(options.checkpoint or default)
-    model.to(train.best_device())
+    model.to(devices.best())
     files = []
     for name in map(Path, options.files):
         files += corpus.sound_files(name) if name.is_dir() else [name]

@@ -73,9 +73,9 @@ def report(print=print) -> list[str]:
 
 def _device(problems) -> str:
     try:
-        from tagkit import train
+        from tagkit import devices
 
-        return str(train.best_device())
+        return str(devices.best())
     except (ImportError, OSError) as error:
         problems.append(
             f"torch or torchaudio cannot be loaded ({error}); both must be builds of "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import audio, batches
+from tagkit import audio, batches, feed
 from tagkit.tagger import Tagger
 
 MERGES = ("mean", "vote", "max", "mean_logits")
@@ -33,7 +33,9 @@ def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     crops = batches.GridCrops(examples, model.n_samples, model.sample_rate)
-    logits = [_run(model, samples) for samples in batches.ahead(crops)]
+    device = next(model.parameters()).device
+    windows = feed.to_device(crops.cuts(), crops.finish, device)
+    logits = [_run(model, samples) for (samples,) in windows]
     return np.concatenate(logits).reshape(len(examples), crops.n_windows, -1)
 
 

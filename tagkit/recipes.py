@@ -208,7 +208,9 @@ def fit_stages(
         folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
         history = train.fit(model, train_set, valid_set, config, folder, log)
         before = whole.epochs
-        if not before or history.best["valid_loss"] < whole.best["valid_loss"]:
+        if not history.epochs:  # interrupted in its first
+            pass
+        elif not before or history.best["valid_loss"] < whole.best["valid_loss"]:
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
             runs.keep_best(run_dir, folder)
         whole.epochs = before + [
@@ -216,6 +218,9 @@ def fit_stages(
             for row in history.epochs
         ]
         model.load_state_dict(best)
+        if history.interrupted:
+            whole.interrupted = True
+            break
     return whole
 
 

@@ -1,17 +1,15 @@
-"""What a run leaves on the disk: its state, its best weights, its record.
+"""What a run leaves on the disk: its best weights and its record.
 
-last.pt            all that is needed to go on, replaced after every epoch
 best.safetensors   the weights of the best epoch, and what they are for
 *.json             the record of a finished run, see `tables.leaderboard`
 
-Each file is there whole or not at all, and none can run code when it is read.
+and last.pt, see state.py. Each file is there whole or not at all, and none can run code
+when it is read.
 
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
-import io
 import json
-import pickle
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
@@ -24,6 +22,9 @@ from safetensors.torch import save
 from tagkit import metrics
 from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
+
+# Settings of train.Config that version 0.3 did not know, and what they were there.
+LATER = {"precision": None, "compile": False, "augment": None}
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -78,7 +79,26 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             "list, runs.read_checkpoint(path)['tags']"
         )
     with safe_open(path, "pt") as file:
-        _load(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
+        set_weights(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
+
+
+def save_weights(path: Path, model: Tagger, weights: dict, config, train, epoch: dict):
+    """Write weights of a model and what they are for.
+
+    Args:
+        train: the clips it was trained on; epoch: its row of the history.
+    """
+    about = {
+        "model": type(model).__name__,
+        "arguments": model.arguments,
+        "tags": list(train.labels.columns),
+        "about": train.about,
+        "config": asdict(config),
+        "epoch": epoch,
+    }
+    weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
+    data = save(weights, {"tagkit": json.dumps(_without_nan(about))})
+    write_atomically(path, data)
 
 
 def halve(source: str | Path, target: str | Path):
@@ -177,38 +197,14 @@ def _without_nan(value):
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def save_epoch(run_dir, config, model, optimizer, schedule, history, best, train):
-    """Write best.safetensors if this epoch was the best, then last.pt, each at once."""
-    if run_dir is None:
-        return
-    run_dir = Path(run_dir)
-    if history.best is history.epochs[-1]:
-        about = {
-            "model": type(model).__name__,
-            "arguments": model.arguments,
-            "tags": list(train.labels.columns),
-            "about": train.about,
-            "config": asdict(config),
-            "epoch": history.best,
-        }
-        weights = {k: v.cpu().contiguous() for k, v in best.items()}
-        data = save(weights, {"tagkit": json.dumps(_without_nan(about))})
-        write_atomically(run_dir / "best.safetensors", data)
-    buffer = io.BytesIO()
-    state = {"model": model.state_dict(), "best": best, "epochs": history.epochs}
-    state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-    state |= {"random": torch.get_rng_state(), "run": _identity(config, model, train)}
-    torch.save(state, buffer)
-    write_atomically(run_dir / "last.pt", buffer.getvalue())
-
-
 def keep_stages(run_dir, stages):
     """Write stages.json, or see that it holds the same stages."""
     if run_dir is None:
         return
     path = Path(run_dir) / "stages.json"
-    mine = [asdict(stage) for stage in stages]
-    if path.exists() and json.loads(path.read_text()) != mine:
+    mine = json.loads(json.dumps([asdict(stage) for stage in stages]))
+    # What version 0.3 wrote knows no settings that came later: they were off.
+    if path.exists() and [LATER | s for s in json.loads(path.read_text())] != mine:
         raise ValueError(
             f"{path} holds a run with other stages than these, so that later ones "
             "would begin from other weights; name another folder or delete that one"
@@ -223,41 +219,11 @@ def keep_best(run_dir, stage):
         write_atomically(Path(run_dir) / "best.safetensors", data)
 
 
-def resume(run_dir, config, model, optimizer, schedule, history, train):
-    """Go on from last.pt if it is there; give the best weights so far."""
-    path = Path(run_dir) / "last.pt" if run_dir is not None else None
-    if path is None or not path.exists():
-        return {k: v.detach().clone() for k, v in model.state_dict().items()}
-    try:
-        state = torch.load(path, "cpu", weights_only=True)
-        its = dict(state["run"])
-    except (
-        *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
-        *(KeyError, TypeError, IndexError, ValueError),
-    ) as error:
-        raise ValueError(
-            f"{path} cannot be read as the state of a run "
-            f"({str(error).partition(chr(10))[0] or type(error).__name__}); delete it "
-            "to start again"
-        ) from None
-    mine = _identity(config, model, train)
-    if its != mine:
-        differs = [k for k in mine if its.get(k) != mine[k]]
-        raise ValueError(
-            f"{run_dir} holds another run: "
-            + "; ".join(f"{k} there {its.get(k)}, here {mine[k]}" for k in differs)
-            + "; name another folder or delete that one"
-        )
-    _load(model, state["model"], path)
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    torch.set_rng_state(state["random"])
-    history.epochs.extend(state["epochs"])
-    return state["best"]
+def set_weights(model: Tagger, weights: dict, path: Path):
+    """Set the weights that were read from a file, or say which layers differ.
 
-
-def _load(model, weights, path):
-    """Set the weights, or say which layers differ."""
+    Raises: ValueError.
+    """
     mine, its = model.state_dict().keys(), weights.keys()
     differ = [*(mine - its), *(its - mine)]
     shapes = [k for k in mine & its if weights[k].shape != model.state_dict()[k].shape]
@@ -270,12 +236,3 @@ def _load(model, weights, path):
             + "it was written by another version of tagkit, train again"
         )
     model.load_state_dict(weights)
-
-
-def _identity(config, model, train):
-    """What must be the same for a run to go on: all but epochs, patience, device."""
-    settings = asdict(config)
-    for free in ("epochs", "patience", "device"):
-        del settings[free]
-    kind = {"model": type(model).__name__, "arguments": model.arguments}
-    return kind | settings | {"clips": train.about, "tags": list(train.labels.columns)}

@@ -12,7 +12,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tagkit import batches, metrics, predict, runs
+from tagkit import batches, devices, metrics, predict, ranks
+from tagkit.augment import Augment
+from tagkit.feed import Feed
+from tagkit.interrupts import Interrupts
+from tagkit.state import State
+from tagkit.steps import Gradients, Losses
 from tagkit.tagger import Tagger
 
 
@@ -22,7 +27,7 @@ class Config:
 
     Args:
         epochs: passes over the training clips.
-        batch_size: windows in a step.
+        batch_size: windows in a step, of all processes together.
         crops_per_clip: windows of each clip in an epoch; ten short ones see as much
             sound as one whole clip.
         optimizer: "adam" or "sgd"; learning_rate and weight_decay for both, momentum
@@ -35,6 +40,10 @@ class Config:
             see `start_at_prior`; the first epochs need not learn how rare tags are.
         seed: of order, windows and dropout. Seed torch before the model is built too.
         device: "cuda", "mps", "cpu"; None takes the best there is.
+        precision: "float32" or "bf16"; None is bf16 on CUDA, see `devices.precision`.
+        compile: let torch.compile write kernels for the model; the first steps take a
+            minute longer, and a CPU needs a C++ compiler.
+        augment: names from `augment.AUGMENTATIONS`, such as ("gain", "mix").
 
     >>> Config(epochs=3).batch_size
     16
@@ -57,6 +66,14 @@ class Config:
     start_at_prior: bool = False
     seed: int = 0
     device: str | None = None
+    precision: str | None = None
+    compile: bool = False
+    augment: tuple[str, ...] | None = None
+
+    def __post_init__(self):
+        if isinstance(self.augment, str):
+            object.__setattr__(self, "augment", self.augment.split(","))
+        object.__setattr__(self, "augment", tuple(self.augment or ()) or None)
 
 
 @dataclass
@@ -66,9 +83,11 @@ class History:
     Attributes:
         epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
             (share of the seconds spent waiting for data), learning_rate.
+        interrupted: whether it was stopped by Ctrl-C, SIGTERM or a stop button.
     """
 
     epochs: list[dict] = field(default_factory=list)
+    interrupted: bool = False
 
     def frame(self) -> pd.DataFrame:
         """Give a row per epoch, its number (from 1) in the column epoch."""
@@ -78,19 +97,6 @@ class History:
     def best(self) -> dict:
         """The epoch of the lowest validation loss, whose weights are kept."""
         return min(self.epochs, key=lambda e: e["valid_loss"])
-
-
-def best_device() -> torch.device:
-    """Choose CUDA, then MPS (Apple), then the CPU.
-
-    >>> best_device().type in ("cuda", "mps", "cpu")
-    True
-
-    Notebook: course/00_start_here.ipynb
-    """
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def fit(
@@ -105,16 +111,19 @@ def fit(
 
     Each step: a batch of random windows, logits, binary cross-entropy with logits,
     gradient, step. After each epoch the validation clips are scored, windows merged
-    by mean. On return the model holds the weights of the lowest validation loss.
+    by mean. Whatever ends it, the model then holds the weights of the lowest
+    validation loss. Interrupted, it returns the whole epochs so far.
 
     Args:
+        train: or another set with labels, about, a length and `Examples.crops`.
         run_dir: keeps last.pt and best.safetensors there after every epoch, and goes
             on from last.pt if it is there; on a CPU the result is the same as
             without a stop.
         log: is given a line per epoch; None for silence.
 
-    Raises: ValueError if model, tags or an earlier run do not fit;
-    FloatingPointError, naming epoch and batch, if the loss is not a finite number.
+    Raises: ValueError if model, tags or an earlier run do not fit; OSError if an
+    epoch cannot be saved or the store is gone; FloatingPointError, naming epoch,
+    batch and clips, if the loss is not a finite number.
 
     >>> from tagkit import corpus, models, store
     >>> mini = corpus.open("mini")
@@ -125,61 +134,46 @@ def fit(
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    _check_fit(model, train, valid, config)
-    device = torch.device(config.device) if config.device else best_device()
+    ranks.start()
+    log = log if log and ranks.is_first() else _silent
+    device = _check_fit(model, train, valid, config)
     torch.manual_seed(config.seed)
-    model.to(device)
+    devices.place(model, device, config.precision)
     if config.start_at_prior:
         start_at_prior(model, train.labels)
     optimizer = make_optimizer(model, config)
     schedule = make_schedule(optimizer, config)
-    loss_of = nn.BCEWithLogitsLoss()
-    crops = batches.RandomCrops(
-        *(train, model.n_samples, model.sample_rate),
-        *(config.batch_size, config.crops_per_clip, config.seed),
-    )
     history = History()
-    best = runs.resume(run_dir, config, model, optimizer, schedule, history, train)
-
-    for epoch in range(len(history.epochs) + 1, config.epochs + 1):
-        waited = epoch - 1 - history.best["epoch"] if history.epochs else 0
-        if config.patience and waited >= config.patience:
-            break
-        model.train()
-        start, waiting, losses = time.perf_counter(), 0.0, []
-        steps = batches.ahead(crops.epoch(epoch))
-        while True:
-            asked = time.perf_counter()
-            samples, labels = next(steps, (None, None))
-            waiting += time.perf_counter() - asked
-            if samples is None:
-                break
-            logits = model(samples.to(device))  # (batch, n_tags)
-            loss = loss_of(logits, labels.to(device))
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} at epoch {epoch}, batch {len(losses)}; "
-                    f"try a learning rate below {config.learning_rate}"
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item() * len(labels))
-        seconds = time.perf_counter() - start
-        row = {"epoch": epoch, "loss": sum(losses) / crops.n_windows}
-        row |= validate(model, valid)
-        row |= {"seconds": seconds, "waiting": waiting / seconds}
-        row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
-        history.epochs.append(row)
-        schedule.step(*([row["valid_loss"]] if config.schedule == "plateau" else []))
-        if history.best is row:
-            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        runs.save_epoch(
-            run_dir, config, model, optimizer, schedule, history, best, train
-        )
-        if log:
-            log(line(row, config))
-    model.load_state_dict(best)
+    state = State(run_dir, config, model, optimizer, schedule, history, train)
+    sizes = config.batch_size, config.crops_per_clip, config.seed
+    crops = train.crops(model.n_samples, model.sample_rate, *sizes)
+    feed = Feed(crops, device, model.n_samples, train.labels.shape[1])
+    augment = Augment(config.augment, config.seed)
+    gradients = Gradients(model, config, device, log)
+    try:
+        with Interrupts() as interrupts:
+            while len(history.epochs) < config.epochs and not _is_flat(history, config):
+                epoch = len(history.epochs) + 1
+                model.train()
+                ranks.begin_epoch(config.seed, epoch)
+                start, losses = time.perf_counter(), Losses(epoch, feed, config)
+                for number, batch in enumerate(feed.epoch(epoch)):
+                    optimizer.zero_grad()
+                    loss = gradients(augment(batch, epoch, number))
+                    losses.add(loss, batch.n)  # which must be finite
+                    optimizer.step()
+                row = {"epoch": epoch, "loss": losses.mean()}
+                seconds = time.perf_counter() - start
+                row |= validate(model, valid)
+                row |= {"seconds": seconds, "waiting": feed.waiting / seconds}
+                row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
+                with interrupts.held():
+                    state.end_epoch(row)
+                    log(line(row, config))
+    except KeyboardInterrupt:
+        _say_interrupted(history, run_dir, log)
+    finally:
+        model.load_state_dict(state.best)
     return history
 
 
@@ -219,6 +213,8 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if next(model.parameters()).is_cuda:
+        shared["fused"] = True  # one kernel for all weights
     if config.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), **shared)
     if config.optimizer == "sgd":
@@ -258,6 +254,9 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
 def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     """Score clips, windows merged by mean: loss per window, macro ROC-AUC and AP.
 
+    In float32, whatever the precision of the training, so that a checkpoint scores the
+    same later. Several processes score a part each.
+
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
 
@@ -269,7 +268,12 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    logits = predict.window_logits(model, valid)  # (n_clips, n_windows, n_tags)
+    ranks.end_epoch(model)
+    mine, logits = ranks.share(len(valid)), None
+    if len(mine):
+        part = batches.Examples(valid.store, valid.labels.iloc[mine], valid.about)
+        logits = predict.window_logits(model, part)
+    logits = ranks.join(mine, logits, len(valid))  # (n_clips, n_windows, n_tags)
     labels = torch.tensor(valid.labels.to_numpy(), dtype=torch.float32)
     each = labels[:, None].expand(logits.shape)
     loss = nn.functional.binary_cross_entropy_with_logits(
@@ -297,7 +301,30 @@ def line(row: dict, config: Config) -> str:
     )
 
 
+def _is_flat(history, config):
+    """Say whether patience is over: so many epochs without a better validation loss."""
+    waited = len(history.epochs) - history.best["epoch"] if history.epochs else 0
+    return bool(config.patience) and waited >= config.patience
+
+
+def _say_interrupted(history, run_dir, log):
+    if ranks.place()[1] > 1:
+        raise  # one process alone cannot stop a job
+    history.interrupted, n = True, len(history.epochs)
+    holds = f"those of epoch {history.best['epoch']}, the best" if n else "the first"
+    then = "nothing was saved: name a run_dir to be able to go on"
+    if run_dir is not None:
+        then = f"the same call goes on with epoch {n + 1} from {run_dir}"
+    log(f"interrupted in epoch {n + 1}; the model's weights are {holds}; {then}")
+
+
+def _silent(line):
+    pass
+
+
 def _check_fit(model, train, valid, config):
+    device = devices.choose(config.device)
+    devices.precision(config.precision, device)
     for name in ("batch_size", "crops_per_clip", "flat_epochs"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name} is {getattr(config, name)}; needed is 1 or more")
@@ -318,3 +345,4 @@ def _check_fit(model, train, valid, config):
             f"{len(both)} clips, such as {both[0]}, are in training and in validation; "
             "a score on clips that were trained on says nothing"
         )
+    return device

@@ -12,8 +12,8 @@ import tagkit
 ROOT = Path(tagkit.__file__).parent
 ORDER = (
     *("tags", "annotations", "container", "audio", "corpus", "archive", "download"),
-    *("store",),
-    *("batches", "mel", "tagger", "models", "predict", "metrics", "runs", "train"),
+    *("store", "ranks", "devices", "batches", "feed", "mel", "tagger", "models"),
+    *("predict", "metrics", "runs", "state", "augment", "interrupts", "steps", "train"),
     *("recipes", "features", "neighbours", "tables", "plots", "widgets", "checks"),
     *("doctor", "commands", "cli", "__main__"),
 )
@@ -78,8 +78,8 @@ def test_package_is_named_only_where_it_belongs(package, allowed):
     assert users <= allowed
 
 
-def test_torch_does_not_come_before_batches():
-    first = ORDER.index("batches")
+def test_torch_does_not_come_before_ranks():
+    first = ORDER.index("ranks")
     for path in FILES:
         if ORDER.index(layer(path)) < first:
             assert not outside(path) & {"torch", "torchaudio", "safetensors"}, path
@@ -95,9 +95,9 @@ def test_metrics_and_pictures_know_no_models():
 
 def test_predict_and_train_know_no_particular_model():
     for path in FILES:
-        if layer(path) in ("predict", "train", "runs"):
+        if layer(path) in ("predict", "train", "runs", "state", "steps"):
             assert "models" not in layers_of(path)
-        if layer(path) in ("batches", "mel", "store"):
+        if layer(path) in ("batches", "feed", "mel", "store"):
             assert not layers_of(path) & {"models", "tagger"}
 
 

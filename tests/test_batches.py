@@ -1,8 +1,5 @@
 """Windows: the right samples beside the right labels, everything seen once."""
 
-import itertools
-import threading
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,53 +203,6 @@ def test_a_clip_is_read_from_its_own_row_and_not_from_its_position(tmp_path):
     frame = pd.DataFrame({"x": [1, 0]}, index=[101, 102])
     some = batches.Examples(clips, frame, {"n_clips": 2})
     assert clip_of(next(iter(batches.GridCrops(some, 50, 12_000)))).tolist() == [1, 2]
-
-
-# --- ahead
-
-
-def test_ahead_gives_all_in_order():
-    assert list(batches.ahead(range(100))) == list(range(100))
-    assert list(batches.ahead([])) == []
-    assert list(batches.ahead([None, None])) == [None, None]
-
-
-def test_ahead_raises_where_the_batch_would_have_come():
-    def broken():
-        yield 1
-        raise OSError("the disk is gone")
-
-    made = batches.ahead(broken())
-    assert next(made) == 1
-    with pytest.raises(OSError, match="disk is gone"):
-        next(made)
-
-
-def test_ahead_makes_no_more_than_it_may():
-    made, asked = [], threading.Event()
-
-    def source():
-        for i in itertools.count():
-            made.append(i)
-            if i == 3:
-                asked.set()
-            yield i
-
-    stream = batches.ahead(source(), n=2)
-    assert next(stream) == 0
-    assert asked.wait(10)  # 0 taken, 1 and 2 wait, 3 is in hand
-    assert len(made) == 4
-    stream.close()
-
-
-def test_ahead_ends_its_thread_when_nobody_listens():
-    before = set(threading.enumerate())
-    stream = batches.ahead(itertools.count())
-    next(stream)
-    (worker,) = set(threading.enumerate()) - before
-    stream.close()
-    worker.join(10)
-    assert not worker.is_alive()
 
 
 def test_examples_of_mini(mini, mini_store):

@@ -35,10 +35,15 @@ NO_EXAMPLE = {
     "tagkit.recipes.Recipe": "a row of RECIPES; recipes.table shows them",
     "tagkit.runs.record": "needs a finished run; test_runs.py has one",
     "tagkit.store.write_atomically": "touches the disk; test_runs.py tries it",
-    "tagkit.runs.save_epoch": "called by train.fit, in the middle of a run",
     "tagkit.runs.keep_stages": "called by recipes.fit_stages, at its start",
     "tagkit.runs.keep_best": "called by recipes.fit_stages, after a stage",
-    "tagkit.runs.resume": "called by train.fit, at the start of a run",
+    "tagkit.runs.save_weights": "called by state.State, in the middle of a run",
+    "tagkit.runs.set_weights": "called by load_weights; test_runs.py tries it",
+    "tagkit.state.State": "made by train.fit, at the start of a run",
+    "tagkit.steps.Gradients": "used by train.fit, whose example runs it",
+    "tagkit.steps.Losses": "used by train.fit, whose example runs it",
+    "tagkit.batches.Crops": "the base of RandomCrops, whose example shows it",
+    "tagkit.ranks.Batch": "given by ranks.even, whose example shows it",
 }
 # No notebook introduces these: they are the inside of something that one does.
 NO_NOTEBOOK = {
@@ -49,10 +54,15 @@ NO_NOTEBOOK = {
     "tagkit.tagger.scaled",
     "tagkit.train.History",
     "tagkit.recipes.Recipe",
-    "tagkit.runs.save_epoch",
     "tagkit.runs.keep_stages",
     "tagkit.runs.keep_best",
-    "tagkit.runs.resume",
+    "tagkit.state.State",
+    "tagkit.runs.save_weights",
+    "tagkit.runs.set_weights",
+    "tagkit.batches.Crops",
+    "tagkit.batches.cut_length",
+    "tagkit.batches.finish",
+    "tagkit.ranks.Batch",
 }
 ARRAYS = re.compile(r"ndarray|Tensor|DataFrame|Series")
 

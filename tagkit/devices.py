@@ -1,0 +1,222 @@
+"""The device: which one, how precise, what fits into its memory.
+
+Notebook: course/07_scaling_up.ipynb
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+from tagkit import ranks
+
+PRECISIONS = ("float32", "bf16")
+RESIDENT = 0.6  # of the free memory at most; the rest is for the training itself
+
+
+def best() -> torch.device:
+    """Choose CUDA, then MPS (Apple), then the CPU.
+
+    >>> best().type in ("cuda", "mps", "cpu")
+    True
+
+    Notebook: course/00_start_here.ipynb
+    """
+    if torch.cuda.is_available():
+        return ranks.this_device()
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose(name: str | None = None) -> torch.device:
+    """Take the device of this name, or the best one.
+
+    In a job of torchrun "cuda" is the GPU of this process.
+
+    Raises: ValueError if this machine has none of that name.
+
+    >>> choose("cpu")
+    device(type='cpu')
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if name is None:
+        return best()
+    there = {"cpu": True, "cuda": torch.cuda.is_available()}
+    there["mps"] = torch.backends.mps.is_available()
+    if not there.get(name.partition(":")[0]):
+        known = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise ValueError(
+            f"device {name!r} is not on this machine; needed is None, which takes the "
+            f"best, or one of {known}"
+        )
+    return ranks.this_device() if name == "cuda" else torch.device(name)
+
+
+def precision(wanted: str | None, device: torch.device) -> str:
+    """Settle the precision: bf16 on CUDA, float32 elsewhere, unless one is wanted.
+
+    bf16 has the range of float32 and 8 of its 24 bits of precision. PyTorch takes it
+    for convolutions and matrix products only (autocast); weights, loss and optimizer
+    stay float32.
+
+    Raises: ValueError for another name.
+
+    >>> precision(None, torch.device("cpu"))
+    'float32'
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if wanted not in (None, *PRECISIONS):
+        raise ValueError(
+            f"precision {wanted!r} is unknown; needed is None, which takes bf16 on "
+            "CUDA, 'float32' or 'bf16'"
+        )
+    if wanted is None:
+        able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return "bf16" if able else "float32"
+    return wanted
+
+
+def casting(wanted: str | None, device: torch.device) -> AbstractContextManager:
+    """Make the context in which a forward pass has the wanted precision.
+
+    >>> with casting("bf16", torch.device("cpu")):
+    ...     nn.Linear(2, 2)(torch.zeros(1, 2)).dtype
+    torch.bfloat16
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if precision(wanted, device) == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def place(model: nn.Module, device: torch.device, wanted: str | None = None):
+    """Move a model to a device, in the layout and arithmetic that are fast there.
+
+    On CUDA filters of 2-D convolutions are laid out with channels last; with bf16,
+    what stays float32 is multiplied as TF32 from then on, in this process.
+
+    >>> place(nn.Linear(2, 2), torch.device("cpu"))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    model.to(device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        channels_last(model)
+        if precision(wanted, device) == "bf16":
+            torch.set_float32_matmul_precision("high")
+
+
+def channels_last(model: nn.Module):
+    """Lay out the filters of 2-D convolutions as GPUs multiply them fastest.
+
+    The numbers stay the same; only their order in memory changes.
+
+    >>> channels_last(nn.Conv2d(3, 8, 3))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
+        model.to(memory_format=torch.channels_last)
+
+
+def describe(device: torch.device, wanted: str | None = None) -> str:
+    """Say device, precision and number of processes in one line.
+
+    >>> describe(torch.device("cpu"))
+    'cpu, float32'
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    name = str(device)
+    if device.type == "cuda":
+        name += f" ({torch.cuda.get_device_name(device)})"
+    n_ranks = ranks.place()[1]
+    many = f", {n_ranks} processes" if n_ranks > 1 else ""
+    return f"{name}, {precision(wanted, device)}{many}"
+
+
+def free_memory(device: torch.device) -> int:
+    """Say how many bytes are free on a GPU; 0 where samples need not be moved.
+
+    >>> free_memory(torch.device("cpu"))
+    0
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def has_room(n_bytes: int, device: torch.device) -> bool:
+    """Say whether samples can stay on a GPU beside the training itself.
+
+    >>> has_room(10**9, torch.device("cpu"))
+    False
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    return n_bytes <= RESIDENT * free_memory(device)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell lack of memory from other errors, on every kind of device.
+
+    >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), (
+    ...     is_out_of_memory(RuntimeError("shapes differ")))
+    (True, False)
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(w in str(error) for w in words)
+    )
+
+
+def forget(device: torch.device):
+    """Give back what a failed step has kept of a device's memory.
+
+    >>> forget(torch.device("cpu"))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """Read the states of all random generators that a training on a device uses.
+
+    Shape: a vector of bytes each.
+
+    >>> list(random_states(torch.device("cpu")))
+    ['cpu']
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_states(states: dict[str, torch.Tensor], device: torch.device):
+    """Set them again; a run that moved to another device gets what there is.
+
+    Shape: as `random_states` gives them.
+
+    >>> set_random_states(random_states(torch.device("cpu")), torch.device("cpu"))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    torch.set_rng_state(states["cpu"])
+    if device.type in states and device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type in states and device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])

@@ -1,0 +1,256 @@
+"""Many processes, one training: what a job started by torchrun needs.
+
+torchrun starts a process per device. Each computes the gradient of its part of every
+batch; PyTorch's DistributedDataParallel averages them, so all hold the same weights.
+Without torchrun every function here does nothing, and costs nothing.
+
+Notebook: course/07_scaling_up.ipynb
+"""
+
+import atexit
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import distributed, nn
+
+
+class Batch(NamedTuple):
+    """A batch on the device, or a process' part of one.
+
+    Attributes:
+        samples, labels: (n, n_samples) and (n, n_tags) float32.
+        n: how many of the windows count; 0 for a stand-in.
+        weight: of its mean loss, such that the mean over processes is the mean over
+            all windows of the batch; 1 with one process.
+    """
+
+    samples: torch.Tensor
+    labels: torch.Tensor
+    n: int
+    weight: float
+
+
+def start():
+    """Meet the other processes, if torchrun has started this one.
+
+    Without a GPU they talk through gloo, with GPUs through NCCL.
+
+    >>> start()
+    >>> place()
+    (0, 1)
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
+        distributed.init_process_group()
+        atexit.register(distributed.destroy_process_group)
+
+
+def place() -> tuple[int, int]:
+    """Say which process this is, counted from 0, and how many there are.
+
+    >>> place()
+    (0, 1)
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def is_first() -> bool:
+    """Say whether this process is the one that prints and writes.
+
+    >>> is_first()
+    True
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    return place()[0] == 0
+
+
+def wrap(model: nn.Module) -> nn.Module:
+    """Let the gradients of all processes be averaged after each backward pass.
+
+    Batch norm takes the statistics of the whole batch on GPUs (SyncBatchNorm, which
+    knows no CPU); on CPUs each process takes those of its part, and the first one's
+    running statistics are kept.
+
+    >>> wrap(nn.Linear(2, 2))
+    Linear(in_features=2, out_features=2, bias=True)
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if place()[1] == 1:
+        return model
+    if next(model.parameters()).is_cuda:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return nn.parallel.DistributedDataParallel(model)
+
+
+def even(
+    steps: Iterable, n_samples: int, n_tags: int, device: torch.device | str = "cpu"
+) -> Iterator[Batch]:
+    """Weigh the parts of each batch by their sizes, and let nobody step alone.
+
+    A process without windows while others still have some gives two windows of
+    silence, of weight 0. Without that the others would wait for it for ever.
+
+    Shape: steps of samples (n, n_samples) and labels (n, n_tags) -> `Batch`.
+
+    >>> steps = [(torch.zeros(3, 5), torch.zeros(3, 2))]
+    >>> [(batch.n, batch.weight) for batch in even(steps, 5, 2)]
+    [(3, 1.0)]
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    n_ranks, steps = place()[1], iter(steps)
+    while True:
+        samples, labels = next(steps, (None, None))
+        n = 0 if samples is None else len(samples)
+        n_all = total(n)
+        if n_all == 0:
+            return
+        if n == 0:
+            samples = torch.zeros(2, n_samples, device=device)
+            labels = torch.zeros(2, n_tags, device=device)
+        yield Batch(samples, labels, n, n * n_ranks / n_all)
+
+
+def this_device() -> torch.device:
+    """Give the device of this process: its own GPU, or the CPU.
+
+    >>> this_device().type in ("cuda", "cpu")
+    True
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu")
+
+
+def total(value: float) -> float:
+    """Sum a number over the processes.
+
+    >>> total(3)
+    3
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if place()[1] == 1:
+        return value
+    values = torch.tensor(value, dtype=torch.float64)
+    distributed.all_reduce(values)
+    return values.item()
+
+
+def gather(value: Any) -> list:
+    """Give every process the values of all, in their order.
+
+    >>> gather("a")
+    ['a']
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    n_ranks = place()[1]
+    if n_ranks == 1:
+        return [value]
+    values = [None] * n_ranks
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def from_first(make: Callable[[], Any]) -> Any:
+    """Give every process what the first one makes, such as a file that it reads.
+
+    >>> from_first(lambda: 7)
+    7
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    values = [make() if is_first() else None]
+    if place()[1] > 1:
+        distributed.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def share(n: int, chunk: int = 8) -> np.ndarray:
+    """Say which of n clips this process scores: every n_ranks-th chunk of clips.
+
+    Whole chunks, so that each clip is computed in the same company as in one process
+    and its score is the same to the last digit.
+
+    Shape: positions (n_mine,).
+
+    >>> share(3)
+    array([0, 1, 2])
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    rank, n_ranks = place()
+    clips = np.arange(n)
+    return clips[clips // chunk % n_ranks == rank]
+
+
+def join(mine: np.ndarray, values: np.ndarray | None, n: int) -> np.ndarray:
+    """Put together what the processes computed of their shares.
+
+    Args:
+        mine: positions, from `share`; values: for them, None if there are none.
+
+    Shape: mine (n_mine,), values (n_mine, ...) -> (n, ...).
+
+    >>> join(np.array([1, 0]), np.array([[5], [6]]), 2)
+    array([[6],
+           [5]])
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    parts = [(at, part) for at, part in gather((mine, values)) if len(at)]
+    whole = np.empty((n, *parts[0][1].shape[1:]), parts[0][1].dtype)
+    for at, part in parts:
+        whole[at] = part
+    return whole
+
+
+def begin_epoch(seed: int, epoch: int):
+    """Give each process its own random numbers, for dropout; one keeps its stream.
+
+    Drawn from seed, epoch and process, so that nothing of them has to be saved.
+
+    >>> begin_epoch(0, 1)
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    rank, n_ranks = place()
+    if n_ranks > 1:
+        state = np.random.SeedSequence([seed, epoch, rank]).generate_state(1)
+        torch.manual_seed(int(state[0]))
+
+
+def end_epoch(model: nn.Module):
+    """Take the first process' statistics of batch norm, before a model is scored.
+
+    >>> end_epoch(nn.Linear(2, 2))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if place()[1] > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, src=0)
+
+
+def wait():
+    """Wait for all processes, as after writing a checkpoint.
+
+    >>> wait()
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if place()[1] > 1:
+        distributed.barrier()

@@ -1,0 +1,154 @@
+"""The state of a training, and last.pt, from which it goes on after any end.
+
+last.pt is replaced after every epoch, at once: it is the old one or the new one. It
+holds weights, best weights, optimizer, schedule, random states and history; the order
+of the clips follows from seed and epoch. What a stop loses is the epoch it came in.
+
+Notebook: course/07_scaling_up.ipynb
+"""
+
+import io
+import pickle
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from tagkit import devices, ranks, runs
+from tagkit.store import write_atomically
+
+
+class State:
+    """All that changes while a model is trained, in memory and in the folder of a run.
+
+    Made at the start of a run, it goes on from last.pt if that is there. In a job of
+    several processes the first one reads and writes, the others get what it read.
+
+    Attributes:
+        history: a dict per whole epoch.
+        best: the weights of the best one; before it, those at the start.
+
+    Raises: ValueError for a folder of another run, or a last.pt that is none; OSError
+    if nothing can be written there.
+    """
+
+    def __init__(self, run_dir, config, model, optimizer, schedule, history, train):
+        self.run_dir = Path(run_dir) if run_dir is not None else None
+        self.config, self.model, self.optimizer = config, model, optimizer
+        self.schedule, self.history, self.train = schedule, history, train
+        self.best = self._weights()
+        self.device = next(model.parameters()).device
+        if self.run_dir is not None:
+            _check_folder(self.run_dir)
+            state = ranks.from_first(self._read)
+            if state is not None:
+                self._restore(state)
+
+    def end_epoch(self, row: dict):
+        """Take the figures of an epoch: keep its weights if it is the best, save."""
+        flat = [row["valid_loss"]] if self.config.schedule == "plateau" else []
+        self.history.epochs.append(row)
+        self.schedule.step(*flat)
+        if self.history.best is row:
+            self.best = self._weights()
+        if self.run_dir is not None and ranks.is_first():
+            try:
+                self._save()
+            except OSError as error:
+                for half in self.run_dir.glob("*.tmp"):
+                    half.unlink(missing_ok=True)
+                raise OSError(
+                    f"epoch {row['epoch']} could not be saved in {self.run_dir}: "
+                    f"{error.strerror or error}; what was saved before is still whole: "
+                    "make room there, or copy the folder to where there is, and the "
+                    "same training goes on"
+                ) from error
+        ranks.wait()
+
+    def _save(self):
+        """Write best.safetensors if this epoch was the best, then last.pt."""
+        if self.history.best is self.history.epochs[-1]:
+            path, epoch = self.run_dir / "best.safetensors", self.history.best
+            runs.save_weights(
+                path, self.model, self.best, self.config, self.train, epoch
+            )
+        buffer = io.BytesIO()
+        state = {"model": self.model.state_dict(), "best": self.best}
+        state |= {"epochs": self.history.epochs, "run": self._identity()}
+        state |= {"optimizer": self.optimizer.state_dict()}
+        state |= {"schedule": self.schedule.state_dict()}
+        state |= {"random": devices.random_states(self.device)}
+        torch.save(state, buffer)
+        write_atomically(self.run_dir / "last.pt", buffer.getvalue())
+
+    def _read(self):
+        """Read last.pt; None if there is none."""
+        path = self.run_dir / "last.pt"
+        if not path.exists():
+            return None
+        try:
+            state = torch.load(path, "cpu", weights_only=True)
+            dict(state["run"])  # or it is none of ours
+        except (
+            *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
+            *(KeyError, TypeError, IndexError, ValueError),
+        ) as error:
+            raise ValueError(
+                f"{path} cannot be read as the state of a run "
+                f"({str(error).partition(chr(10))[0] or type(error).__name__}); delete "
+                "it to start again"
+            ) from None
+        return state
+
+    def _restore(self, state):
+        """Go on from a state, if it is of this run."""
+        mine, its = self._identity(), state["run"]
+        # A state of version 0.3 knows no settings that came later: they were off.
+        differs = [
+            f"{key} there {its.get(key)}, here {value}; "
+            for key, value in mine.items()
+            if its.get(key, runs.LATER.get(key)) != value
+        ]
+        if differs:
+            raise ValueError(
+                f"{self.run_dir} holds another run: {''.join(differs)}name another "
+                "folder or delete that one"
+            )
+        runs.set_weights(self.model, state["model"], self.run_dir / "last.pt")
+        fused = self.optimizer.defaults.get("fused")  # of this device, not the last
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["fused"] = fused
+        self.schedule.load_state_dict(state["schedule"])
+        random = state["random"]
+        random = random if isinstance(random, dict) else {"cpu": random}  # 0.3
+        devices.set_random_states(random, self.device)
+        self.history.epochs.extend(state["epochs"])
+        self.best = state["best"]
+
+    def _weights(self):
+        state = self.model.state_dict()
+        return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _identity(self):
+        """What must be the same for a run to go on."""
+        settings = asdict(self.config)
+        for free in ("epochs", "patience", "device", "compile"):
+            del settings[free]
+        model = {"model": type(self.model).__name__, "arguments": self.model.arguments}
+        clips = {"clips": self.train.about, "tags": list(self.train.labels.columns)}
+        return model | settings | clips
+
+
+def _check_folder(run_dir):
+    """See that a folder can be written to, before an epoch is lost."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run_dir) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise OSError(
+            f"nothing can be written in {run_dir}: {error.strerror}; name another "
+            "run_dir, or None to keep nothing"
+        ) from error

@@ -1,0 +1,52 @@
+"""The way to the device: everything comes, in order, and errors where they belong."""
+
+import itertools
+import threading
+
+import pytest
+
+from tagkit import feed
+
+
+def test_ahead_gives_all_in_order():
+    assert list(feed.ahead(range(100))) == list(range(100))
+    assert list(feed.ahead([])) == []
+    assert list(feed.ahead([None, None])) == [None, None]
+
+
+def test_ahead_raises_where_the_batch_would_have_come():
+    def broken():
+        yield 1
+        raise OSError("the disk is gone")
+
+    made = feed.ahead(broken())
+    assert next(made) == 1
+    with pytest.raises(OSError, match="disk is gone"):
+        next(made)
+
+
+def test_ahead_makes_no_more_than_it_may():
+    made, asked = [], threading.Event()
+
+    def source():
+        for i in itertools.count():
+            made.append(i)
+            if i == 3:
+                asked.set()
+            yield i
+
+    stream = feed.ahead(source(), n=2)
+    assert next(stream) == 0
+    assert asked.wait(10)  # 0 taken, 1 and 2 wait, 3 is in hand
+    assert len(made) == 4
+    stream.close()
+
+
+def test_ahead_ends_its_thread_when_nobody_listens():
+    before = set(threading.enumerate())
+    stream = feed.ahead(itertools.count())
+    next(stream)
+    (worker,) = set(threading.enumerate()) - before
+    stream.close()
+    worker.join(10)
+    assert not worker.is_alive()
