@@ -134,7 +134,7 @@ def test_sine_lights_its_band(hz, log):
 def test_number_of_frames(n_samples, n_frames):
     layer = mel.LogMel()
     if n_samples <= 256:  # nothing to reflect
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ValueError, match="needs more than 256 samples"):
             layer(torch.zeros(1, n_samples))
     else:
         assert layer(torch.zeros(2, n_samples)).shape == (2, 96, n_frames)
@@ -185,3 +185,46 @@ def test_filters_travel_with_the_device_but_not_into_checkpoints():
 def test_other_log_is_refused():
     with pytest.raises(ValueError, match="'ln' is unknown; needed is db, log1p or"):
         mel.LogMel(log="ln")
+
+
+def plainly(layer, samples):
+    """The definition in a line each, the whole batch at once, edges as torch.stft."""
+    spectrum = torch.stft(
+        samples, layer.n_fft, layer.hop, window=layer.window, return_complex=True
+    )
+    power = spectrum.abs().square()
+    return 10 * (layer.filters @ power).clamp(min=1e-10).log10()
+
+
+@pytest.mark.parametrize(("n", "n_samples"), [(1, 34_950), (23, 34_950), (3, 349_488)])
+def test_batch_in_pieces_is_the_whole_batch(n, n_samples, monkeypatch):
+    samples = 0.1 * torch.randn(
+        n, n_samples, generator=torch.Generator().manual_seed(n)
+    )
+    layer = mel.LogMel()
+    found = layer(samples)
+    assert found.shape[0] == n
+    torch.testing.assert_close(found, plainly(layer, samples), rtol=0, atol=1e-4)
+    monkeypatch.setattr(mel, "CACHED", 10**9)  # all at once
+    torch.testing.assert_close(found, layer(samples), rtol=0, atol=1e-4)
+
+
+def test_gradient_goes_back_to_the_samples(monkeypatch):
+    monkeypatch.setattr(mel, "CACHED", 600)  # two pieces
+    layer = mel.LogMel(12_000, n_fft=64, hop=32, n_mels=8).double()
+    samples = 0.1 * torch.randn(2, 200, dtype=torch.float64)
+    samples.requires_grad_()
+    assert torch.autograd.gradcheck(layer, samples)
+    (mine,) = torch.autograd.grad(layer(samples).sum(), samples)
+    (theirs,) = torch.autograd.grad(plainly(layer, samples).sum(), samples)
+    torch.testing.assert_close(mine, theirs)
+
+
+def test_autocast_leaves_it_in_float32():
+    layer, samples = mel.LogMel(), torch.from_numpy(signal(12_000))[None]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(samples)
+        halves = layer(samples.half())
+    assert found.dtype == halves.dtype == torch.float32
+    assert torch.equal(found, layer(samples))
+    assert (halves - found).abs().max() < 0.5  # dB
