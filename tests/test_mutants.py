@@ -8,7 +8,6 @@ Run: python -m pytest tests/test_mutants.py -s     (-s lists the mutants that pa
 
 import ast
 import copy
-import re
 from pathlib import Path
 
 import nbformat
@@ -23,11 +22,13 @@ OTHER = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.In: ast.NotIn, ast.NotIn: ast.In},
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult},
 }
+EITHER_WAY = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)  # a + b is b + a
 NAMES = {
     **{"max": "min", "min": "max", "sum": "max", "mean": "sum", "float": "'uint8'"},
     **{"either": "both", "both": "either", "train": "valid", "test": "train"},
     **{"artist": "album", "groups": "split", "given": "true", "true": "given"},
     **{"any": "all", "all": "any", "values": "both", "unique": "value_counts"},
+    **{"eval": "train", "log10": "log", "ELU": "ReLU", "tanh": "sigmoid"},
 }
 
 
@@ -37,7 +38,7 @@ def changes(node):
         yield lambda new: new.ops.__setitem__(0, OTHER[type(new.ops[0])]())
     if isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in OTHER:
         yield lambda new: setattr(new, "op", OTHER[type(new.op)]())
-    if isinstance(node, ast.BinOp):
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, EITHER_WAY):
         yield lambda new: new.__dict__.update(left=node.right, right=node.left)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         for other in {node.value + 1, node.value - 1, -node.value} - {node.value}:
@@ -92,8 +93,9 @@ def test_checks_refuse_planted_faults(path, mini, capsys, monkeypatch):
     for cell in code:
         exec(cell.source, names)
         is_solution = cell.metadata.get("nbgrader", {}).get("solution")
-        if is_solution and "def " in cell.source:
-            pending.append(re.sub(r"### END SOLUTION.*", "", cell.source, flags=re.S))
+        trains = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        if is_solution and "def " in cell.source and not trains:
+            pending.append(cell.source[: cell.source.rindex("### END SOLUTION")])
         if not cell.id.startswith("check-"):
             continue
         call = ast.parse(cell.source).body[0].value

@@ -4,7 +4,10 @@
     records.py    which tasks are done, in one small file that stays on this computer
     engine.py     tasks, the three outcomes, hints, the time limit
     values.py     reads a learner's answer, whatever its type: list, array, tensor ...
+    tensors.py    the same for tensors and networks: builds, runs and compares them
     lessonNN.py   the tasks of lesson NN: what is asked, its hints, and its probe
+    probesNN.py   probes of lesson NN that its file has no room for
+    museum….py    probes of lesson 08 that its file has no room for, and their tools
 
 A teacher adds a task by writing one decorated probe in `lessonNN.py`, its cells in
 `solutions/NN_….ipynb`, and right and typical wrong answers in

@@ -165,7 +165,9 @@ def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
     return pd.Series(list(read), index=clip_ids)
 
 
-def refuse_slips(yours, right, slips, seen: str, otherwise: str) -> None:
+def refuse_slips(
+    yours, right, slips, seen: str, otherwise: str, atol: float = 1e-6
+) -> None:
     """Raise Wrong unless yours is right, with the message of the slip that it shows.
 
     Args:
@@ -173,13 +175,14 @@ def refuse_slips(yours, right, slips, seen: str, otherwise: str) -> None:
         slips: pairs of a value that a typical slip gives, and what to say of it.
         seen: the beginning of each message, with the learner's value.
         otherwise: what to say of any other value.
+        atol: how far yours may be off.
 
     >>> refuse_slips(0.5, 0.5, [], "Yours is 0.5", "")
     """
-    if np.allclose(yours, right, rtol=0, atol=1e-6):
+    if np.allclose(yours, right, rtol=0, atol=atol):
         return
     for slip, message in slips:
-        if np.allclose(np.nan_to_num(yours), slip, rtol=0, atol=1e-6):
+        if np.allclose(np.nan_to_num(yours), slip, rtol=0, atol=atol):
             otherwise = message
             break
     raise Wrong(f"{seen}: {otherwise}" + "." * (not otherwise.endswith("?")))

@@ -1,0 +1,519 @@
+"""Right and wrong answers to the tasks of lesson 02, for the tests of their probes.
+
+Spoilers: learners, look into `hint` first. A wrong answer stands beside a part of
+the message that it must get.
+"""
+
+import functools
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tagkit import models, predict
+from tagkit.checks.engine import Answers
+
+ANSWERS: dict[str, Answers] = {}
+
+
+# 2.1 Frames and parameters on paper
+
+
+def trace(n, layers, conv=None, pool=None, bias=1, pad=sum, into=True):
+    """Right as it is; each argument changes one thing."""
+    channels, frames, count = 1, [], 0
+    for kind, *sizes in layers:
+        if kind == "conv":
+            out, length, stride = sizes
+            n = conv(n, length, stride) if conv else (n - length) // stride + 1
+            count += out * (channels if into else 1) * length + bias * out
+            channels = out
+        elif kind == "pad":
+            n += pad(sizes)
+        else:
+            n = pool(n, sizes[0]) if pool else n // sizes[0]
+        frames.append(n)
+    return frames, count
+
+
+def by_torch(n, layers):
+    x, frames, count, channels = torch.zeros(1, 1, n), [], 0, 1
+    for kind, *sizes in layers:
+        if kind == "conv":
+            layer = nn.Conv1d(channels, *sizes)
+            channels = sizes[0]
+        else:
+            kinds = {"pad": nn.ZeroPad1d, "pool": nn.MaxPool1d}
+            layer = kinds[kind](tuple(sizes) if kind == "pad" else sizes[0])
+        x = layer(x)
+        frames.append(x.shape[-1])
+        count += sum(weight.numel() for weight in layer.parameters())
+    return torch.tensor(frames), count
+
+
+def slip(**change):
+    return functools.partial(trace, **change)
+
+
+ANSWERS["2.1"] = Answers(
+    trace,
+    [
+        by_torch,
+        lambda n, layers: [tuple(trace(n, layers)[0]), float(trace(n, layers)[1])],
+        lambda n, layers: (
+            np.array(trace(n, layers)[0]),
+            np.int64(trace(n, layers)[1]),
+        ),
+    ],
+    [
+        (slip(conv=lambda n, k, s: (n - k) // s), "the first place counts too"),
+        (slip(conv=lambda n, k, s: n // s), "hang over the end"),
+        (slip(conv=lambda n, k, s: n - k + 1), "the stride was not used"),
+        (slip(conv=lambda n, k, s: math.ceil((n - k) / s) + 1), "hang over the end"),
+        (slip(pool=lambda n, k: math.ceil(n / k)), "a pool drops what is left over"),
+        (slip(pool=lambda n, k: n), "changes the number of frames"),
+        (slip(pool=lambda n, k: n - k + 1), "the stride was not used"),
+        (slip(pad=max), "zeros go before and after"),
+        (slip(pad=min), "zeros go before and after"),
+        (slip(bias=0), "the biases are missing"),
+        (slip(into=False), "each kernel covers all channels before it"),
+        (lambda n, layers: trace(n, layers)[::-1], "is needed"),
+        (lambda n, layers: (trace(n, layers)[0][-1:], 44), "has shape (1,)"),
+        (lambda n, layers: trace(n, layers)[1], "2 parts are needed"),
+    ],
+)
+
+
+# 2.2 A convolution with channels
+
+
+def by_loop(samples, weight, bias, stride):
+    n_out, _, length = weight.shape
+    starts = range(0, samples.shape[1] - length + 1, stride)
+    return [
+        [(samples[:, s : s + length] * w).sum() + b for s in starts]
+        for w, b in zip(weight, bias, strict=True)
+    ]
+
+
+def by_windows(samples, weight, bias, stride):
+    length = weight.shape[2]
+    windows = np.lib.stride_tricks.sliding_window_view(samples, length, axis=1)
+    return np.einsum("ctl,ocl->ot", windows[:, ::stride], weight) + bias[:, None]
+
+
+def by_conv1d(samples, weight, bias, stride):
+    tensors = (torch.tensor(x, dtype=torch.float32) for x in (samples, weight, bias))
+    return functional.conv1d(*tensors, stride=stride)
+
+
+def by_convolve(turned):
+    def convolve(samples, weight, bias, stride):
+        rows = [
+            sum(
+                np.convolve(s, k[::-1] if turned else k, "valid")
+                for s, k in zip(samples, kernels, strict=True)
+            )
+            for kernels in weight
+        ]
+        return (np.stack(rows) + bias[:, None])[:, ::stride]
+
+    return convolve
+
+
+ANSWERS["2.2"] = Answers(
+    by_loop,
+    [by_windows, by_conv1d, by_convolve(turned=True)],
+    [
+        (by_convolve(turned=False), "the kernel is turned round"),
+        (lambda x, w, b, s: by_windows(x, w, 0 * b, s), "the bias is missing"),
+        (lambda x, w, b, s: by_windows(x, w, len(x) * b, s), "once per frame"),
+        (lambda x, w, b, s: by_windows(x[:1], w[:, :1], b, s), "the first channel"),
+        (lambda x, w, b, s: by_windows(x, w, b, 1), "the stride was not used"),
+        (lambda x, w, b, s: by_windows(x, w, b, s)[:, :-1], "one too few"),
+        (lambda x, w, b, s: by_windows(x, w, b, s).T, "is needed"),
+        (lambda x, w, b, s: by_windows(x, w / w.shape[2], b, s), "do not average"),
+        (lambda x, w, b, s: by_windows(x, w, b, s).clip(min=0), "the ReLU"),
+        (lambda x, w, b, s: by_windows(x, w, b[0], s), "stopped with"),
+        (lambda x, w, b, s: by_windows(x, w, b, s) + 1, "compute this one on paper"),
+    ],
+)
+
+
+# 2.3 The base network from nothing
+
+
+class Sequence(nn.Module):
+    """Right as it is; each class attribute changes one thing."""
+
+    pads, pool, filters, n_flat = (3, 4), nn.MaxPool1d, 32, 256
+    after = (nn.ReLU, nn.ReLU, nn.ReLU, nn.ReLU)
+    last: tuple = ()
+
+    def __init__(self, n_tags=50):
+        super().__init__()
+        a, b, c, d = (kind() for kind in self.after)
+        pad = nn.ZeroPad1d(self.pads)
+        self.layers = nn.Sequential(
+            *(nn.Conv1d(1, self.filters, 256, 256), a),
+            *(pad, nn.Conv1d(self.filters, 32, 8), b, self.pool(4)),
+            *(pad, nn.Conv1d(32, 32, 8), c, self.pool(4), nn.Flatten()),
+            *(nn.Linear(self.n_flat, 100), d, nn.Linear(100, n_tags)),
+            *(kind() for kind in self.last),
+        )
+
+    def forward(self, samples):
+        return self.layers(samples[:, None])
+
+
+def variant(**change):
+    return type("Variant", (Sequence,), change)
+
+
+class Functional(nn.Module):
+    """The same with names in another order, "same" padding, the pool before ReLU."""
+
+    def __init__(self, n_tags=50):
+        super().__init__()
+        self.out, self.dense = nn.Linear(100, n_tags), nn.Linear(256, 100)
+        self.third = nn.Conv1d(32, 32, 8, padding="same")
+        self.second = nn.Conv1d(32, 32, 8, padding="same")
+        self.first = nn.Conv1d(1, 32, 256, 256)
+
+    def forward(self, samples):
+        x = self.first(samples.unsqueeze(1)).relu()
+        for conv in (self.second, self.third):
+            x = functional.max_pool1d(conv(x), 4).relu()
+        return self.out(self.dense(x.flatten(1)).relu())
+
+
+class Folded(Functional):
+    """The first layer as a dense layer on pieces of 256 samples, frames flat first."""
+
+    def __init__(self, n_tags=50):
+        super().__init__(n_tags)
+        self.first = nn.Linear(256, 32)
+
+    def forward(self, samples):
+        x = self.first(samples.unfold(1, 256, 256)).relu().transpose(1, 2)
+        for conv in (self.second, self.third):
+            x = functional.max_pool1d(conv(x).relu(), 4)
+        return self.out(self.dense(x.transpose(1, 2).flatten(1)).relu())
+
+
+class InList(Sequence):
+    def __init__(self, n_tags=50):
+        super().__init__(n_tags)
+        self.plain = list(self.layers)
+        del self.layers
+
+    def forward(self, samples):
+        x = samples[:, None]
+        for layer in self.plain:
+            x = layer(x)
+        return x
+
+
+class NoGradient(Sequence):
+    def forward(self, samples):
+        frames = self.layers[:2](samples[:, None]).detach()
+        return self.layers[2:](frames)
+
+
+class Dropping(Sequence):
+    def forward(self, samples):
+        return functional.dropout(super().forward(samples), 0.5)
+
+
+class Mixing(Sequence):
+    def forward(self, samples):
+        logits = super().forward(samples)
+        return logits - logits.mean(dim=0)
+
+
+RELU, NONE = nn.ReLU, nn.Identity
+ANSWERS["2.3"] = Answers(
+    Sequence,
+    [Functional, Folded, lambda n_tags: models.DielemanRaw(n_tags=n_tags)],
+    [
+        (variant(last=(nn.Sigmoid,)), "a sigmoid comes last"),
+        (variant(last=(nn.ReLU,)), "a ReLU comes last"),
+        (variant(last=(lambda: nn.Softmax(1),)), "a softmax comes last"),
+        (variant(pool=nn.AvgPool1d), "a pool takes the mean"),
+        (variant(pads=(4, 3)), "4 zeros come before"),
+        (variant(pads=(0, 7)), "all zeros come after"),
+        (variant(pads=(0, 0), n_flat=192), "too few frames arrive"),
+        (variant(filters=128), "the first layer has 128 filters"),
+        (variant(filters=1), "one filter only"),
+        (variant(after=(NONE, RELU, RELU, RELU)), "no ReLU after the first conv"),
+        (variant(after=(RELU, NONE, RELU, RELU)), "no ReLU after the second conv"),
+        (variant(after=(RELU, RELU, NONE, RELU)), "no ReLU after the third conv"),
+        (variant(after=(RELU, RELU, RELU, NONE)), "no ReLU after the dense layer"),
+        (variant(after=(NONE,) * 4), "there is no ReLU at all"),
+        (variant(after=(nn.ELU,) * 4), "gives other logits"),
+        (variant(pads=(0, 0)), "stopped with RuntimeError"),
+        (InList, "in a plain list"),
+        (NoGradient, "No gradient reaches layers.0"),
+        (Dropping, "no dropout"),
+        (Mixing, "must not depend on the mode or on its neighbours"),
+        (lambda n_tags: Sequence(50), "With n_tags = 7"),
+        (Sequence(), "without brackets"),
+        (models.K2C2, "stopped with ValueError"),
+    ],
+)
+
+
+# 2.4 A silent bug: symptom, repair, test
+
+CAUSES = {"A": "labels shuffled", "B": "steps too short", "C": "squashed twice"}
+CAUSES["D"] = "healthy"
+
+
+class Mended(nn.Module):
+    last = staticmethod(lambda x: x)
+
+    def __init__(self, n_in=20, n_tags=4):
+        super().__init__()
+        self.hidden, self.output = nn.Linear(n_in, 32), nn.Linear(32, n_tags)
+
+    def forward(self, inputs):
+        return self.last(self.output(self.hidden(inputs).relu()))
+
+
+def ending(last):
+    return type("Mended", (Mended,), {"last": staticmethod(last)})
+
+
+class Frozen(Mended):
+    def __init__(self, n_in=20, n_tags=4):
+        super().__init__(n_in, n_tags)
+        self.spare = nn.Linear(3, 3)
+
+
+def shout(network, n_in):
+    with torch.no_grad():
+        made = network(1e4 * torch.randn(100, n_in))
+    return bool(((made >= 0) & (made <= 1)).all())
+
+
+def shout_in_pieces(network, n_in):
+    for _ in range(30):
+        made = network(1e5 * (torch.rand(1, n_in) - 0.5)).detach().numpy()
+        if made.min() < 0 or made.max() > 1:
+            return np.False_
+    return np.True_
+
+
+def whisper(network, n_in):
+    made = network(torch.randn(100, n_in))
+    return bool(((made >= 0) & (made <= 1)).all())
+
+
+def last_layer(network, n_in):
+    return isinstance([*network.modules()][-1], nn.Sigmoid)
+
+
+def any_layer(network, n_in):
+    return any(isinstance(layer, nn.Sigmoid) for layer in network.modules())
+
+
+def never_negative(network, n_in):
+    return bool((network(torch.randn(100, n_in)) >= 0).all())
+
+
+def not_sure(network, n_in):
+    made = network(1e4 * torch.randn(100, n_in))
+    return bool(((made > 0) & (made < 0.9)).all())
+
+
+def mixed(**change):
+    return CAUSES | change
+
+
+ANSWERS["2.4"] = Answers(
+    (CAUSES, Mended, shout),
+    [
+        (CAUSES, lambda n_in, n_tags: nn.Linear(n_in, n_tags), shout_in_pieces),
+        [
+            dict(reversed(CAUSES.items())),
+            lambda n_in, n_tags: nn.Sequential(
+                nn.Linear(n_in, 99), nn.ELU(), nn.Linear(99, n_tags)
+            ),  # fmt: skip
+            lambda *both: torch.tensor(shout(*both)),
+        ],
+    ],
+    [
+        ((mixed(C="steps too short"), Mended, shout), "rests near 0.69"),
+        ((mixed(B="squashed twice"), Mended, shout), "goes on falling"),
+        ((mixed(A="healthy"), Mended, shout), "not below the constant prior"),
+        ((mixed(D="labels shuffled"), Mended, shout), "falls below the constant"),
+        ((mixed(A="overfitting"), Mended, shout), "use one of"),
+        (({"A": "healthy"}, Mended, shout), "with A, B, C and D"),
+        ((CAUSES, ending(torch.sigmoid), shout), "none of its outputs is negative"),
+        ((CAUSES, ending(torch.relu), shout), "none of its outputs is negative"),
+        ((CAUSES, ending(torch.tanh), shout), "still squashed"),
+        ((CAUSES, ending(lambda x: x.detach()), shout), "no gradient reaches"),
+        ((CAUSES, ending(lambda x: 9 * x.tanh()), shout), "do not grow"),
+        ((CAUSES, Frozen, shout), "no gradient reaches spare"),
+        ((CAUSES, ending(lambda x: x[:, :1]), shout), "makes (200, 1)"),
+        ((CAUSES, Mended, whisper), "True for a healthy network with logits near"),
+        ((CAUSES, Mended, last_layer), "False for one with the sigmoid in its"),
+        ((CAUSES, Mended, any_layer), "True for a network with a sigmoid between"),
+        ((CAUSES, Mended, never_negative), "True for a healthy network with"),
+        ((CAUSES, Mended, not_sure), "False for a network that ends in a sigmoid"),
+        ((CAUSES, Mended, lambda *_: "yes"), "True or False is needed"),
+        ((CAUSES, Mended(), shout), "without brackets"),
+    ],
+)
+
+
+# 2.5 Momentum and learning rate: is it one knob?
+
+LOSSES = [[0.6374, 0.2663, 0.2551], [0.6825, 0.5290, 0.2547], [0.6909, 0.6820, 0.2694]]
+GRID = pd.DataFrame(LOSSES, [0.99, 0.9, 0.0], [0.001, 0.01, 0.1])
+
+
+def effective(momentum, rate):
+    return rate / (1 - momentum)
+
+
+def best(grid):
+    return grid.stack().idxmin()
+
+
+def best_by_loop(grid):
+    cells = [(grid.loc[m, r], m, r) for m in grid.index for r in grid.columns]
+    return list(min(cell for cell in cells if not math.isnan(cell[0]))[1:])
+
+
+def spread(grid, digits=6, least=2, how=lambda x: max(x) - min(x)):
+    groups = {}
+    for (momentum, rate), loss in grid.stack().dropna().items():
+        step = rate / (1 - momentum)
+        groups.setdefault(round(step, digits) if digits else step, []).append(loss)
+    return {k: how(v) for k, v in groups.items() if len(v) >= least}
+
+
+def spread_by_frame(grid):
+    cells = grid.stack().reset_index(name="loss")
+    step = (cells["level_1"] / (1 - cells["level_0"])).round(8)
+    found = cells.groupby(step)["loss"].agg(["max", "min", "count"])
+    found = found[found["count"] > 1]
+    return found["max"] - found["min"]
+
+
+def best_with_nan(grid):
+    at = np.unravel_index(grid.to_numpy().argmin(), grid.shape)
+    return grid.index[at[0]], grid.columns[at[1]]
+
+
+def one_changed(at, other):
+    answer = [effective, best, spread, GRID]
+    answer[at] = other
+    return tuple(answer)
+
+
+ANSWERS["2.5"] = Answers(
+    (effective, best, spread, GRID),
+    [
+        one_changed(1, best_by_loop),
+        one_changed(2, spread_by_frame),
+        one_changed(3, GRID.iloc[::-1, ::-1].mask(GRID < 0.2548)),
+        [lambda m, r: torch.tensor(r / (1 - m)).double(), best, spread, GRID],
+    ],
+    [
+        (one_changed(0, lambda m, r: r * (1 - m)), "makes steps longer"),
+        (one_changed(0, lambda m, r: r * (1 + m)), "the sum goes on"),
+        (one_changed(0, lambda m, r: 1 / (1 - m)), "the rate is missing"),
+        (one_changed(0, lambda m, r: r / m), "ZeroDivisionError"),
+        (one_changed(1, lambda g: g.stack().idxmax()), "there is a lower one"),
+        (one_changed(1, best_with_nan), "pass over nan"),
+        (one_changed(1, lambda g: best(g)[::-1]), "momentum first"),
+        (one_changed(1, lambda g: g.min().min()), "2 parts are needed"),
+        (one_changed(1, lambda g: (g.min(axis=1).idxmin(), 0.001)), "lower one"),
+        (one_changed(2, lambda g: spread(g, digits=None)), "one step?"),
+        (one_changed(2, lambda g: spread(g, least=1)), "with one loss only"),
+        (one_changed(2, lambda g: spread(g, how=max)), "that is the largest loss"),
+        (one_changed(2, lambda g: spread(g, how=np.std)), "largest minus smallest"),
+        (one_changed(2, lambda g: max(spread(g).values())), "0 times"),
+        (one_changed(2, lambda g: spread(g.fillna(0.1))), "that is not so"),
+        (one_changed(3, GRID.T), "a row per momentum"),
+        (one_changed(3, GRID.iloc[:2]), "a row per momentum"),
+        (one_changed(3, GRID.to_numpy()), "a table of your losses"),
+        (one_changed(3, GRID * 0 + 0.69), "Are rows and columns in place?"),
+        (one_changed(3, GRID.where(GRID < 0.3)), "Most cells of `grid` are empty"),
+    ],
+)
+
+
+# 2.6 From windows to a clip
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def merge(logits, rule):
+    scores = sigmoid(logits)
+    how = {"mean": scores, "vote": scores > 0.5, "max": scores}[rule]
+    return how.max(axis=1) if rule == "max" else how.mean(axis=1)
+
+
+def merge_by_loop(logits, rule):
+    made = []
+    for clip in torch.tensor(logits):
+        scores = clip.sigmoid()
+        votes = (scores > 0.5).double()
+        kinds = {"mean": scores.mean(0), "vote": votes.mean(0), "max": scores.amax(0)}
+        made.append(kinds[rule])
+    return made
+
+
+def changed(**change):
+    return lambda x, rule: change[rule](x) if rule in change else merge(x, rule)
+
+
+def tied(scores, labels):
+    return (scores[labels == 1][:, None] == scores[labels == 0]).mean()
+
+
+def tied_by_loop(scores, labels):
+    pairs = [(a, b) for a, i in zip(scores, labels, strict=True) if i
+             for b, j in zip(scores, labels, strict=True) if not j]  # fmt: skip
+    return sum(a == b for a, b in pairs) / len(pairs)
+
+
+def tied_anywhere(scores, labels):
+    same = scores[:, None] == scores
+    return same[np.triu_indices(len(scores), 1)].mean()
+
+
+ANSWERS["2.6"] = Answers(
+    (merge, tied),
+    [
+        (predict.merge_windows, tied_by_loop),
+        (merge_by_loop, lambda *x: torch.tensor(tied(*x))),
+        [lambda *x: merge(*x).astype(np.float32), tied],
+    ],
+    [
+        ((changed(mean=lambda x: sigmoid(x.mean(axis=1))), tied), "no mean of scores"),
+        ((changed(vote=lambda x: (x >= 0).mean(axis=1)), tied), "not above 0.5"),
+        ((changed(vote=lambda x: (x > 0.5).mean(axis=1)), tied), "not the logits"),
+        ((changed(vote=lambda x: (x > 0).sum(axis=1)), tied), "not their number"),
+        ((changed(vote=lambda x: (x > 0).mean(axis=1) > 0.5), tied), "not who wins"),
+        ((changed(max=lambda x: x.max(axis=1)), tied), "these are logits"),
+        ((changed(mean=lambda x: x.mean(axis=1)), tied), "these are logits"),
+        ((changed(max=lambda x: sigmoid(x).min(axis=1)), tied), "smallest window"),
+        ((lambda x, rule: merge(x, "mean"), tied), "that is 'mean'"),
+        ((lambda x, rule: merge(x.swapaxes(1, 2), rule), tied), "has shape"),
+        ((lambda x, rule: merge(x, rule)[0], tied), "has shape"),
+        ((merge, lambda s, y: tied(s, y) * (y == 1).sum() * (y == 0).sum()), "a share"),
+        ((merge, tied_anywhere), "a positive and a negative clip"),
+        ((merge, lambda s, y: 1 - tied(s, y)), "without a tie"),
+        ((merge, lambda s, y: 0.9), "compare each positive"),
+        ((merge, lambda s, y: "many"), "one number is needed"),
+    ],
+)

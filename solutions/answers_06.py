@@ -1,0 +1,414 @@
+"""Right and wrong answers to the tasks of lesson 06, for the tests of their probes.
+
+Spoilers: learners, look into `hint` first. A wrong answer stands beside a part of
+the message that it must get.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+from scipy.spatial.distance import cdist
+from sklearn.metrics.pairwise import cosine_similarity
+
+from tagkit import neighbours
+from tagkit.checks.engine import Answers
+
+ANSWERS: dict[str, Answers] = {}
+
+
+# 6.1 Which clips point the same way
+
+
+def by_units(vectors):
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = vectors / np.where(lengths > 0, lengths, 1)
+    return units @ units.T
+
+
+def by_loop(vectors):
+    rows = []
+    for a in vectors:
+        row = []
+        for b in vectors:
+            size = (a**2).sum() ** 0.5 * (b**2).sum() ** 0.5
+            row.append((a * b).sum() / size if size else 0)
+        rows.append(row)
+    return rows
+
+
+def by_torch(vectors):
+    x = torch.tensor(vectors, dtype=torch.float64)
+    return torch.nn.functional.cosine_similarity(x[:, None], x, dim=-1)
+
+
+def divides_by_zero(vectors):
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return units @ units.T
+
+
+def one_length(vectors):
+    lengths = np.linalg.norm(vectors, axis=1)
+    return vectors @ vectors.T / np.where(lengths > 0, lengths, 1)
+
+
+def squared_lengths(vectors):
+    squares = (vectors**2).sum(axis=1)
+    return vectors @ vectors.T / np.maximum(np.outer(squares, squares), 1e-9)
+
+
+def full_diagonal(vectors):
+    near = by_units(vectors)
+    np.fill_diagonal(near, 1)
+    return near
+
+
+ANSWERS["6.1"] = Answers(
+    by_units,
+    [
+        by_loop,
+        by_torch,
+        cosine_similarity,
+        lambda vectors: pd.DataFrame(neighbours.similarity(vectors, centre=False)),
+    ],
+    [
+        (lambda vectors: vectors @ vectors.T, "divide by both lengths"),
+        (one_length, "one of the two lengths only"),
+        (lambda vectors: one_length(vectors).T, "one of the two lengths only"),
+        (squared_lengths, "the squares of the lengths?"),
+        (divides_by_zero, "something was divided by 0"),
+        (full_diagonal, "a vector of zeros has no direction"),
+        (lambda vectors: 1 - by_units(vectors), "that is a distance"),
+        (neighbours.similarity, "nothing is to be taken off here"),
+        (lambda vectors: by_units(vectors.T), "has shape (2, 2)"),
+        (lambda vectors: -cdist(vectors, vectors), "do not give that"),
+    ],
+)
+
+
+# 6.2 Neighbours by other artists
+
+
+def by_mask(similarities, artists, k):
+    same = artists[:, None] == artists
+    allowed = np.where(same, -np.inf, similarities)
+    return np.argsort(-allowed, axis=1, kind="stable")[:, :k]
+
+
+def by_sorted(similarities, artists, k):
+    lists = []
+    for clip, row in enumerate(similarities):
+        others = [i for i in range(len(row)) if artists[i] != artists[clip]]
+        lists.append(sorted(others, key=lambda i: -row[i])[:k])
+    return lists
+
+
+def by_frame(similarities, artists, k):
+    rows = []
+    for artist, row in zip(artists, similarities, strict=True):
+        others = pd.Series(row)[artists != artist]
+        rows.append(others.sort_values(ascending=False, kind="stable").index[:k])
+    return torch.tensor(np.array(rows))
+
+
+def drops_first(similarities, artists, k):
+    return np.argsort(-similarities, axis=1, kind="stable")[:, 1 : k + 1]
+
+
+def no_filter(similarities, artists, k):
+    return neighbours.nearest(similarities, k)
+
+
+def not_itself_excluded(similarities, artists, k):
+    same = artists[:, None] == artists
+    np.fill_diagonal(same, False)
+    allowed = np.where(same, -np.inf, similarities)
+    return np.argsort(-allowed, axis=1, kind="stable")[:, :k]
+
+
+def filter_with_zero(similarities, artists, k):
+    same = artists[:, None] == artists
+    return np.argsort(-np.where(same, 0, similarities), axis=1, kind="stable")[:, :k]
+
+
+def turned(similarities, artists, k):
+    allowed = np.where(artists[:, None] == artists, -np.inf, similarities)
+    return np.argsort(allowed, axis=1, kind="stable")[:, ::-1][:, :k]
+
+
+def most_similar_last(similarities, artists, k):
+    return by_mask(similarities, artists, k)[:, ::-1]
+
+
+def least_similar(similarities, artists, k):
+    allowed = np.where(artists[:, None] == artists, np.inf, similarities)
+    return np.argsort(allowed, axis=1, kind="stable")[:, :k][:, ::-1]
+
+
+def filters_afterwards(similarities, artists, k):
+    found = neighbours.nearest(similarities, k)
+    return [
+        [i for i in row if artists[i] != a]
+        for row, a in zip(found, artists, strict=True)
+    ]
+
+
+def values(similarities, artists, k):
+    return np.take_along_axis(similarities, by_mask(similarities, artists, k), axis=1)
+
+
+ANSWERS["6.2"] = Answers(
+    by_mask,
+    [
+        by_sorted,
+        by_frame,
+        lambda near, artists, k: neighbours.nearest(near, k, artists),
+    ],
+    [
+        (drops_first, "it is in its own list"),
+        (not_itself_excluded, "it is in its own list"),
+        (no_filter, "its own artist is in it"),
+        (filter_with_zero, "it is in its own list"),
+        (turned, "of equally near clips the first ones"),
+        (most_similar_last, "the most similar one must come first"),
+        (least_similar, "are left out"),
+        (filters_afterwards, "numbers are needed"),
+        (values, "places of clips"),
+        (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "stands there twice"),
+        (lambda *x: by_mask(*x)[:, :1], "has shape (6, 1)"),
+    ],
+)
+
+
+# 6.3 Precision at k
+
+
+def by_take(found, relevant):
+    return np.take_along_axis(relevant, found, axis=1).mean(axis=1)
+
+
+def by_query(found, relevant):
+    rows = zip(found.tolist(), relevant.tolist(), strict=True)
+    return [sum(row[place] for place in places) / len(places) for places, row in rows]
+
+
+def by_rows(found, relevant):
+    rows = np.arange(len(found))[:, None]
+    return torch.tensor(relevant)[rows, torch.tensor(found)].double().mean(dim=1)
+
+
+def recall(found, relevant):
+    hits = np.take_along_axis(relevant, found, axis=1).sum(axis=1)
+    return hits / np.maximum(relevant.sum(axis=1), 1)
+
+
+def nan_recall(found, relevant):
+    return np.take_along_axis(relevant, found, axis=1).sum(axis=1) / relevant.sum(1)
+
+
+def of_possible(found, relevant):
+    hits = np.take_along_axis(relevant, found, axis=1).sum(axis=1)
+    return hits / np.clip(relevant.sum(axis=1), 1, found.shape[1])
+
+
+ANSWERS["6.3"] = Answers(
+    by_take,
+    [by_query, by_rows, lambda *both: pd.Series(neighbours.precision_at_k(*both))],
+    [
+        (recall, "that is recall"),
+        (nan_recall, "that is recall"),
+        (of_possible, "what was possible"),
+        (lambda f, r: by_take(f, r).mean(), "one for each query"),
+        (lambda f, r: by_take(f, r) * f.shape[1], "these are counts"),
+        (lambda f, r: r[:, : f.shape[1]].mean(axis=1), "the first columns"),
+        (lambda f, r: r.mean(axis=1), "what a random list reaches"),
+        (lambda f, r: r[0][f].mean(axis=1), "judged by the first one"),
+        (lambda f, r: 1 - by_take(f, r), "these are the misses"),
+        (lambda f, r: np.take_along_axis(r, f, axis=1).mean(axis=0), "has shape (3,)"),
+    ],
+)
+
+
+# 6.4 A playlist
+
+
+def by_worth(similarities, first, n, variety):
+    chosen = [first]
+    while len(chosen) < n:
+        worth = (1 - variety) * similarities[first]
+        if len(chosen) > 1:
+            worth = worth - variety * similarities[chosen[1:]].max(axis=0)
+        worth[chosen] = -np.inf
+        chosen.append(int(worth.argmax()))
+    return chosen
+
+
+def by_candidates(similarities, first, n, variety):
+    chosen, free = [first], set(range(len(similarities))) - {first}
+
+    def worth(clip):
+        others = [similarities[clip][other] for other in chosen[1:]]
+        penalty = variety * max(others) if others else 0
+        return (1 - variety) * similarities[clip][first] - penalty, -clip
+
+    while len(chosen) < n:
+        chosen.append(max(free, key=worth))
+        free.remove(chosen[-1])
+    return np.array(chosen)
+
+
+def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False, last=False):
+    def playlist(similarities, first, n, variety):
+        chosen = [first]
+        while len(chosen) < n:
+            share = 1 - variety if swap else variety
+            worth = (1 - share) * similarities[first]
+            others = chosen if first_too else chosen[1:]
+            if others:
+                others = others[-1:] if last else others
+                worth = worth - sign * share * how(similarities[others], axis=0)
+            if not again:
+                worth[chosen] = -np.inf
+            chosen.append(int(worth.argmax()))
+        return chosen
+
+    return playlist
+
+
+def one_short(similarities, first, n, variety):
+    return by_worth(similarities, first, n, variety)[1:]
+
+
+ANSWERS["6.4"] = Answers(
+    by_worth,
+    [
+        by_candidates,
+        neighbours.playlist,
+        lambda *x: torch.tensor(neighbours.playlist(*x)),
+    ],
+    [
+        (with_slip(first_too=True), "the first clip counts as one"),
+        (with_slip(how=np.mean), "you took the mean similarity"),
+        (with_slip(how=np.min), "you took the smallest"),
+        (with_slip(last=True), "only the last clip"),
+        (with_slip(swap=True), "the two weights are swapped"),
+        (with_slip(sign=-1), "got a bonus"),
+        (with_slip(sign=0), "variety has no effect"),
+        (with_slip(again=True), "stands there twice"),
+        (with_slip(how=np.sum), "another clip is worth more"),
+        (one_short, "these are 2 clips, 3 were"),
+        (lambda *x: by_worth(*x)[::-1], "it must begin with clip"),
+        (lambda near, *x: np.argsort(-near[x[0]])[: x[1]], "variety has no effect"),
+    ],
+)
+
+
+# 6.5 Hubs
+
+
+def by_bincount(found, n_clips):
+    counts = np.bincount(found.ravel(), minlength=n_clips)
+    return counts, stats.skew(counts) if np.ptp(counts) else 0.0
+
+
+def by_counting(found, n_clips):
+    counts = [sum(clip in row for row in found.tolist()) for clip in range(n_clips)]
+    mean = sum(counts) / n_clips
+    square = sum((c - mean) ** 2 for c in counts) / n_clips
+    cube = sum((c - mean) ** 3 for c in counts) / n_clips
+    return counts, cube / square**1.5 if square else 0
+
+
+def by_series(found, n_clips):
+    given = pd.Series(found.ravel()).value_counts()
+    counts = given.reindex(range(n_clips), fill_value=0)
+    d = counts - counts.mean()
+    return [counts, torch.tensor((d**3).mean() / max((d**2).mean(), 1e-12) ** 1.5)]
+
+
+def skewed(found, n_clips, change):
+    counts = by_bincount(found, n_clips)[0]
+    return counts, change(counts - counts.mean(), counts)
+
+
+def forgets_never(found, n_clips):
+    _, counts = np.unique(found, return_counts=True)
+    return counts, stats.skew(counts)
+
+
+ANSWERS["6.5"] = Answers(
+    by_bincount,
+    [by_counting, by_series],
+    [
+        (forgets_never, "clips in no list have one, too"),
+        (
+            lambda f, n: skewed(f, n, lambda d, c: (d**3).mean() / d.std() ** 3),
+            "is nan",
+        ),
+        (
+            lambda f, n: skewed(
+                f, n, lambda d, c: (d**3).mean() / (c.std(ddof=1) or 1) ** 3
+            ),
+            "not by n - 1",
+        ),
+        (
+            lambda f, n: skewed(f, n, lambda d, c: (d**3).mean()),
+            "not divided by the deviation",
+        ),
+        (
+            lambda f, n: skewed(f, n, lambda d, c: (d**3).sum() / c.std() ** 3),
+            "the sum of the cubes",
+        ),
+        (
+            lambda f, n: skewed(f, n, lambda d, c: (d**3).mean() / c.var()),
+            "the cube of the deviation",
+        ),
+        (
+            lambda f, n: skewed(f, n, lambda d, c: -stats.skew(c)),
+            "the wrong way round",
+        ),
+        (lambda f, n: skewed(f, n, lambda d, c: c.max()), "the mean cube of what?"),
+        (lambda f, n: by_bincount(f[:, :1], n), "you count clip"),
+        (lambda f, n: by_bincount(f, n)[0], "has 5 parts"),
+    ],
+)
+
+
+# 6.6 What the map keeps
+
+
+def by_row(own, drawn):
+    rows = zip(own, drawn, strict=True)
+    return np.mean([np.isin(o, d).mean() for o, d in rows])
+
+
+def by_sets(own, drawn):
+    rows = zip(own.tolist(), drawn.tolist(), strict=True)
+    return sum(len(set(o) & set(d)) for o, d in rows) / own.size
+
+
+def by_comparison(own, drawn):
+    same = torch.tensor(own)[:, :, None] == torch.tensor(drawn)[:, None]
+    return same.any(dim=2).double().mean()
+
+
+def jaccard(own, drawn):
+    rows = [(set(o), set(d)) for o, d in zip(own.tolist(), drawn.tolist(), strict=True)]
+    return np.mean([len(o & d) / len(o | d) for o, d in rows])
+
+
+ANSWERS["6.6"] = Answers(
+    by_row,
+    [by_sets, by_comparison],
+    [
+        (lambda own, drawn: (own == drawn).mean(), "may stand elsewhere"),
+        (lambda own, drawn: np.isin(own, drawn).mean(), "the lists of all clips"),
+        (lambda own, drawn: by_row(own, drawn) * own.shape[1], "that is a count"),
+        (jaccard, "the clips in either list"),
+        (lambda own, drawn: by_row(drawn, own), "by the lists on the map"),
+        (lambda own, drawn: 100 * by_row(own, drawn), "a share, not per cent"),
+        (lambda own, drawn: 1 - by_row(own, drawn), "that is what is lost"),
+        (lambda own, drawn: np.isin(own, drawn).mean(axis=1), "one number is needed"),
+        (lambda own, drawn: 0.3, "how many of `own`"),
+    ],
+)

@@ -1,0 +1,703 @@
+"""Right and wrong answers to the exhibits of lesson 08, for the tests of their probes.
+
+Spoilers: learners, look into `hint` first. A wrong answer stands beside a part of
+the message that it must get.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import nn
+from torch.nn import functional
+
+from tagkit import metrics, predict
+from tagkit.checks.engine import Answers
+
+ANSWERS: dict[str, Answers] = {}
+
+
+def exhibit(id, letter, solution, also_right, wrong, other_letters):
+    """Declare answers; each wrong function is handed in with the right letter."""
+    rest = [((other, solution), text) for other, text in other_letters.items()]
+    ANSWERS[id] = Answers(
+        (letter, solution),
+        [(letter.upper(), also_right[0])]
+        + [[f"{letter}) it is", answer] for answer in also_right[1:]],
+        [((letter, answer), text) for answer, text in wrong]
+        + rest
+        + [((7, solution), "one letter of"), (letter, "2 parts are needed")],
+    )
+
+
+# 8.1
+
+with_logits = functional.binary_cross_entropy_with_logits
+
+
+def by_formula(logits, labels):
+    return (functional.softplus(logits) - labels * logits).mean()
+
+
+def by_logsigmoid(logits, labels):
+    right = functional.logsigmoid(torch.where(labels == 1, logits, -logits))
+    return -right.sum() / right.numel()
+
+
+def by_rounded_scores(logits, labels):
+    return functional.binary_cross_entropy(logits.sigmoid(), labels)
+
+
+exhibit(
+    "8.1",
+    "b",
+    with_logits,
+    [by_formula, by_logsigmoid, nn.BCEWithLogitsLoss()],
+    [
+        (lambda x, y: with_logits(x.sigmoid(), y), "squashed a second time"),
+        (by_rounded_scores, "rounded to 1 before the logarithm"),
+        (lambda x, y: -(y * x.sigmoid().log()).mean(), "that is not the mean"),
+        (lambda x, y: with_logits(x, y, reduction="sum"), "the sum, not the mean"),
+        (lambda x, y: with_logits(x, y).item(), "a tensor is needed"),
+        (lambda x, y: with_logits(x.detach(), y), "no gradient"),
+        (lambda x, y: with_logits(x, y, reduction="none"), "one number is needed"),
+        (lambda x, y: with_logits(x, 1 - y), "has nothing to pay"),
+        (lambda x, y: (x.sigmoid() - y).square().mean(), "a squared error"),
+        (functional.cross_entropy, "a softmax lets one tag win"),
+    ],
+    {"a": "stands still", "c": "too small", "d": "few decisions"},
+)
+
+
+# 8.2
+
+
+def eval_and_back(network, batch):
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        scores = network(batch).sigmoid()
+    network.train(was_training)
+    return scores
+
+
+def with_finally(network, batch):
+    was_training = network.training
+    try:
+        return 1 / (1 + torch.exp(-network.eval()(batch).detach()))
+    finally:
+        network.train(was_training)
+
+
+@torch.inference_mode()
+def layer_by_layer(network, batch):
+    modes = {layer: layer.training for layer in network.modules()}
+    scores = network.eval()(batch).sigmoid()
+    for layer, mode in modes.items():
+        layer.training = mode
+    return scores
+
+
+def stays_in_training(network, batch):
+    with torch.no_grad():
+        return network(batch).sigmoid()
+
+
+def forgets_the_way_back(network, batch):
+    with torch.no_grad():
+        return network.eval()(batch).sigmoid()
+
+
+def always_trains_afterwards(network, batch):
+    scores = forgets_the_way_back(network, batch)
+    network.train()
+    return scores
+
+
+def batch_norm_only(network, batch):
+    network.train()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            layer.eval()
+    return stays_in_training(network, batch)
+
+
+def dropout_only(network, batch):
+    old = {k: v.clone() for k, v in network.state_dict().items()}
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
+    scores = stays_in_training(network, torch.cat([batch, batch.flip(1)]))[: len(batch)]
+    network.load_state_dict(old)
+    return scores
+
+
+exhibit(
+    "8.2",
+    "a",
+    eval_and_back,
+    [with_finally, layer_by_layer],
+    [
+        (stays_in_training, "still learns from the clips"),
+        (forgets_the_way_back, "came in the mode for training and left"),
+        (always_trains_afterwards, "came in the mode for evaluation and left"),
+        (batch_norm_only, "Two calls on the same clips"),
+        (dropout_only, "A clip alone and the same clip among others"),
+        (lambda network, batch: network.eval()(batch).sigmoid(), "with a gradient"),
+        (lambda network, batch: network.eval()(batch).detach(), "these are logits"),
+    ],
+    {"b": "needs an optimizer", "c": "the same array", "d": "outside 0 and 1"},
+)
+
+
+# 8.3
+
+
+def to_db(power):
+    return 10 * power.clamp(min=1e-10).log10()
+
+
+def from_amplitude(power):
+    return 20 * torch.log10(power.sqrt().clamp(min=1e-5))
+
+
+def floor_last(power):
+    return np.maximum(10 * np.log10(np.maximum(power.numpy(), 1e-30)), -100)
+
+
+exhibit(
+    "8.3",
+    "c",
+    to_db,
+    [from_amplitude, floor_last, lambda p: to_db(p).tolist()],
+    [
+        (lambda p: 20 * p.clamp(min=1e-10).log10(), "still too large by a factor"),
+        (lambda p: 20 * p.clamp(min=1e-5).log10(), "still too large by a factor"),
+        (lambda p: 5 * p.clamp(min=1e-10).log10(), "now too small by a factor"),
+        (lambda p: 10 * p.clamp(min=1e-10).log(), "the natural logarithm"),
+        (lambda p: 10 * p.clamp(min=1e-5).log10(), "louder than -100 dB"),
+        (lambda p: 10 * (p + 1e-10).log10(), "adding moves quiet powers"),
+        (lambda p: 10 * p.log10(), "not finite everywhere"),
+        (lambda p: to_db(p) - to_db(p).max(), "relative to the loudest"),
+        (lambda p: to_db(p).flatten()[:3], "has shape (3,)"),
+    ],
+    {"a": "level of silence", "b": "all tones alike", "d": "2.3 times"},
+)
+
+
+# 8.4
+
+
+def pad_last(power, n_frames):
+    decibels = to_db(power)
+    mean = decibels.mean()
+    rest = n_frames - power.shape[1]
+    return functional.pad(decibels - mean, (0, rest), value=float(-100 - mean))
+
+
+def fill_a_table(power, n_frames):
+    levels = np.full((len(power), n_frames), -100.0)
+    levels[:, : power.shape[1]] = 10 * np.log10(np.maximum(power.numpy(), 1e-10))
+    return levels - levels[:, : power.shape[1]].mean()
+
+
+def mean_of_music(power, n_frames):
+    padded = to_db(functional.pad(power, (0, n_frames - power.shape[1])))
+    return padded - padded[:, : power.shape[1]].mean()
+
+
+def pads_first(power, n_frames):
+    decibels = to_db(functional.pad(power, (0, n_frames - power.shape[1])))
+    return decibels - decibels.mean()
+
+
+def pads_with(value, front=False):
+    def prepare(power, n_frames):
+        decibels = to_db(power)
+        rest = n_frames - power.shape[1]
+        sides = (rest, 0) if front else (0, rest)
+        chosen = float(value(decibels))
+        return functional.pad(decibels - decibels.mean(), sides, value=chosen)
+
+    return prepare
+
+
+exhibit(
+    "8.4",
+    "d",
+    pad_last,
+    [fill_a_table, mean_of_music],
+    [
+        (pads_first, "still in the mean"),
+        (pads_with(lambda x: 0), "0 is the mean of the clip"),
+        (pads_with(lambda x: -100), "taken off the music only"),
+        (pads_with(lambda x: x.min() - x.mean()), "as loud as the quietest point"),
+        (pads_with(lambda x: -100 - x.mean(), front=True), "the music must come first"),
+        (lambda p, n: pads_first(p, n)[:, :5], "has shape (4, 5)"),
+        (
+            lambda p, n: to_db(functional.pad(p, (0, n - p.shape[1]))),
+            "the mean was not taken off",
+        ),
+        (lambda p, n: to_db(p) - to_db(p).mean(), "has shape (4, 10); (4, 16)"),
+    ],
+    {"a": "the same in every row", "b": "another mean each time", "c": "not cut"},
+)
+
+
+# 8.5
+
+
+def power_of(samples, hop=256, length=512, **more):
+    window = torch.hann_window(length)
+    bins = torch.stft(*(samples, 512, hop, length, window), return_complex=True, **more)
+    return bins.abs() ** 2
+
+
+def by_unfold(samples):
+    padded = functional.pad(samples[None], (256, 256), mode="reflect")[0]
+    frames = padded.unfold(0, 512, 256) * torch.hann_window(512)
+    return torch.fft.rfft(frames).abs().T.square()
+
+
+def with_flat_window(samples):
+    return torch.stft(samples, 512, 256, return_complex=True).abs() ** 2
+
+
+exhibit(
+    "8.5",
+    "b",
+    power_of,
+    [
+        by_unfold,
+        lambda samples: power_of(samples, hop=128)[:, ::2],
+        lambda samples: power_of(samples, pad_mode="constant").numpy(),
+    ],
+    [
+        (lambda samples: power_of(samples, hop=128), "too close to each other"),
+        (lambda samples: power_of(samples, hop=512), "too far from each other"),
+        (lambda samples: power_of(samples, center=False), "centred frames also"),
+        (lambda samples: power_of(samples)[:, :-1], "the last frame is missing"),
+        (lambda samples: power_of(samples, hop=200), "how many steps of 256"),
+        (lambda samples: power_of(samples).sqrt(), "these are amplitudes"),
+        (lambda samples: power_of(samples, length=256), "window is too short"),
+        (with_flat_window, "there is no window"),
+        (lambda samples: power_of(samples).T, "has shape (20, 257)"),
+        (lambda samples: power_of(samples) / 2, "differ from what the text says"),
+    ],
+    {"a": "by 4/3 only", "c": "smears a click", "d": "are printed"},
+)
+
+
+# 8.6
+
+
+class BatchFirst(nn.Module):
+    def __init__(self, n_bands, n_units, n_tags):
+        super().__init__()
+        self.gru = nn.GRU(n_bands, n_units, batch_first=True)
+        self.output = nn.Linear(n_units, n_tags)
+
+    def read(self, states):
+        return states[:, -1]
+
+    def forward(self, frames):
+        return self.output(self.read(self.gru(frames)[0]))
+
+
+class Turned(BatchFirst):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.gru = nn.GRU(*sizes[:2])
+
+    def forward(self, frames):
+        return self.output(self.gru(frames.transpose(0, 1))[1][-1])
+
+
+class ByCell(BatchFirst):
+    def __init__(self, n_bands, n_units, n_tags):
+        super().__init__(n_bands, n_units, n_tags)
+        self.cell = nn.GRUCell(n_bands, n_units)
+
+    def forward(self, frames):
+        state = None
+        for frame in frames.unbind(dim=1):
+            state = self.cell(frame, state)
+        return self.output(state)
+
+
+class OverBatch(BatchFirst):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.gru = nn.GRU(*sizes[:2])
+
+
+class LastClip(BatchFirst):
+    def read(self, states):
+        return states[-1]
+
+
+class FirstFrame(BatchFirst):
+    def read(self, states):
+        return states[:, 0]
+
+
+class NoMemory(BatchFirst):
+    def forward(self, frames):
+        return self.output(self.gru(frames[:, -1:])[0][:, -1])
+
+
+class Bag(BatchFirst):
+    def forward(self, frames):
+        return self.output(self.gru(frames.exp().mean(dim=1, keepdim=True))[0][:, 0])
+
+
+class EveryFrame(BatchFirst):
+    def read(self, states):
+        return states
+
+
+class NoGradient(BatchFirst):
+    @torch.no_grad()
+    def forward(self, frames):
+        return super().forward(frames)
+
+
+exhibit(
+    "8.6",
+    "d",
+    BatchFirst,
+    [Turned, ByCell],
+    [
+        (OverBatch, "alone and"),
+        (LastClip, "a row for each frame"),
+        (FirstFrame, "The last frame of a clip does not change"),
+        (NoMemory, "The first frame of a clip does not change"),
+        (Bag, "no memory"),
+        (EveryFrame, "has shape (4, 5, 3)"),
+        (NoGradient, "no gradient"),
+        (BatchFirst(6, 8, 3), "stopped with"),
+    ],
+    {"a": "otherwise in training", "b": "one network", "c": "but not its company"},
+)
+
+
+# 8.7
+
+
+def by_training(train, test):
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    deviation = np.where(deviation > 0, deviation, 1)
+    return (train - mean) / deviation, (test - mean) / deviation
+
+
+def by_pandas(train, test):
+    train, test = pd.DataFrame(train), pd.DataFrame(test)
+    deviation = train.std().where(train.std() > 1e-9, 1)
+    return [(train - train.mean()) / deviation, (test - train.mean()) / deviation]
+
+
+def by_sklearn(train, test):
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(train)
+    return torch.tensor(scaler.transform(train)), torch.tensor(scaler.transform(test))
+
+
+def own(values, ones=True):
+    deviation = values.std(axis=0)
+    return (values - values.mean(axis=0)) / (
+        np.where(deviation > 0, deviation, 1) if ones else deviation
+    )
+
+
+def together(train, test):
+    both = own(np.concatenate([train, test]))
+    return both[: len(train)], both[len(train) :]
+
+
+def divides_by_zero(train, test):
+    return [(x - train.mean(axis=0)) / train.std(axis=0) for x in (train, test)]
+
+
+def own_deviation(train, test):
+    deviation = np.where(test.std(axis=0) > 0, test.std(axis=0), 1)
+    return own(train), (test - train.mean(axis=0)) / deviation
+
+
+exhibit(
+    "8.7",
+    "c",
+    by_training,
+    [by_pandas, by_sklearn],
+    [
+        (lambda *both: (own(both[0]), own(both[1])), "mean and deviation are its own"),
+        (together, "the test clips are in the mean"),
+        (own_deviation, "divided by its own deviation"),
+        (divides_by_zero, "a deviation of 0"),
+        (lambda train, test: (own(train), test), "not scaled at all"),
+        (lambda *both: (both[0], by_training(*both)[1]), "training clips were not"),
+        (lambda *both: by_training(*both)[1], "has 8 parts; 2 are"),
+        (lambda *both: by_training(*both)[::-1], "has shape (8, 3)"),
+    ],
+    {"a": "same score in both rows", "b": "both rows alike", "d": "the same clips"},
+)
+
+
+# 8.8
+
+
+def by_name(scores, trained_tags, labels):
+    return pd.DataFrame(scores, labels.index, trained_tags)[list(labels.columns)]
+
+
+def by_place(scores, trained_tags, labels):
+    places = [trained_tags.index(tag) for tag in labels]
+    return pd.DataFrame(scores[:, places], labels.index, labels.columns)
+
+
+def by_loop(scores, trained_tags, labels):
+    column_of = dict(zip(trained_tags, scores.T, strict=True))
+    return pd.DataFrame({tag: column_of[tag] for tag in labels}, labels.index)
+
+
+def by_frequency(scores, trained_tags, labels):
+    names = labels.sum().sort_values(ascending=False, kind="stable").index
+    few = scores[:, : len(names)]
+    return pd.DataFrame(few, labels.index, names)[labels.columns]
+
+
+def as_labels(scores, trained_tags, labels):
+    return pd.DataFrame(scores[:, : labels.shape[1]], labels.index, labels.columns)
+
+
+def in_trained_order(scores, trained_tags, labels):
+    table = by_name(scores, trained_tags, labels)
+    return table[[tag for tag in trained_tags if tag in labels]]
+
+
+def fills_up(scores, trained_tags, labels):
+    table = pd.DataFrame(scores, labels.index, trained_tags)
+    return table.reindex(columns=labels.columns)
+
+
+def numbered(scores, trained_tags, labels):
+    return by_name(scores, trained_tags, labels).reset_index(drop=True)
+
+
+exhibit(
+    "8.8",
+    "a",
+    by_name,
+    [by_place, by_loop],
+    [
+        (by_frequency, "Your column 'rock' holds the scores of"),
+        (as_labels, "Your column 'rock' holds the scores of 'slow'"),
+        (in_trained_order, "stand in another order"),
+        (fills_up, "went through without an error"),
+        (numbered, "The rows of your table are named"),
+        (lambda *x: by_name(*x).to_numpy(), "a pandas DataFrame is needed"),
+        (lambda s, t, y: pd.DataFrame(s, y.index, t), "stand in another order"),
+        (lambda *x: 1 - by_name(*x), "holds scores of no tag"),
+        (lambda s, t, y: pd.DataFrame(s, y.index), "has the columns 0, 1, 2"),
+    ],
+    {"b": "no bright cell", "c": "no column would fit", "d": "keeps the order"},
+)
+
+
+# 8.9
+
+
+@torch.no_grad()
+def whole_batches_and_rest(network, clips, batch_size):
+    network.eval()
+    scores = [network(part).sigmoid() for part in clips.split(batch_size)]
+    return torch.cat(scores)
+
+
+@torch.no_grad()
+def one_by_one(network, clips, batch_size):
+    network.eval()
+    return [network(clip[None]).sigmoid()[0].tolist() for clip in clips]
+
+
+def by_loader(drop_last=False, shuffle=False):
+    @torch.no_grad()
+    def score_all(network, clips, batch_size):
+        network.eval()
+        loader = torch.utils.data.DataLoader(
+            clips, batch_size, drop_last=drop_last, shuffle=shuffle
+        )
+        return np.concatenate([network(part).sigmoid().numpy() for part in loader])
+
+    return score_all
+
+
+@torch.no_grad()
+def all_at_once(network, clips, batch_size):
+    return network(clips).sigmoid()
+
+
+@torch.no_grad()
+def pads_the_last(network, clips, batch_size):
+    more = clips[:1].repeat(-len(clips) % batch_size, 1)
+    return whole_batches_and_rest(network, torch.cat([clips, more]), batch_size)
+
+
+@torch.no_grad()
+def one_batch_more(network, clips, batch_size):
+    network.eval()
+    starts = range(0, len(clips) + 1, batch_size)
+    parts = [network(clips[s : s + batch_size]).sigmoid() for s in starts]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def backwards(network, clips, batch_size):
+    return whole_batches_and_rest(network, clips.flip(0), batch_size)
+
+
+@torch.no_grad()
+def in_training(network, clips, batch_size):
+    return torch.cat([network(part).sigmoid() for part in clips.split(batch_size)])
+
+
+@torch.no_grad()
+def as_logits(network, clips, batch_size):
+    return torch.cat([network.eval()(part) for part in clips.split(batch_size)])
+
+
+exhibit(
+    "8.9",
+    "d",
+    whole_batches_and_rest,
+    [one_by_one, by_loader()],
+    [
+        (by_loader(drop_last=True), "your scores have 8 rows"),
+        (all_at_once, "the network got 10 clips at once"),
+        (pads_the_last, "your scores have 12 rows"),
+        (one_batch_more, "a batch without any clip"),
+        (backwards, "in the reverse order"),
+        (as_logits, "these are logits"),
+        (lambda n, clips, size: 0 * n(clips[:size]), "your scores have 4 rows"),
+        (in_training, "in the mode for training"),
+        (lambda n, clips, size: one_by_one(n, clips.sort(0)[0], 1), "in its place?"),
+    ],
+    {"a": "calls `eval()`", "b": "the same again", "c": "seventh digit"},
+)
+
+
+# 8.10
+
+
+def of_clips(logits, labels):
+    return metrics.roc_auc(labels, predict.merge_windows(logits)).mean()
+
+
+def by_sklearn_auc(logits, labels):
+    scores = torch.tensor(logits).sigmoid().mean(dim=1)
+    return roc_auc_score(labels, scores, average="macro")
+
+
+def by_loops(logits, labels):
+    scores = (1 + np.tanh(logits / 2)).sum(axis=1)
+    each = []
+    for y, s in zip(labels.T, scores.T, strict=True):
+        higher = s[y == 1][:, None] - s[y == 0]
+        each.append((np.sign(higher) + 1).mean() / 2)
+    return torch.tensor(each, dtype=torch.float64).mean()
+
+
+def of_windows(logits, labels):
+    labels = np.repeat(labels, logits.shape[1], axis=0)
+    return metrics.roc_auc(labels, logits.reshape(-1, logits.shape[2])).mean()
+
+
+def of_tiled_windows(logits, labels):
+    labels = np.tile(labels, (logits.shape[1], 1))
+    return metrics.roc_auc(labels, logits.reshape(-1, logits.shape[2])).mean()
+
+
+exhibit(
+    "8.10",
+    "b",
+    of_clips,
+    [by_sklearn_auc, by_loops],
+    [
+        (of_windows, "every window counts"),
+        (of_tiled_windows, "labels of other clips"),
+        (lambda x, y: metrics.roc_auc(y, x.mean(axis=1)).mean(), "mean of the logits"),
+        (lambda x, y: metrics.roc_auc(y, x.max(axis=1)).mean(), "the largest window"),
+        (lambda x, y: metrics.roc_auc(y, (x > 0).mean(axis=1)).mean(), "above 0.5"),
+        (lambda x, y: metrics.roc_auc(y, x[:, 0]).mean(), "only the first window"),
+        (lambda x, y: metrics.roc_auc(y, predict.merge_windows(x)), "has 4 values"),
+        (lambda x, y: 1 - of_clips(x, y), "become one score?"),
+        (lambda x, y: metrics.roc_auc(y, x).mean(), "ValueError"),
+    ],
+    {"a": "recorded run", "c": "clips with it", "d": "does not change it"},
+)
+
+
+# 8.11
+
+
+def of_told(labels, scores):
+    told = labels.any(axis=0) & ~labels.all(axis=0)
+    labels, scores = labels[:, told], scores[:, told]
+    return average_precision_score(labels, scores, average="macro"), told.sum()
+
+
+def by_library(labels, scores):
+    each = metrics.average_precision(labels, scores)
+    return np.nanmean(each), np.isfinite(each).sum()
+
+
+def by_one_and_one(labels, scores):
+    each = [
+        average_precision_score(y, s)
+        for y, s in zip(labels.T, scores.T, strict=True)
+        if 0 < y.sum() < len(y)
+    ]
+    return [sum(each) / len(each), len(each)]
+
+
+def each_ap(labels, scores):
+    return average_precision_score(labels, scores, average=None)
+
+
+def with_positives(labels, scores):
+    some = labels.sum(axis=0) > 0
+    return each_ap(labels, scores)[some].mean(), some.sum()
+
+
+def counts_one(labels, scores):
+    some = labels.sum(axis=0) > 0
+    return np.where(some, each_ap(labels, scores), 1).mean(), some.sum()
+
+
+def above_zero(labels, scores):
+    each = each_ap(labels, scores) * ~labels.all(axis=0)
+    return each.mean(), (each > 0).sum()
+
+
+def in_one_pot(labels, scores):
+    mean = average_precision_score(labels, scores, average="micro")
+    return mean, of_told(labels, scores)[1]
+
+
+exhibit(
+    "8.11",
+    "c",
+    of_told,
+    [by_library, by_one_and_one],
+    [
+        (lambda *x: (each_ap(*x).mean(), len(each_ap(*x))), "all tags are in the mean"),
+        (with_positives, "a tag that all clips have"),
+        (counts_one, "a tag without positives counts 1"),
+        (above_zero, "divided by all tags"),
+        (in_one_pot, "one pot"),
+        (lambda y, s: (of_told(y, s)[0], y.shape[1]), "you counted 6 tags"),
+        (lambda *x: of_told(*x)[0], "2 parts are needed"),
+        (lambda y, s: (of_told(y, s)[0], (y.sum(axis=0) > 0).sum()), "you counted 5"),
+    ],
+    {"a": "the labels themselves", "b": "one and the same", "d": "no part in"},
+)
