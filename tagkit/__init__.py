@@ -31,6 +31,7 @@ tables       frames that compare recorded runs         tables.leaderboard
 plots        pictures: arrays in, a matplotlib axis out
 widgets      players and controls, each with a static form
 checks       exercises: right, wrong, not tried        checks.check
+shards       clips in large files, near or far         shards.Stream
 doctor       what is wrong with this installation      doctor.report
 commands     what the commands do
 cli          the command: download, prepare, train, evaluate, tag

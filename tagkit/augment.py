@@ -100,7 +100,7 @@ def frequency_mask(samples, labels, random):
     >>> wave = torch.sin(torch.arange(512) * torch.pi / 8).repeat(4, 1)  # one tone
     >>> left, _ = frequency_mask(wave, None, np.random.default_rng(1))
     >>> left.std(dim=1).round(decimals=1)
-    tensor([0.7000, 0.7000, 0.7000, 0.0000])
+    tensor([0.0000, 0.0000, 0.7000, 0.0000])
 
     Notebook: course/07_scaling_up.ipynb
     """

@@ -1,4 +1,4 @@
-"""The command `tagkit`: download, prepare, train, evaluate, tag, doctor.
+"""The command `tagkit`: download, prepare, pack, train, evaluate, tag, doctor.
 
 Exit codes: 0 done, 1 an error that the message explains, 2 a mistyped command,
 130 interrupted.
@@ -16,6 +16,7 @@ from tagkit import commands
 EXAMPLES = {
     "download": "tagkit download magnatagatune",
     "prepare": "tagkit prepare mini --sample-rate 12000",
+    "pack": "tagkit pack mini shards --clips-per-shard 64",
     "train": "tagkit train mini K2C2 width=0.24 epochs=12 --run runs/k2c2",
     "evaluate": "tagkit evaluate runs/k2c2/best.safetensors --corpus mini",
     "tag": "tagkit tag song.mp3 folder/of/music --top 5",
@@ -44,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tagkit {options.name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        goes_on = options.name in ("download", "prepare") or getattr(options, "run", 0)
+        goes_on = options.name in ("download", "prepare", "pack") or getattr(
+            options, "run", 0
+        )
         then = "; the same command goes on from here" if goes_on else ""
         print(f"\nstopped{then}", file=sys.stderr)
         return 130
@@ -119,6 +122,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     prepare.add_argument("--workers", type=int, help="threads (default: one per core)")
 
+    pack = add(
+        "pack",
+        commands.pack,
+        "Write a corpus into WebDataset shards, for disks far away and corpora beyond "
+        "one disk: tar files of int16 samples and tags, and a manifest with checksums. "
+        "Can be stopped and called again.",
+    )
+    pack.add_argument("corpus", help="mini, magnatagatune, or a folder")
+    pack.add_argument("folder", help="where to put them: an empty one")
+    pack.add_argument(
+        "--tags", type=_tag_list, default="raw50", help="as of train (%(default)s)"
+    )
+    pack.add_argument("--version", default="full", help="of the split, as of train")
+    pack.add_argument(
+        "--sample-rate", type=int, default=16_000, help="Hz (default %(default)s)"
+    )
+    pack.add_argument(
+        "--clips-per-shard", type=int, default=128, help="(default %(default)s)"
+    )
+
     train = add("train", commands.train, "Train a model and score it on the test part.")
     train.add_argument("corpus", help="mini, magnatagatune, or a folder")
     train.add_argument("model", help="a name such as K2C2 or BoostedTrees")
@@ -141,6 +164,12 @@ def _parser() -> argparse.ArgumentParser:
         "--version",
         default="full",
         help="of the split: full, clean, artist, or 'clean artist'",
+    )
+    train.add_argument(
+        "--share",
+        type=float,
+        default=1,
+        help="of the training clips, drawn track by track with the seed (default: all)",
     )
     train.add_argument(
         "--sample-rate", type=int, help="of the store (default: the model's)"

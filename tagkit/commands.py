@@ -54,6 +54,24 @@ def prepare(options):
     return 0 if len(clips) else 1
 
 
+def pack(options):
+    """Write a corpus into shards, say how large they are and what is left out."""
+    from tagkit import corpus, shards
+
+    start, opened = time.perf_counter(), corpus.open(options.corpus)
+    which = options.tags, options.version, options.sample_rate
+    packed = shards.pack(opened, options.folder, *which, options.clips_per_shard)
+    files = packed["shards"]
+    print(
+        f"{sum(s['n_clips'] for s in files)} clips in {len(files)} shards, "
+        f"{_size(sum(s['n_bytes'] for s in files))}, in "
+        f"{time.perf_counter() - start:.1f} s, in {options.folder}"
+    )
+    for shard in files:
+        for clip_id, reason in shard["left_out"].items():
+            print(f"left out: clip {clip_id}: {reason}")
+
+
 def train(options):
     """Train a network or a baseline, score it, record it."""
     from tagkit import corpus, features, models
@@ -107,7 +125,7 @@ def _train_network(opened, settings, options):
     n_tags = opened.labels(options.tags).shape[1]
     model = models.build(options.model, n_tags=n_tags, **given)
     clips = store.prepare(opened, options.sample_rate or model.sample_rate)
-    parts = _parts(opened, clips, options)
+    parts = _parts(opened, clips, options, stages[0].seed)
     if say:
         say(
             f"{options.model}, {models.count_parameters(model):,} parameters, on "
@@ -146,7 +164,7 @@ def _train_baseline(opened, settings, options):
     table = features.table(opened)
     seconds = time.perf_counter() - start
     print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
-    parts = _parts(opened, store.prepare(opened), options)
+    parts = _parts(opened, store.prepare(opened), options, model.seed)
     train, _, test = (table.loc[part.labels.index] for part in parts)
     start = time.perf_counter()
     model.fit(train, parts[0].labels)
@@ -166,12 +184,16 @@ def _train_baseline(opened, settings, options):
     _report_and_record(what, history, parts, scores, seconds, "mean", options)
 
 
-def _parts(opened, clips, options):
-    from tagkit import batches
+def _parts(opened, clips, options, seed):
+    from tagkit import batches, corpus
 
     which = {"tag_list": options.tags, "version": options.version}
     names = ("train", "valid", "test")
-    return [batches.examples(opened, clips, part, **which) for part in names]
+    train, *rest = (batches.examples(opened, clips, part, **which) for part in names)
+    if options.share != 1:
+        known = opened.clips.loc[train.labels.index]
+        train = train.take(corpus.draw_share(known, options.share, seed))
+    return [train, *rest]
 
 
 def _report_and_record(what, history, parts, scores, seconds, merge, options):

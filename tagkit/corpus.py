@@ -191,6 +191,38 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
     return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
 
 
+def draw_share(clips: pd.DataFrame, share: float, seed: int = 0) -> pd.Index:
+    """Draw a share of clips, track by track; it holds every smaller share.
+
+    What a model learns from twice as many clips can be seen only if the clips of a
+    track stay together: another clip of a known track is hardly news.
+
+    Args:
+        share: above 0, at most 1; the last track that is drawn may lose some clips.
+        seed: of the order of the tracks.
+
+    Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
+    Raises: ValueError for a share out of its range, or so small that no clip is left.
+
+    >>> clips = open("mini").clips
+    >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)
+    >>> len(half), len(few), few.isin(half).all()
+    (240, 60, np.True_)
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    n = round(share * len(clips)) if 0 < share <= 1 else 0
+    if n < 1:
+        raise ValueError(
+            f"a share of {share:g} of {len(clips)} clips is {n}; needed is a share "
+            "above 0 and at most 1 that leaves a clip, such as 0.125"
+        )
+    names = track_names(clips)
+    tracks = np.random.default_rng(seed).permutation(sorted(names.unique()))
+    place = pd.Series(range(len(tracks)), tracks)[names].to_numpy()
+    return clips.index[np.sort(np.argsort(place, kind="stable")[:n])]
+
+
 def sound_files(folder: Path) -> list[Path]:
     """List the files below a folder that are sound by their names, in order.
 

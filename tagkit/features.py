@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -23,6 +24,7 @@ from tagkit import store as stores
 
 VERSION = 1  # of what `describe` computes: raise it and every table is made again
 N_FFT, HOP = 2048, 256  # samples
+MANY = 5000  # clips, from which on trees are worth more than one thread
 FLOOR = 1e-5  # the smallest amplitude: -100 dB
 TREES = {  # settings of BoostedTrees, see there
     "max_iter": 100,
@@ -106,7 +108,11 @@ def describe(samples: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> pd.Se
     return pd.Series(found, dtype=np.float32)
 
 
-def table(corpus: corpora.Corpus, n_workers: int | None = None) -> pd.DataFrame:
+def table(
+    corpus: corpora.Corpus,
+    n_workers: int | None = None,
+    log: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
     """Describe every clip of a corpus once; later calls read the table from the disk.
 
     It is data/cache/<corpus>-features.npz, and made again, whole, when a clip's file
@@ -115,6 +121,8 @@ def table(corpus: corpora.Corpus, n_workers: int | None = None) -> pd.DataFrame:
 
     Args:
         n_workers: threads; default one per core.
+        log: is given a line after each tenth of the clips, such as print in a
+            notebook; None shows a bar in a terminal and nothing elsewhere.
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
     Raises: ImportError without librosa, if the table is not on the disk.
@@ -136,7 +144,11 @@ def table(corpus: corpora.Corpus, n_workers: int | None = None) -> pd.DataFrame:
     names = describe(np.zeros(N_FFT, np.float32)).index
     with ThreadPoolExecutor(n_workers or os.cpu_count()) as pool:
         found = pool.map(lambda clip: _describe(corpus, clip), corpus.clips.index)
-        found = list(tqdm(found, total=len(corpus.clips), unit="clip", disable=None))
+        if log:
+            found = _told(found, len(corpus.clips), log)
+        else:
+            found = tqdm(found, total=len(corpus.clips), unit="clip", disable=None)
+        found = list(found)
     bad = {int(c): r for c, (_, r) in zip(corpus.clips.index, found, strict=True) if r}
     good = [values for values, reason in found if not reason]
     made = {
@@ -250,9 +262,17 @@ class BoostedTrees(ConstantPrior):
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame):
         """Fit the trees of each tag; gives the baseline itself."""
-        from sklearn.ensemble import HistGradientBoostingClassifier  # takes seconds
+        from threadpoolctl import threadpool_limits  # of scikit-learn
 
         super().fit(features, labels)
+        # With few clips threads wait for each other ten times longer than they work.
+        with threadpool_limits(1 if len(features) < MANY else None, "openmp"):
+            self._fit_each(features, labels)
+        return self
+
+    def _fit_each(self, features, labels):
+        from sklearn.ensemble import HistGradientBoostingClassifier  # takes seconds
+
         settings = TREES | self.arguments
         self.models, self.parameters = {}, 0
         for tag, share in enumerate(self.shares):
@@ -265,7 +285,6 @@ class BoostedTrees(ConstantPrior):
             self.models[tag] = model.fit(features, labels.iloc[:, tag])
             trees = sum(model._predictors, [])  # a list of one tree per iteration
             self.parameters += sum(len(tree.nodes) for tree in trees)
-        return self
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
         """Score clips. Shape: (n_clips, n_features) -> (n_clips, n_tags) in [0, 1]."""
@@ -287,6 +306,14 @@ def _librosa():
             "pip install 'tagkit[course]'"
         ) from None
     return librosa
+
+
+def _told(found, n, log):
+    """Pass on what was found, and say after each tenth how many there are."""
+    for done, one in enumerate(found, 1):
+        yield one
+        if done * 10 // n > (done - 1) * 10 // n:
+            log(f"{done} of {n} clips described")
 
 
 def _sources(corpus) -> list:

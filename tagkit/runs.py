@@ -24,7 +24,7 @@ from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
 # Settings of train.Config that version 0.3 did not know, and what they were there.
-LATER = {"precision": None, "compile": False, "augment": None}
+LATER = {"precision": None, "compile": False, "augment": None, "keep": "valid_loss"}
 
 
 def read_checkpoint(path: str | Path) -> dict:

@@ -10,13 +10,40 @@ Notebook: course/07_scaling_up.ipynb
 import io
 import pickle
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from tagkit import devices, ranks, runs
 from tagkit.store import write_atomically
+
+
+@dataclass
+class History:
+    """What a training run measured: a dict per epoch.
+
+    Attributes:
+        epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
+            (share of the seconds spent waiting for data), learning_rate.
+        keep: see Config.
+        interrupted: whether it was stopped by Ctrl-C, SIGTERM or a stop button.
+    """
+
+    epochs: list[dict] = field(default_factory=list)
+    keep: str = "valid_loss"
+    interrupted: bool = False
+
+    def frame(self) -> pd.DataFrame:
+        """Give a row per epoch, its number (from 1) in the column epoch."""
+        return pd.DataFrame(self.epochs)
+
+    @property
+    def best(self) -> dict:
+        """The epoch whose weights are kept, as `keep` says."""
+        sign = 1 if self.keep == "valid_loss" else -1
+        return min(self.epochs, key=lambda e: sign * e[self.keep])
 
 
 class State:

@@ -5,7 +5,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from tagkit import batches, devices, metrics, predict, ranks
 from tagkit.augment import Augment
 from tagkit.feed import Feed
 from tagkit.interrupts import Interrupts
-from tagkit.state import State
+from tagkit.state import History, State
 from tagkit.steps import Gradients, Losses
 from tagkit.tagger import Tagger
 
@@ -35,7 +35,10 @@ class Config:
             as long.
         schedule: None; "plateau" multiplies the rate by factor after flat_epochs
             epochs without a better validation loss; "decay" does so every epoch.
-        patience: stop after so many epochs without one; None never stops early.
+        patience: stop after so many epochs without a better one; None never does.
+        keep: whose weights are kept, the epoch of the lowest "valid_loss" or of the
+            highest "valid_roc_auc". With few clips the loss soon punishes a network
+            for being too sure, while it still learns to rank.
         start_at_prior: begin with each tag's share of the training clips as its score,
             see `start_at_prior`; the first epochs need not learn how rare tags are.
         seed: of order, windows and dropout. Seed torch before the model is built too.
@@ -63,6 +66,7 @@ class Config:
     factor: float = 0.2
     flat_epochs: int = 3
     patience: int | None = None
+    keep: str = "valid_loss"
     start_at_prior: bool = False
     seed: int = 0
     device: str | None = None
@@ -74,29 +78,6 @@ class Config:
         if isinstance(self.augment, str):
             object.__setattr__(self, "augment", self.augment.split(","))
         object.__setattr__(self, "augment", tuple(self.augment or ()) or None)
-
-
-@dataclass
-class History:
-    """What a training run measured: a dict per epoch.
-
-    Attributes:
-        epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
-            (share of the seconds spent waiting for data), learning_rate.
-        interrupted: whether it was stopped by Ctrl-C, SIGTERM or a stop button.
-    """
-
-    epochs: list[dict] = field(default_factory=list)
-    interrupted: bool = False
-
-    def frame(self) -> pd.DataFrame:
-        """Give a row per epoch, its number (from 1) in the column epoch."""
-        return pd.DataFrame(self.epochs)
-
-    @property
-    def best(self) -> dict:
-        """The epoch of the lowest validation loss, whose weights are kept."""
-        return min(self.epochs, key=lambda e: e["valid_loss"])
 
 
 def fit(
@@ -111,8 +92,8 @@ def fit(
 
     Each step: a batch of random windows, logits, binary cross-entropy with logits,
     gradient, step. After each epoch the validation clips are scored, windows merged
-    by mean. Whatever ends it, the model then holds the weights of the lowest
-    validation loss. Interrupted, it returns the whole epochs so far.
+    by mean. Whatever ends it, the model then holds the weights of the best epoch, see
+    `Config.keep`. Interrupted, it returns the whole epochs so far.
 
     Args:
         train: or another set with labels, about, a length and `Examples.crops`.
@@ -143,7 +124,7 @@ def fit(
         start_at_prior(model, train.labels)
     optimizer = make_optimizer(model, config)
     schedule = make_schedule(optimizer, config)
-    history = History()
+    history = History(keep=config.keep)
     state = State(run_dir, config, model, optimizer, schedule, history, train)
     sizes = config.batch_size, config.crops_per_clip, config.seed
     crops = train.crops(model.n_samples, model.sample_rate, *sizes)
@@ -328,6 +309,10 @@ def _check_fit(model, train, valid, config):
     for name in ("batch_size", "crops_per_clip", "flat_epochs"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name} is {getattr(config, name)}; needed is 1 or more")
+    if config.keep not in ("valid_loss", "valid_roc_auc"):
+        raise ValueError(
+            f"keep is {config.keep!r}; needed is 'valid_loss' or 'valid_roc_auc'"
+        )
     if list(train.labels.columns) != list(valid.labels.columns):
         raise ValueError(
             f"training has {train.labels.shape[1]} tags and validation "

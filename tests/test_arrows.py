@@ -15,7 +15,7 @@ ORDER = (
     *("store", "ranks", "devices", "batches", "feed", "mel", "tagger", "models"),
     *("predict", "metrics", "runs", "state", "augment", "interrupts", "steps", "train"),
     *("recipes", "features", "neighbours", "tables", "plots", "widgets", "checks"),
-    *("doctor", "commands", "cli", "__main__"),
+    *("shards", "doctor", "commands", "cli", "__main__"),
 )
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

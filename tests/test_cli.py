@@ -81,6 +81,24 @@ def test_stages_of_a_recipe_and_baselines_are_recorded_alike(small, tmp_path, ca
     assert trees["tag_seconds"] > 10 * written["tag_seconds"]
 
 
+@pytest.mark.parametrize("model", ["DielemanRaw", "BoostedTrees"])
+def test_a_share_of_the_training_clips(small, tmp_path, model, capsys):
+    """Of clips 10 to 22 half is drawn by the seed; the test clips stay all."""
+    more = ["epochs=1", "width=0.5"] if model == "DielemanRaw" else ["max_iter=2"]
+    for share, n_train in ((0.4, 2), (1, 5)):
+        record = tmp_path / f"{share}.json"
+        command = ["train", small, model, *more, "seed=3", "--tags", "all"]
+        command += ["--share", str(share), "--record", str(record)]
+        assert cli.main(command) == 0
+        run = json.loads(record.read_text())
+        assert run["n_train"] == n_train and run["about"]["n_clips"] == 2
+    both = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    with pytest.raises(ValueError, match="differ in n_train: 2 and 5"):
+        tables.leaderboard(both)
+    assert cli.main([*command[:-1], str(tmp_path / "none"), "--share", "2"]) == 1
+    assert "above 0 and at most 1" in capsys.readouterr().err
+
+
 def test_tag_files_and_folders(small, tmp_path, capsys):
     run = tmp_path / "run"
     command = ["train", small, "DielemanRaw", "epochs=30", "width=0.5"]

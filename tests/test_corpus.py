@@ -64,6 +64,31 @@ def test_track_names_drop_the_seconds_only(root):
     assert names.nunique() == 3
 
 
+def test_a_share_keeps_tracks_whole_and_lies_in_a_larger_one(mini):
+    clips = mini.clips[mini.split() == "train"]
+    names = corpus.track_names(clips)
+    smaller = corpus.draw_share(clips, 1 / 360, seed=1)
+    for share, n in ((0.125, 45), (0.25, 90), (0.5, 180), (1, 360)):
+        drawn = corpus.draw_share(clips, share, seed=1)
+        assert len(drawn) == n and drawn.is_unique and drawn.is_monotonic_increasing
+        assert smaller.isin(drawn).all()
+        left = clips.index.difference(drawn)
+        assert len(set(names[drawn]) & set(names[left])) <= 1  # the last may be cut
+        smaller = drawn
+    assert set(corpus.draw_share(clips, 0.125)) != set(
+        corpus.draw_share(clips, 0.125, seed=1)
+    )
+    shuffled = clips.sample(frac=1, random_state=0)  # the order of rows draws nothing
+    again = corpus.draw_share(shuffled, 0.125)
+    assert len(set(again) & set(corpus.draw_share(clips, 0.125))) >= 42
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5, 1e-9, float("nan")])
+def test_a_share_that_leaves_nothing_is_refused(mini, share):
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        corpus.draw_share(mini.clips, share)
+
+
 def test_clips_of_zero_bytes_are_left_out(tmp_path):
     empty = list(corpus.EMPTY_CLIPS.values())[0]
     write_tables(tmp_path, ["0/a-0-29.mp3", empty], {"guitar": [0, 1]})

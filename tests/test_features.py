@@ -9,6 +9,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
 from sklearn.metrics import log_loss
 
 from conftest import tone
@@ -136,6 +137,39 @@ def test_table_is_made_once(tones, data, described):
     pd.testing.assert_frame_equal(again, made)
     assert again.attrs == made.attrs
     assert [p.name for p in data.iterdir()] == [f"{tones.key}-features.npz"]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_few_clips_are_fitted_by_one_thread(monkeypatch, many):
+    """Waiting for each other, threads take ten times longer on a busy machine."""
+    openmp, seen = {"user_api": "openmp"}, []
+
+    def threads():
+        return {
+            pool["num_threads"]
+            for pool in threadpoolctl.threadpool_info()
+            if openmp.items() <= pool.items()
+        }
+
+    monkeypatch.setattr(features, "MANY", 1 if many else 5000)
+    monkeypatch.setattr(
+        features.BoostedTrees, "_fit_each", lambda *a: seen.append(threads())
+    )
+    table = pd.DataFrame({"tempo": range(9)}, dtype=float)
+    with threadpoolctl.threadpool_limits(2, "openmp"):
+        before = threads()
+        features.BoostedTrees().fit(table, (table > 4).astype(int))
+        assert threads() == before
+    assert seen == [before if many else {1}]
+
+
+def test_table_says_how_far_it_is(tones, data, described):
+    lines = []
+    made = features.table(tones, log=lines.append)
+    assert len(made) == len(lines) == 8  # of few clips each is a tenth or more
+    assert lines[3] == "4 of 8 clips described"
+    features.table(tones, log=lines.append)  # read from the disk: nothing to wait for
+    assert len(lines) == 8
 
 
 def test_table_follows_files_clips_and_version(tones, data, described, monkeypatch):

@@ -58,11 +58,19 @@ REPORT = pd.DataFrame(
     ["guitar", "flute", "none", "macro"],
 )
 BETTER = REPORT.assign(roc_auc=REPORT["roc_auc"] + [0.125, -0.0625, 0, 0])
+GROWTH = pd.DataFrame(
+    {
+        "model": ["raw"] * 4 + ["mel"],
+        "n_train": [90, 90, 45, 45, 45],
+        "score": [0.7, 0.8, 0.55, 0.65, 0.625],
+    }
+)
 GRID = pd.DataFrame(
     [[0.7, 0.8], [0.6, np.nan]],
     pd.Index([64, 256], name="length"),
     pd.Index([64, 256], name="stride"),
 )
+TIMELINE = np.array([[0.1, 0.7, 0.2], [0.2, 0.6, 0.1], [0.3, 0.0, 0.9]])
 SINE = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000).astype(np.float32) / 2
 WEIGHTS = np.stack(
     [np.sin(2 * np.pi * hz * np.arange(256) / 12_000) for hz in (3000, 750, 1500)]
@@ -141,11 +149,21 @@ PICTURES = {
         ["mel is ahead on 1", "guitar (+0.125)", "flute (-0.062)"],
         "ROC-AUC",
     ),
+    "score_against_data": (
+        [GROWTH, "ROC-AUC", 0.5],
+        ["45 to 90: raw from 0.600 to 0.750 and mel from 0.625 to 0.625", "is 0.5"],
+        "ROC-AUC",
+    ),
     "heat_table": ([GRID], ["2 rows", "0.800 at length 64, stride 256"], "stride"),
     "tag_scores": (
         [[0.1, 0.9, 0.5], ["flute", "guitar", "harp"], [1, 0, 0], 2],
         ["guitar 0.90", "harp 0.50", "the crowd named flute"],
         "score (0 to 1)",
+    ),
+    "tag_timeline": (
+        [TIMELINE, [1.5, 4.5, 7.5], ["flute", "guitar", "a$b$"], ["guitar"], 2],
+        ["2 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)", "named guitar"],
+        "(s)",
     ),
 }
 
@@ -202,6 +220,15 @@ def widths(ax):
 
 def ticks(axis):
     return [label.get_text() for label in axis.get_ticklabels()]
+
+
+@pytest.mark.parametrize("colour", [*picture.COLORS, picture.GREY])
+def test_colours_stand_out_from_white(colour):
+    """WCAG 2: at least 3 to 1 for lines and bars, 4.5 to 1 for text (grey)."""
+    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    contrast = 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    assert contrast >= (4.5 if colour == picture.GREY else 3)
 
 
 def test_bars_are_the_counts():
@@ -333,6 +360,41 @@ def test_tag_scores_add_true_tags_from_below():
     assert "no tag" in plots.alt_text(plots.tag_scores([0.5], ["harp"], [0]))
 
 
+def test_score_against_data_shows_means_intervals_and_seeds():
+    ax = plots.score_against_data(GROWTH)
+    dots = [line for line in ax.lines if line.get_marker() == "."]
+    (raw, mel) = (line for line in ax.lines if line.get_marker() != ".")
+    assert raw.get_ydata() == pytest.approx([0.6, 0.75])  # means, fewest clips first
+    assert raw.get_xdata() == pytest.approx([45, 90], rel=0.05)
+    assert sorted(np.concatenate([d.get_ydata() for d in dots])) == sorted(
+        GROWTH["score"]
+    )
+    bars = [bar.get_segments()[0] for bar in ax.collections]
+    assert len(bars) == 2  # a single seed has no interval
+    half = 12.7062 * 0.05  # t of one degree of freedom, times the standard error
+    assert bars[0][:, 1] == pytest.approx([0.6 - half, 0.6 + half], abs=1e-4)
+    assert ax.get_xscale() == "log" and ticks(ax.xaxis) == ["45", "90"]
+    looks = {(line.get_marker(), line.get_linestyle()) for line in (raw, mel)}
+    assert len(looks) == 2  # not by colour alone
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["raw", "mel"]
+
+
+def test_a_timeline_has_a_row_per_tag_and_a_column_per_window():
+    tags = ["flute", "guitar", "harp"]
+    ax = plots.tag_timeline(TIMELINE, [1.5, 4.5, 7.5], tags, ["guitar"], n=2)
+    assert ticks(ax.yaxis) == ["harp", "guitar *"]  # the highest peak is above
+    assert ticks(ax.xaxis) == ["1.5", "4.5", "7.5"]
+    shown = ax.images[0].get_array()
+    assert np.array_equal(shown, TIMELINE.T[[2, 1]])
+    assert [t.get_text() for t in ax.texts[:3]] == ["0.20", "0.10", "0.90"]
+    assert "*" in ax.get_title(loc="left")
+    long = plots.tag_timeline(np.ones((240, 1)), np.arange(240) * 3 + 1.5, ["harp"])
+    assert not long.texts and len(long.get_xticks()) <= 12  # no crowd of numbers
+    assert ticks(long.xaxis)[1] == f"{20 * 3 + 1.5:.0f}"
+    assert plots.tag_timeline([[0.5]], [1.5], ["harp"]).images  # one window
+
+
 def test_heat_table_frames_the_best_cell():
     (cell,) = [p for p in plots.heat_table(GRID).patches if not p.get_fill()]
     assert cell.get_xy() == (0.5, -0.5)
@@ -386,6 +448,15 @@ WRONG = {
         lambda: plots.scores_with_intervals({"a": (0.5, 0.6, 0.7)}),
         "low <= mean",
     ),
+    "no runs": (lambda: plots.score_against_data(GROWTH[:0]), "0 rows"),
+    "no size": (
+        lambda: plots.score_against_data(GROWTH.drop(columns="n_train")),
+        "n_t",
+    ),
+    "nan run": (
+        lambda: plots.score_against_data(GROWTH.assign(score=np.nan)),
+        "no number above 0",
+    ),
     "no columns": (lambda: plots.per_tag(SPLIT), "positives"),
     "masked": (lambda: plots.per_tag(REPORT.loc[["none"]]), "no tag"),
     "clips": (
@@ -395,6 +466,19 @@ WRONG = {
     "no cells": (lambda: plots.heat_table(GRID * np.nan), "0 numbers"),
     "lengths": (lambda: plots.tag_scores([0.5], ["a", "b"]), "a number per tag"),
     "nan score": (lambda: plots.tag_scores(NOT_FINITE, ["a", "b"]), "NaN"),
+    "turned": (
+        lambda: plots.tag_timeline(TIMELINE[:2].T, [1, 2], ["a", "b"]),
+        "2 windows",
+    ),
+    "no window": (lambda: plots.tag_timeline(np.ones((0, 1)), [], ["a"]), "0 windows"),
+    "backwards": (
+        lambda: plots.tag_timeline(TIMELINE, [3, 2, 1], ["a", "b", "c"]),
+        "do not rise",
+    ),
+    "nan window": (
+        lambda: plots.tag_timeline([[np.nan]], [1], ["a"]),
+        "predict.timeline",
+    ),
     "silent": (lambda: plots.describe(plots.panels()[1], " "), "needed is a sentence"),
     "foreign": (lambda: plots.alt_text(plots.panels()[1]), "plots.describe"),
 }
@@ -440,3 +524,36 @@ def test_notebooks_get_the_sentence_with_the_picture(static, monkeypatch):
     other, _ = shell.display_formatter.format(plots.panels()[0])  # without a sentence
     assert "image/png" in other and "text/html" not in other
     assert other["text/plain"].startswith("<Figure")
+
+
+def test_a_timeline_has_a_box_per_piece_of_work():
+    rows = {"load": [(1, 1.2), (1.2, 1.4)], "compute": [(1.2, 1.5)]}
+    ax = plots.timeline(rows)
+    boxes = [(p.get_x(), p.get_width(), p.get_y() + 0.35) for p in ax.patches]
+    wanted = [(0, 0.2, 0), (0.2, 0.2, 0), (0.2, 0.3, 1)]
+    np.testing.assert_allclose(boxes, wanted, atol=1e-9)
+    assert [text.get_text() for text in ax.texts] == ["1", "2", "1"]
+    assert ticks(ax.yaxis) == ["load", "compute"]
+    hatches = {p.get_hatch() for p in ax.patches}
+    assert len(hatches) == 2  # not by colour alone
+
+
+@pytest.mark.parametrize("rows", [{}, {"load": []}, {"load": [(2, 1)]}])
+def test_a_timeline_without_work_or_backwards_is_refused(rows):
+    with pytest.raises(ValueError, match="needed are some, each a pair"):
+        plots.timeline(rows)
+
+
+def test_costs_are_dots_with_their_numbers_on_a_logarithmic_axis():
+    ax = plots.costs({"then": 1234.5, "now": 0.5}, "milliseconds")
+    assert ax.get_xscale() == "log"
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [1234.5, 0.5])
+    assert [text.get_text() for text in ax.texts] == ["1,234", "0.5"]
+    assert ax.get_xlim()[0] < 0.5 and ax.get_xlim()[1] > 1234.5
+    assert "then 1,234 and now 0.5" in plots.alt_text(ax)
+
+
+@pytest.mark.parametrize("values", [{}, {"a": 0}, {"a": np.nan}, {"a": np.inf}])
+def test_costs_that_no_logarithm_shows_are_refused(values):
+    with pytest.raises(ValueError, match="needed is one or more, each above 0"):
+        plots.costs(values, "seconds")

@@ -50,7 +50,8 @@ def test_records_are_those_of_record_runs():
     sys.path.insert(0, str(corpus.DATA))
     import record_runs
 
-    names = {p.stem for p in (corpus.DATA / "results").glob("*.json")}
+    folder = corpus.DATA / "results"
+    names = {str(p.relative_to(folder))[:-5] for p in folder.rglob("*.json")}
     assert names == {f"{name}-{s}" for name in record_runs.RUNS for s in range(3)}
     for name, (model, settings) in record_runs.RUNS.items():
         for seed in range(3):
@@ -60,6 +61,29 @@ def test_records_are_those_of_record_runs():
             assert run["model"] == model and kept["seed"] == seed
             assert {k: kept[k] for k in settings} == settings, name
     assert [p.stem for p in CHECKPOINTS] == sorted(record_runs.CHECKPOINTS)
+
+
+def test_runs_on_shares_differ_in_their_clips_alone():
+    """As many windows and the same rule for each; the boards above never see them."""
+    shares = tables.read_runs(corpus.DATA / "results" / "shares")
+    rows = {}
+    for run in shares:
+        key = run["model"], run["n_train"]
+        rows.setdefault(key, []).append(run["config"]["seed"])
+        if "epochs" in run["config"]:
+            assert run["config"]["epochs"] * run["n_train"] == 16 * 360
+            assert len(run["history"]) == run["config"]["epochs"]
+            assert run["config"]["keep"] == "valid_roc_auc"
+    kinds = ("DielemanRaw", "DielemanMel", "BoostedTrees")
+    assert rows == {(k, n): [0, 1, 2] for k in kinds for n in (45, 90, 180, 360)}
+    with pytest.raises(ValueError, match="differ in n_train"):
+        tables.leaderboard(shares)
+    scores = {key: [] for key in rows}
+    for run in shares:
+        scores[run["model"], run["n_train"]].append(run["macro"]["roc_auc"])
+    for kind in kinds:  # what lesson 03 says: each doubling helps
+        means = [np.mean(scores[kind, n]) for n in (45, 90, 180, 360)]
+        assert 0.6 < means[0] and (np.diff(means) > 0).all()
 
 
 def test_readmes_hold_the_leaderboard(board):

@@ -200,6 +200,27 @@ def test_best_weights_are_in_the_model_at_the_end(data):
     )
 
 
+def test_keeps_the_weights_of_the_epoch_that_it_is_asked_to(data, monkeypatch):
+    """The losses say epoch 2, the ROC-AUCs epoch 3."""
+    told, valid = [], train.validate
+    rows = [(0.5, 0.6), (0.3, 0.7), (0.4, 0.9), (0.6, 0.8)]
+
+    def made_up(model, examples):
+        told.append(weights(model))
+        row = dict(
+            zip(("valid_loss", "valid_roc_auc"), rows[len(told) - 1], strict=True)
+        )
+        return valid(model, examples) | row
+
+    monkeypatch.setattr(train, "validate", made_up)
+    for keep, epoch in (("valid_loss", 2), ("valid_roc_auc", 3)):
+        told.clear()
+        model = small()
+        history = fit(model, data, quiet(epochs=4, keep=keep))
+        assert history.best["epoch"] == epoch
+        assert_same_weights(weights(model), told[epoch - 1])
+
+
 def test_statistics_of_batch_norm_are_learnt_and_kept(tmp_path):
     """Trap 2."""
     data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
@@ -348,6 +369,7 @@ def test_loss_that_explodes_is_named(data):
         ({"schedule": "cosine"}, "'cosine' is unknown; needed is None, 'plateau'"),
         ({"batch_size": 0}, "batch_size is 0; needed is 1 or more"),
         ({"crops_per_clip": 0}, "crops_per_clip is 0"),
+        ({"keep": "loss"}, "'loss'; needed is 'valid_loss' or 'valid_roc_auc'"),
     ],
 )
 def test_unknown_settings_are_refused(data, settings, words):

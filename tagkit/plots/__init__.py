@@ -6,8 +6,10 @@ sound     waveform, spectrogram, mel_scale, mel_filters, filters, response,
           centres
 training  curves, heat_table, shape_walk
 judging   pair_grid, threshold_curves, label_noise, occlusion
-scores    scores_with_intervals, per_tag, per_tag_compare, tag_scores
+scores    scores_with_intervals, score_against_data, per_tag, per_tag_compare
+clip      tag_scores, tag_timeline
 similar   clip_map, occurrences
+cost      timeline, costs
 
 Every function takes `ax=None`: give the ax of a figure of your own, or let it make
 one of notebook width. It returns the ax and never calls show. Axes carry their
@@ -15,6 +17,8 @@ units, colours can be told apart with any colour vision, and `alt_text(ax)` says
 in one sentence what the picture shows, with numbers from the data.
 """
 
+from tagkit.plots.clip import tag_scores, tag_timeline
+from tagkit.plots.cost import costs, timeline
 from tagkit.plots.judging import label_noise, occlusion, pair_grid, threshold_curves
 from tagkit.plots.labels import (
     cooccurrence,
@@ -28,8 +32,8 @@ from tagkit.plots.picture import COLORS, alt_text, describe, panels, to_png
 from tagkit.plots.scores import (
     per_tag,
     per_tag_compare,
+    score_against_data,
     scores_with_intervals,
-    tag_scores,
 )
 from tagkit.plots.similar import clip_map, occurrences
 from tagkit.plots.sound import (
@@ -49,6 +53,7 @@ __all__ = [
     "centres",
     "clip_map",
     "cooccurrence",
+    "costs",
     "curves",
     "describe",
     "filters",
@@ -65,14 +70,17 @@ __all__ = [
     "per_tag",
     "per_tag_compare",
     "response",
+    "score_against_data",
     "scores_with_intervals",
     "shape_walk",
     "spectrogram",
     "split_sizes",
     "tag_counts",
     "tag_scores",
+    "tag_timeline",
     "tags_per_clip",
     "threshold_curves",
+    "timeline",
     "to_png",
     "waveform",
 ]

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, ScalarFormatter
 from PIL import Image
 
-# Okabe and Ito's colours without yellow, which is too faint on white
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colours without yellow, orange and sky blue darkened: each stands out
+# from white by at least 3 to 1
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C07F00", "#3A96CF", "#000000")
 GREY = "#767676"
 FAINT = "#DDDDDD"
 STYLES = ("-", "--", ":", "-.")

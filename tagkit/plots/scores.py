@@ -1,4 +1,4 @@
-"""Pictures of scores: with intervals, per tag, of one clip."""
+"""Pictures of scores: with intervals, against the number of clips, per tag."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,9 @@ from tagkit.plots.picture import (
     COLORS,
     FAINT,
     GREY,
+    MARKERS,
     NAMES,
+    STYLES,
     finish,
     listing,
     plain,
@@ -73,6 +75,77 @@ def scores_with_intervals(
     )
 
 
+def score_against_data(
+    runs: pd.DataFrame, unit: str = "ROC-AUC", chance: float | None = None, ax=None
+):
+    """Draw how scores grow with the number of training clips, a line per model.
+
+    Lines join the means over seeds, bars are their t-intervals, and the small dots are
+    the single seeds. Each step to the right doubles the clips. The models stand a
+    little beside each other, so that no bar hides another.
+
+    Args: runs, such as tables.read_runs gives, as a frame; chance, the score of
+    guessing, drawn as a dotted line.
+    Shape: a row per run; columns model, n_train (clips) and score.
+    Raises: ValueError where columns are missing, nothing is there, or a score or
+    number of clips is no number above 0.
+    Notebook: course/03_spectrogram_cnns.ipynb
+
+    >>> runs = pd.DataFrame(dict(model="raw", n_train=[45, 90], score=[0.6, 0.7]))
+    >>> from tagkit.plots import alt_text
+    >>> alt_text(score_against_data(runs))
+    'ROC-AUC against the number of training clips, 45 to 90: raw from 0.600 to 0.700.'
+    """
+    from tagkit.metrics import seed_interval
+
+    needed = ["model", "n_train", "score"]
+    if not {*needed} <= {*runs} or runs.empty:
+        raise ValueError(
+            f"runs has {len(runs)} rows and columns {list(runs)}; needed are runs with "
+            f"{', '.join(needed)}; make the frame from tables.read_runs(folder)"
+        )
+    figures = runs[["n_train", "score"]].to_numpy(dtype=float)
+    if not (np.isfinite(figures) & (figures > 0)).all():
+        raise ValueError(
+            "runs holds a score or number of clips that is no number above 0; needed "
+            "are both for every run; leave runs without a score out"
+        )
+    ax, told = start(ax, 3.6), []
+    names = list(runs["model"].unique())
+    for number, name in enumerate(names):
+        look = dict(color=COLORS[number % len(COLORS)])
+        marker, style = MARKERS[number % len(MARKERS)], STYLES[number % len(STYLES)]
+        beside = 2 ** (0.06 * (number - (len(names) - 1) / 2))
+        means = {}
+        for n, same in runs[runs["model"] == name].groupby("n_train")["score"]:
+            means[n * beside] = same.mean()
+            ax.plot([n * beside] * len(same), same, ".", **look, markersize=4)
+            if len(same) > 1:
+                bar = seed_interval(same)[1:]
+                ax.vlines(n * beside, *bar, **look, linewidth=1.2, alpha=0.6)
+        line = dict(look, marker=marker, linestyle=style, markersize=6, linewidth=1.8)
+        ax.plot(list(means), list(means.values()), **line, label=plain(name))
+        first, *_, last = *means.values(), *means.values()
+        told.append(f"{name} from {first:.3f} to {last:.3f}")
+    if chance is not None:
+        ax.axhline(chance, color=GREY, linestyle=":")
+    ticks = sorted(runs["n_train"].unique())
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    ax.set_xticks([], minor=True)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    dotted = "" if chance is None else f"; chance is {chance:g}"
+    return finish(
+        ax,
+        f"{unit} against the number of training clips, {ticks[0]:,} to {ticks[-1]:,}: "
+        f"{listing(told)}{dotted}.",
+        title="Dots: single seeds; bars: t-interval of their mean",
+        x="training clips (each step doubles them)",
+        y=unit,
+        grid="y",
+    )
+
+
 def per_tag(report: pd.DataFrame, metric: str = "roc_auc", ax=None):
     """Draw the score of every tag with its interval, best first, with its positives.
 
@@ -83,7 +156,7 @@ def per_tag(report: pd.DataFrame, metric: str = "roc_auc", ax=None):
     Args: report, from metrics.evaluate; metric, "roc_auc" or "ap".
     Shape: (n_tags + 1, columns), last row "macro".
     Raises: ValueError where columns are missing or no tag has a score.
-    Notebook: course/03_spectrogram_cnns.ipynb
+    Notebook: course/05_per_tag_evaluation.ipynb
 
     >>> report = pd.DataFrame(dict(positives=[9], ap=[0.5], ap_low=[0.4], ap_high=[0.6],
     ...     ap_floor=[0.1]), index=["flute"])
@@ -136,7 +209,7 @@ def per_tag_compare(
     Args: reports from metrics.evaluate on the same clips; names, of the models.
     Shape: both (n_tags + 1, columns), the same tags.
     Raises: ValueError where tags or their positives differ, or no tag has a score.
-    Notebook: course/03_spectrogram_cnns.ipynb
+    Notebook: course/05_per_tag_evaluation.ipynb
 
     >>> a = pd.DataFrame(dict(positives=[9], roc_auc=[0.5]), index=["flute"])
     >>> from tagkit.plots import alt_text
@@ -173,59 +246,6 @@ def per_tag_compare(
         title=f"{names[1]} is ahead on {n_ahead} of {len(tags)} tags",
         x=unit,
         y="tag (positive clips)",
-        grid="x",
-    )
-
-
-def tag_scores(scores, tags, truth=None, n: int = 10, title: str = "", ax=None):
-    """Draw a model's n highest scores for one clip, and the tags that it missed.
-
-    Args: scores and tags, of one clip, in one order; truth, the labels of the clip in
-    the same order (0 and 1) or a list of its tags: these bars are striped, and those
-    below the n highest follow with their rank.
-    Shape: scores (n_tags,) in [0, 1], tags n_tags names.
-    Raises: ValueError where lengths differ or a score is NaN.
-    Notebook: course/03_spectrogram_cnns.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(tag_scores([0.1, 0.9], ["flute", "guitar"], ["flute"]))
-    'Scores of one clip, highest guitar 0.90, flute 0.10; the crowd named flute.'
-    """
-    scores, tags = np.asarray(scores, dtype=float), [str(tag) for tag in tags]
-    if scores.shape != (len(tags),) or not tags or not np.isfinite(scores).all():
-        raise ValueError(
-            f"scores has shape {scores.shape} for {len(tags)} tags, or holds NaN; "
-            "needed is a number per tag of one clip; take a row of predict.clip_scores"
-        )
-    named = [] if truth is None else list(truth)
-    if named and not isinstance(named[0], str):
-        named = [tag for tag, is_true in zip(tags, named, strict=True) if is_true]
-    order = np.argsort(-scores, kind="stable")
-    shown = list(order[:n]) + [i for i in order[n:] if tags[i] in named]
-    names = [
-        tags[i] + (f" (rank {place + 1})" if place >= n else "")
-        for place, i in enumerate(order)
-        if i in shown
-    ]
-    ax = start(ax, 1.1 + 0.24 * len(shown))
-    for row, i in enumerate(shown):
-        true = tags[i] in named
-        style = dict(color=COLORS[0], hatch="///") if true else dict(color=COLORS[5])
-        bar = ax.barh(row, scores[i], height=0.7, edgecolor="white", **style)
-        ax.bar_label(bar, [f"{scores[i]:.2f}"], fontsize=9, padding=3)
-    ax.set_yticks(range(len(shown)), [plain(name) for name in names])
-    ax.set_xlim(0, 1.08)
-    ax.invert_yaxis()
-    told = ", ".join(f"{tags[i]} {scores[i]:.2f}" for i in order[:3])
-    crowd = (
-        f"; the crowd named {listing(named) or 'no tag'}" if truth is not None else ""
-    )
-    return finish(
-        ax,
-        f"Scores of one clip, highest {told}{crowd}.",
-        title=title or ("Striped: tags that the crowd named" if named else ""),
-        x="score (0 to 1)",
-        y="tag",
         grid="x",
     )
 
