@@ -10,6 +10,7 @@ Notebook: course/03_spectrogram_cnns.ipynb
 import io
 import json
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,7 @@ def table(
     Args:
         n_workers: threads; default one per core.
         log: is given a line after each tenth of the clips, such as print in a
-            notebook; None shows a bar in a terminal and nothing elsewhere.
+            notebook; None shows a bar in a terminal and in a notebook.
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
     Raises: ImportError without librosa, if the table is not on the disk.
@@ -147,7 +148,9 @@ def table(
         if log:
             found = _told(found, len(corpus.clips), log)
         else:
-            found = tqdm(found, total=len(corpus.clips), unit="clip", disable=None)
+            in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
+            bar = {"disable": not (sys.stderr.isatty() or in_notebook), "unit": "clip"}
+            found = tqdm(found, total=len(corpus.clips), **bar)
         found = list(found)
     bad = {int(c): r for c, (_, r) in zip(corpus.clips.index, found, strict=True) if r}
     good = [values for values, reason in found if not reason]

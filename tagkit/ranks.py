@@ -9,12 +9,16 @@ Notebook: course/07_scaling_up.ipynb
 
 import atexit
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import distributed, nn
+
+PATIENCE = 300  # seconds to wait for the others
 
 
 class Batch(NamedTuple):
@@ -36,7 +40,8 @@ class Batch(NamedTuple):
 def start():
     """Meet the other processes, if torchrun has started this one.
 
-    Without a GPU they talk through gloo, with GPUs through NCCL.
+    Without a GPU they talk through gloo, with GPUs through NCCL. A process that meets
+    nobody for PATIENCE seconds ends, so that torchrun starts all of them again.
 
     >>> start()
     >>> place()
@@ -45,8 +50,20 @@ def start():
     Notebook: course/07_scaling_up.ipynb
     """
     if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
-        distributed.init_process_group()
+        alarm = threading.Timer(PATIENCE, _give_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            distributed.init_process_group()
+        finally:
+            alarm.cancel()
         atexit.register(distributed.destroy_process_group)
+
+
+def _give_up():
+    """End a process that waits in vain; gloo itself would wait for half an hour."""
+    print(f"met no other process in {PATIENCE} s, ending", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def place() -> tuple[int, int]:

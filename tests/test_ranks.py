@@ -5,6 +5,7 @@ The jobs are real ones of torchrun on this machine, two processes each.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from pathlib import Path
 from made import made_examples, noise
 from test_train import Dropping, labels_of, quiet, small
 from tagkit import batches, models, predict, ranks, runs, steps, train
+ranks.PATIENCE = 30
 ranks.start()
 rank, n_ranks = ranks.place()
 folder = Path({folder!r})
@@ -74,6 +76,21 @@ def job(folder, code, *options, check=True):
 
 
 # --- one process
+
+
+def test_who_meets_nobody_ends():
+    code = "from tagkit import ranks; ranks.PATIENCE = 1; ranks.start()"
+    world = {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "alone"}
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        world |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    words = [sys.executable, "-c", code]
+    path = {"PYTHONPATH": str(Path(tagkit.__file__).parents[1])}
+    done = subprocess.run(
+        words, env=os.environ | world | path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "met no other process in 1 s, ending" in done.stderr
 
 
 def test_alone_nothing_is_started_and_nothing_is_changed():
