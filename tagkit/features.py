@@ -149,7 +149,8 @@ def table(
             found = _told(found, len(corpus.clips), log)
         else:
             in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
-            bar = {"disable": not (sys.stderr.isatty() or in_notebook), "unit": "clip"}
+            bar = {"file": sys.stdout if in_notebook else sys.stderr, "unit": "clip"}
+            bar["disable"] = False if in_notebook else None  # None: if no terminal
             found = tqdm(found, total=len(corpus.clips), **bar)
         found = list(found)
     bad = {int(c): r for c, (_, r) in zip(corpus.clips.index, found, strict=True) if r}

@@ -172,6 +172,19 @@ def test_table_says_how_far_it_is(tones, data, described):
     assert len(lines) == 8
 
 
+def test_table_shows_a_bar_in_a_notebook_only(
+    tones, data, described, monkeypatch, capsys
+):
+    few = replace(tones, clips=tones.clips.iloc[:2])
+    features.table(few)  # a test has no terminal
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    monkeypatch.delenv("TAGKIT_STATIC")
+    features.table(tones)
+    out, err = capsys.readouterr()
+    assert "8/8" in out and err == ""  # a notebook shows the error stream in red
+
+
 def test_table_follows_files_clips_and_version(tones, data, described, monkeypatch):
     few = replace(tones, clips=tones.clips.iloc[:3])
     before, first = features.table(few), few.clips.index[0]
