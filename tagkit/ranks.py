@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 PATIENCE = 300  # seconds to wait for the others
 
@@ -54,7 +55,13 @@ def start():
         alarm.daemon = True
         alarm.start()
         try:
-            distributed.init_process_group()
+            # On one machine torchrun keeps one store over all restarts, and with it
+            # the addresses of processes that died: look under another name each time.
+            store, rank, n_ranks = next(rendezvous("env://"))
+            if os.environ.get("GROUP_WORLD_SIZE") == "1":
+                attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+                store = distributed.PrefixStore(f"attempt {attempt}", store)
+            distributed.init_process_group(store=store, rank=rank, world_size=n_ranks)
         finally:
             alarm.cancel()
         atexit.register(distributed.destroy_process_group)

@@ -22,7 +22,7 @@ from tagkit import batches, predict, ranks, train
 
 # What each process of a job does: the code behind it ends with `say(...)`.
 HEAD = """
-import json, os, sys
+import json, os, sys, time
 sys.path[:0] = {path!r}
 import torch
 torch.set_num_threads(1)
@@ -31,6 +31,8 @@ from made import made_examples, noise
 from test_train import Dropping, labels_of, quiet, small
 from tagkit import batches, models, predict, ranks, runs, steps, train
 ranks.PATIENCE = 30
+if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "1":
+    time.sleep(2)  # the other must not take the address of the process that died
 ranks.start()
 rank, n_ranks = ranks.place()
 folder = Path({folder!r})
