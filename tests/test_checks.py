@@ -6,6 +6,7 @@ Run: python -m pytest tests/test_checks.py
 import contextlib
 import json
 import signal
+import sys
 import threading
 import time
 import types
@@ -140,6 +141,18 @@ def test_an_answer_that_hangs_is_stopped(toy, monkeypatch, hang):
     assert time.time() - begin < 8
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_stopped_answer_is_not_chained_to_later_errors(toy, monkeypatch):
+    monkeypatch.setattr(engine, "LIMIT", 0.3)
+    assert "within" in show(for_ever).message
+    assert sys.exc_info()[1] is None
+    try:
+        raise KeyError
+    except KeyError as error:  # a learner may check here, too
+        assert error.__context__ is None
+        assert "within" in show(for_ever).message
+        assert sys.exc_info()[1] is error
 
 
 def test_outside_the_main_thread_it_is_stopped_too(toy, monkeypatch):

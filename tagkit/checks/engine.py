@@ -141,6 +141,7 @@ def check(id: str, answer=..., **given) -> Note:
             f"check got {sorted(given)} for task {id}, which needs {names}. Write "
             f"check({call}), as in the cell of the task."
         ) from None
+    handled = sys.exc_info()[1]
     try:
         if untouched(answer):
             raise NotTried
@@ -164,6 +165,10 @@ def check(id: str, answer=..., **given) -> Note:
             f"{type(answer).__name__} ({type(error).__name__}: {error}). Compare it "
             "with what the task asks you to hand in."
         )
+    # An answer that was stopped in a `with` leaves its _TooLong behind, as the error
+    # in whose handling each later error of the notebook would have come.
+    before = None if handled is None else ctypes.py_object(handled)
+    ctypes.pythonapi.PyErr_SetHandledException(before)
     outcome = Note(id, this.title, status, message or this.praise)
     if status != "not tried":
         records.keep(id, status)
