@@ -204,38 +204,58 @@ def nbgrader(folder, *arguments):
     return done.stdout + done.stderr
 
 
-def submit(release, source, to, solved, wrong):
+def submit(released, source, to, solved, wrong):
     """Hand in the released notebook with the cells of some solutions filled in."""
-    notebook = nbformat.read(release, as_version=4)
+    notebook = nbformat.read(released, as_version=4)
     answers = {cell.id: cell.source for cell in nbformat.read(source, 4).cells}
     for cell in notebook.cells:
         if solved(cell.id) and cell.metadata.get("nbgrader", {}).get("solution"):
             cell.source = answers[cell.id].replace("SOLUTION", "ANSWER")
         cell.source = wrong.get(cell.id, cell.source)
-    to.mkdir(parents=True)
-    nbformat.write(notebook, to / release.name)
+    to.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, to / released.name)
 
 
-def test_nbgrader_assigns_grades_and_gives_feedback(tmp_path, monkeypatch):
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A teacher's folder for nbgrader, with its settings."""
     pytest.importorskip("nbgrader")
-    from nbgrader.api import Gradebook
-
     # nbgrader calls `alembic` by name: it has to be found as in a live environment
     beside = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", beside + os.pathsep + os.environ["PATH"])
-
-    source = NOTEBOOKS[0]
-    (tmp_path / "source" / "01").mkdir(parents=True)
     (tmp_path / "home").mkdir()
-    shutil.copy(source, tmp_path / "source" / "01")
     shutil.copy(SOLUTIONS / "nbgrader_config.py", tmp_path)
-    nbgrader(tmp_path, "generate_assignment", "01")
+    return tmp_path
 
-    release = tmp_path / "release" / "01" / source.name
-    released = nbformat.read(release, as_version=4).cells
-    made = nbformat.read(EXERCISES / source.name, as_version=4).cells
-    assert [(c.id, c.source) for c in released] == [(c.id, c.source) for c in made]
 
+def release(course, assignment, sources):
+    """Make an assignment of solution notebooks; return the folder for learners."""
+    folder = course / "source" / assignment
+    folder.mkdir(parents=True)
+    for source in sources:
+        shutil.copy(source, folder)
+    nbgrader(course, "generate_assignment", assignment)
+    for source in sources:
+        made = nbformat.read(EXERCISES / source.name, as_version=4).cells
+        path = course / "release" / assignment / source.name
+        released = nbformat.read(path, as_version=4).cells
+        assert [(c.id, c.source) for c in released] == [(c.id, c.source) for c in made]
+    return course / "release" / assignment
+
+
+def gradebook(course):
+    from nbgrader.api import Gradebook
+
+    return Gradebook(f"sqlite:///{course / 'gradebook.db'}")
+
+
+def points_of(lesson):
+    return sum(t.points for id, t in engine.tasks().items() if id.startswith(lesson))
+
+
+def test_nbgrader_assigns_grades_and_gives_feedback(course):
+    source = NOTEBOOKS[0]
+    released = release(course, "01", [source])
     first_half = ("count-clips", "together", "hardly-meet")
     wrong = {
         "merge": "def merge(labels, groups):\n    return labels",
@@ -248,19 +268,73 @@ def test_nbgrader_assigns_grades_and_gives_feedback(tmp_path, monkeypatch):
         "none": (lambda id: False, {}),
     }
     for name, work in students.items():
-        submit(release, source, tmp_path / "submitted" / name / "01", *work)
-    nbgrader(tmp_path, "autograde", "01")
-    nbgrader(tmp_path, "generate_feedback", "01", "--student", "half")
+        folder = course / "submitted" / name / "01"
+        submit(released / source.name, source, folder, *work)
+    nbgrader(course, "autograde", "01")
+    nbgrader(course, "generate_feedback", "01", "--student", "half")
 
-    points = sum(task.points for id, task in engine.tasks().items() if id[:2] == "1.")
-    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+    points = points_of("1.")
+    with gradebook(course) as book:
         assert book.find_assignment("01").max_score == points + 1
         expected = {"all": points, "half": 8, "none": 0}
         for name, score in expected.items():
             found = book.find_submission("01", name)
             assert found.score == score, name
             assert found.needs_manual_grade == (name == "all")
-    feedback = tmp_path / "feedback" / "half" / "01" / f"{source.stem}.html"
+    feedback = course / "feedback" / "half" / "01" / f"{source.stem}.html"
     page = feedback.read_text(encoding="utf-8")
     for told in ("not tried yet", "stopped with KeyError", "is not defined"):
         assert told in page, told
+
+
+def half(source):
+    """Every second task of a solution notebook: its cells to fill in, its points.
+
+    Tasks that train a network are not among them. Of the other half the first one is
+    tried, and its first cell raises.
+    """
+    tasks, parts = [], []
+    for cell in nbformat.read(source, as_version=4).cells:
+        about = cell.metadata.get("nbgrader", {})
+        if cell.id.startswith("check-"):
+            trains = any(
+                "nbval-ignore-output" in c.metadata.get("tags", ()) for c in parts
+            )
+            tasks.append(([c.id for c in parts], about["points"], trains))
+            parts = []
+        elif about.get("solution") and cell.cell_type == "code":
+            parts.append(cell)
+    done = [task for task in tasks[::2] if not task[2]]
+    broken = next(task for task in tasks if task not in done)[0][0]
+    solved = [id for ids, _, _ in done for id in ids]
+    return solved, {broken: "1 / 0"}, sum(points for _, points, _ in done)
+
+
+def test_nbgrader_grades_half_of_every_exercise(course):
+    """All exercises as one assignment, so that one run grades them."""
+    released = release(course, "course", NOTEBOOKS)
+    folder, expected = course / "submitted" / "learner" / "course", {}
+    for source in NOTEBOOKS:
+        solved, wrong, expected[source.stem] = half(source)
+        submit(released / source.name, source, folder, solved.__contains__, wrong)
+    nbgrader(course, "autograde", "course")
+    nbgrader(course, "generate_feedback", "course")
+
+    with gradebook(course) as book:
+        found = book.find_submission("course", "learner")
+        scores = {notebook.name: notebook.score for notebook in found.notebooks}
+        most = {notebook.name: notebook.max_score for notebook in found.notebooks}
+        assert found.score == sum(scores.values())
+        assert not found.needs_manual_grade  # no words were written
+    assert scores == expected
+    for source in NOTEBOOKS:
+        cells = nbformat.read(source, as_version=4).cells
+        words = [c for c in cells if c.cell_type == "markdown"]
+        words = sum(c.metadata.get("nbgrader", {}).get("points", 0) for c in words)
+        points = points_of(f"{int(source.stem[:2])}.")
+        assert most[source.stem] == points + words
+        assert 0.25 < scores[source.stem] / points < 0.75
+        page = course / "feedback" / "learner" / "course" / f"{source.stem}.html"
+        page = page.read_text(encoding="utf-8")
+        for told in (": right.", "not tried yet", "ZeroDivisionError"):
+            assert told in page, (source.stem, told)
