@@ -355,6 +355,39 @@ def test_notebooks_without_a_reader_leave_no_file(kept, monkeypatch):
     assert not kept.exists()
 
 
+def test_what_a_class_hands_in_is_one_table(kept):
+    checks.check("90.1", 7)
+    show(len)
+    show(len)
+    folder = kept.parent / "class"
+    for name in ("ada.json", "ben/progress.json", "ben/late.json", "cy/.old/p.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "ada.json").write_bytes(kept.read_bytes())  # as a learner has it
+    early = {"90.2": {"status": "right", "tries": 5}}
+    late = {"90.2": {"status": "wrong", "tries": 9}, "7.99": early["90.2"]}
+    (folder / "ben" / "progress.json").write_text(json.dumps(early))
+    (folder / "ben" / "late.json").write_text(json.dumps(late))
+    (folder / "cy" / ".old" / "p.json").write_text("no progress file")
+    found = checks.handed_in(folder)
+    found = found[found["task"].str.startswith("90.")]
+    assert found.drop(columns="title").to_numpy().tolist() == [
+        ["ada", "90.1", "right", 1, 1],
+        ["ada", "90.2", "wrong", 2, 0],
+        ["ben", "90.1", "not tried", 0, 0],
+        ["ben", "90.2", "right", 9, 2],
+    ]
+
+
+def test_what_cannot_be_read_is_named(kept):
+    with pytest.raises(ValueError, match="no file"):
+        checks.handed_in(kept.parent)
+    for name, text in (("ada", "{}"), ("ben", "[1]"), ("cy", "{")):
+        (kept.parent / f"{name}.json").write_text(text)
+    with pytest.raises(ValueError, match=r"(?s)ben\.json.*cy\.json") as told:
+        checks.handed_in(kept.parent)
+    assert "ada.json" not in str(told.value)
+
+
 def test_every_task_is_complete():
     for id, task in engine.tasks().items():
         assert 2 <= len(task.hints) <= 3, id

@@ -8,12 +8,14 @@
     lessonNN.py   the tasks of lesson NN: what is asked, its hints, and its probe
     probesNN.py   probes of lesson NN that its file has no room for
     museum….py    probes of lesson 08 that its file has no room for, and their tools
+    classroom.py  what a class has handed in, for teachers
 
 A teacher adds a task by writing one decorated probe in `lessonNN.py`, its cells in
 `solutions/NN_….ipynb`, and right and typical wrong answers in
 `solutions/answers_NN.py`, with which tests try the probe. No solution stands here.
 """
 
+from tagkit.checks.classroom import handed_in
 from tagkit.checks.engine import check, hint, progress
 
-__all__ = ["check", "hint", "progress"]
+__all__ = ["check", "handed_in", "hint", "progress"]

@@ -5,6 +5,7 @@ TAGKIT_PROGRESS names another one. With TAGKIT_STATIC set (notebooks that run wi
 a reader) nothing is read or written.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -18,32 +19,45 @@ def _file() -> Path | None:
     return Path(os.environ.get("TAGKIT_PROGRESS") or "progress.json")
 
 
+def read(path: Path) -> dict[str, dict]:
+    """Status and number of tries of each task in a file.
+
+    Raises: OSError, and ValueError for a file that `keep` did not write.
+    """
+    try:
+        return {
+            id: {"status": _known(record["status"]), "tries": int(record["tries"])}
+            for id, record in json.loads(path.read_text("utf-8")).items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"damaged ({type(error).__name__}: {error})") from None
+
+
 def kept() -> dict[str, dict]:
     """Status and number of tries of each task; a damaged file counts as empty."""
-    path = _file()
-    try:
-        stored = json.loads(path.read_text("utf-8")) if path else {}
-        stored = {
-            id: {"status": _known(record["status"]), "tries": int(record["tries"])}
-            for id, record in stored.items()
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        stored = {}
+    path, stored = _file(), {}
+    with contextlib.suppress(OSError, ValueError):
+        stored = read(path) if path else {}
     return {**_session, **stored}
 
 
 def _known(status):
     if status not in ("right", "wrong"):
-        raise ValueError(status)
+        raise ValueError(f"a status of {status!r}")
     return status
+
+
+def better(one: dict, other: dict) -> dict:
+    """The better status of two records of a task, and the larger number of tries."""
+    status = "right" if "right" in (one["status"], other["status"]) else "wrong"
+    return {"status": status, "tries": max(one["tries"], other["tries"])}
 
 
 def keep(id: str, status: str) -> None:
     """Count one try of a task; a task once right stays right."""
     records = kept()
     old = records.get(id, {"status": status, "tries": 0})
-    best = "right" if "right" in (status, old["status"]) else status
-    records[id] = {"status": best, "tries": old["tries"] + 1}
+    records[id] = better({"status": status, "tries": old["tries"] + 1}, old)
     _session.update(records)
     path = _file()
     if path is None:
