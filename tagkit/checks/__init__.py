@@ -7,6 +7,7 @@
     tensors.py    the same for tensors and networks: builds, runs and compares them
     lessonNN.py   the tasks of lesson NN: what is asked, its hints, and its probe
     probesNN.py   probes of lesson NN that its file has no room for
+    resume07.py   the same, for trainings that stop and go on
     museum….py    probes of lesson 08 that its file has no room for, and their tools
     classroom.py  what a class has handed in, for teachers
 
