@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tagkit import models, predict
+from tagkit import models
 from tagkit.checks.engine import Answers
 
 ANSWERS: dict[str, Answers] = {}
@@ -445,75 +445,5 @@ ANSWERS["2.5"] = Answers(
         (one_changed(3, GRID.to_numpy()), "a table of your losses"),
         (one_changed(3, GRID * 0 + 0.69), "Are rows and columns in place?"),
         (one_changed(3, GRID.where(GRID < 0.3)), "Most cells of `grid` are empty"),
-    ],
-)
-
-
-# 2.6 From windows to a clip
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def merge(logits, rule):
-    scores = sigmoid(logits)
-    how = {"mean": scores, "vote": scores > 0.5, "max": scores}[rule]
-    return how.max(axis=1) if rule == "max" else how.mean(axis=1)
-
-
-def merge_by_loop(logits, rule):
-    made = []
-    for clip in torch.tensor(logits):
-        scores = clip.sigmoid()
-        votes = (scores > 0.5).double()
-        kinds = {"mean": scores.mean(0), "vote": votes.mean(0), "max": scores.amax(0)}
-        made.append(kinds[rule])
-    return made
-
-
-def changed(**change):
-    return lambda x, rule: change[rule](x) if rule in change else merge(x, rule)
-
-
-def tied(scores, labels):
-    return (scores[labels == 1][:, None] == scores[labels == 0]).mean()
-
-
-def tied_by_loop(scores, labels):
-    pairs = [(a, b) for a, i in zip(scores, labels, strict=True) if i
-             for b, j in zip(scores, labels, strict=True) if not j]  # fmt: skip
-    return sum(a == b for a, b in pairs) / len(pairs)
-
-
-def tied_anywhere(scores, labels):
-    same = scores[:, None] == scores
-    return same[np.triu_indices(len(scores), 1)].mean()
-
-
-ANSWERS["2.6"] = Answers(
-    (merge, tied),
-    [
-        (predict.merge_windows, tied_by_loop),
-        (merge_by_loop, lambda *x: torch.tensor(tied(*x))),
-        [lambda *x: merge(*x).astype(np.float32), tied],
-    ],
-    [
-        ((changed(mean=lambda x: sigmoid(x.mean(axis=1))), tied), "no mean of scores"),
-        ((changed(vote=lambda x: (x >= 0).mean(axis=1)), tied), "not above 0.5"),
-        ((changed(vote=lambda x: (x > 0.5).mean(axis=1)), tied), "not the logits"),
-        ((changed(vote=lambda x: (x > 0).sum(axis=1)), tied), "not their number"),
-        ((changed(vote=lambda x: (x > 0).mean(axis=1) > 0.5), tied), "not who wins"),
-        ((changed(max=lambda x: x.max(axis=1)), tied), "these are logits"),
-        ((changed(mean=lambda x: x.mean(axis=1)), tied), "these are logits"),
-        ((changed(max=lambda x: sigmoid(x).min(axis=1)), tied), "smallest window"),
-        ((lambda x, rule: merge(x, "mean"), tied), "that is 'mean'"),
-        ((lambda x, rule: merge(x.swapaxes(1, 2), rule), tied), "has shape"),
-        ((lambda x, rule: merge(x, rule)[0], tied), "has shape"),
-        ((merge, lambda s, y: tied(s, y) * (y == 1).sum() * (y == 0).sum()), "a share"),
-        ((merge, tied_anywhere), "a positive and a negative clip"),
-        ((merge, lambda s, y: 1 - tied(s, y)), "without a tie"),
-        ((merge, lambda s, y: 0.9), "compare each positive"),
-        ((merge, lambda s, y: "many"), "one number is needed"),
     ],
 )

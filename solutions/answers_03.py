@@ -10,11 +10,10 @@ import math
 import numpy as np
 import torch
 import torchaudio
-from scipy import stats
 from torch import nn
 from torch.nn import functional
 
-from tagkit import corpus, mel, metrics, models, runs
+from tagkit import corpus, mel, models, runs
 from tagkit.checks.engine import Answers
 
 ANSWERS: dict[str, Answers] = {}
@@ -409,64 +408,5 @@ ANSWERS["3.5"] = Answers(
         (nn.Linear(34_950, 1), "no `n_samples`"),
         (models.DielemanMel, "the trained network itself"),
         (0.87, "the trained network itself"),
-    ],
-)
-
-
-# 3.6 How long does an epoch take?
-
-
-def interval(values, at=0.975, ddof=1, less=1, root=0.5, quantile=None):
-    n, mean = len(values), float(np.mean(values))
-    t = quantile or stats.t.ppf(at, n - less)
-    half = t * np.std(values, ddof=ddof) / n**root
-    return mean, mean - half, mean + half
-
-
-def by_sem(values):
-    n = len(values)
-    ends = stats.t.interval(0.95, n - 1, np.mean(values), stats.sem(values))
-    return torch.tensor([np.mean(values), *ends])
-
-
-def faster(a, b):
-    (_, low_a, high_a), (_, low_b, high_b) = interval(a), interval(b)
-    return "a" if high_a < low_b else "b" if high_b < low_a else "cannot tell"
-
-
-def by_distance(a, b):
-    a, b = interval(a), interval(b)
-    if abs(a[0] - b[0]) <= (a[2] - a[0]) + (b[2] - b[0]):
-        return "cannot tell"
-    return min((a[0], "a"), (b[0], "b"))[1]
-
-
-def ways(**change):
-    return lambda values: interval(values, **change), faster
-
-
-ANSWERS["3.6"] = Answers(
-    (interval, faster),
-    [
-        (metrics.seed_interval, by_distance),
-        (by_sem, lambda a, b: np.str_(faster(a, b))),
-        [lambda x: dict(zip("mlh", interval(x), strict=True)), faster],
-    ],
-    [
-        (ways(quantile=1.96), "1.96 is for many values"),
-        (ways(ddof=0), "divide by n - 1"),
-        (ways(at=0.95), "2.5 % at each end"),
-        (ways(less=0), "degrees of freedom"),
-        (ways(root=0), "a square root of n"),
-        (ways(root=1), "not by n"),
-        (ways(quantile=1), "that is one standard error"),
-        (ways(at=0.025), "lower and upper end are swapped"),
-        ((lambda x: (np.mean(x), min(x), max(x)), faster), "smallest and the largest"),
-        ((lambda x: (np.median(x), *interval(x)[1:]), faster), "that is the median"),
-        ((lambda x: interval(x)[1:], faster), "3 are needed"),
-        ((interval, lambda a, b: "a" if np.mean(a) < np.mean(b) else "b"), "overlap"),
-        ((interval, lambda a, b: {"a": "b", "b": "a"}.get(faster(a, b), "a")), "less"),
-        ((interval, lambda a, b: "cannot tell"), "do not overlap"),
-        ((interval, lambda a, b: faster(a, b) == "a"), '"b" or "cannot tell"'),
     ],
 )

@@ -6,12 +6,14 @@ Run: python -m pytest tests/test_exercises.py -s     (-s shows the coverage tabl
 import importlib.util
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from torch import nn
 
@@ -184,6 +186,30 @@ def test_stored_outputs_are_those_of_an_untouched_and_a_solved_notebook(path):
                 assert str(ROOT) not in str(output)
             if cell.id.startswith("check-"):
                 assert f": {status}." in cell.outputs[0]["data"]["text/plain"]
+
+
+def test_teaching_says_the_minutes_and_points_of_the_notebooks():
+    lines = (EXERCISES / "TEACHING.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    rows = {row[0]: row for row in reversed(rows) if row}
+    title = re.compile(r"#+ (Exhibit )?([\d.]+).*\n+\*.*?bout (\d+) minutes")
+    together = np.zeros(3, int)
+    for path in NOTEBOOKS:
+        minutes, words = 0, 0
+        for cell in nbformat.read(path, as_version=4).cells:
+            about = cell.metadata.get("nbgrader", {})
+            if found := title.search(cell.source):
+                id = f"8.{found[2]}".rstrip(":") if found[1] else found[2]
+                assert rows[id][2:4] == [found[3], str(engine.find(id).points)], id
+                minutes += int(found[3])
+            elif about.get("solution") and cell.cell_type == "markdown":
+                words += about["points"]
+        points = words + points_of(f"{int(path.stem[:2])}.")
+        row = next(row for name, row in rows.items() if name.startswith(path.stem[:2]))
+        assert sum(map(int, row[1].split(" and "))) == minutes, path.stem
+        assert row[2:] == [str(points), str(words)], path.stem
+        together += [minutes, points, words]
+    assert rows["together"][1:] == [str(n) for n in together]
 
 
 # nbgrader, from a teacher's source to a student's feedback

@@ -1,4 +1,4 @@
-"""The six tasks of lesson 03, networks on mel bands: hints and probes.
+"""The five tasks of lesson 03, networks on mel bands: hints and probes.
 
 Each probe tries small cases with traps first, then what the lesson uses.
 """
@@ -11,7 +11,7 @@ from tagkit import batches, mel, predict, store, train
 from tagkit.checks import probes03
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.tensors import array, built, output, without_gradient
-from tagkit.checks.values import Wrong, number, refuse_slips, several, short
+from tagkit.checks.values import number, refuse_slips, several, short
 
 
 @task(
@@ -275,47 +275,3 @@ def trained(answer, corpus):
         return f"{seen}; {BOUND} is needed. Train longer, or with the right labels?"
     if loss >= prior:
         return f"{seen}: the loss is above that of the constant prior, {prior:.3f}."
-
-
-@task(
-    "3.6",
-    "How long does an epoch take?",
-    points=3,
-    hints=(
-        "The standard error of a mean is the standard deviation (divided by n - 1, "
-        "`ddof=1`) over the square root of n.",
-        "The half width is the standard error times the t-quantile for n - 1 degrees "
-        "of freedom that leaves 2.5 % above it: `stats.t.ppf(0.975, n - 1)`.",
-        '`faster`: if the upper end of a is below the lower end of b, it is "a"; the '
-        'other way round "b"; else "cannot tell".',
-    ),
-    praise="Seconds are results too: print them with their interval and the machine.",
-)
-def seconds(answer):
-    interval, faster = several(answer, 2, "Your answer")
-    for values in ([2.0, 3.0, 4.0], [1.25, 1.5, 1.0, 2.5, 1.5, 1.25], [7.0, 7.5]):
-        yours = several(call(interval, values), 3, "Your interval")
-        right, slips = probes03.interval_slips(values)
-        for k, name in enumerate(("mean", "lower end", "upper end")):
-            value = number(yours[k], f"Your {name}")
-            ways = [(slip[k], message) for slip, message in slips]
-            if k == 0:
-                ways = [(np.median(values), "that is the median")]
-            seen = f"For {values} your {name} is {value:.4f}"
-            refuse_slips(value, right[k], ways, seen, "compute it on paper", 1e-5)
-    wide, narrow = [2.0, 3.0, 4.0], [6.0, 6.1, 6.2, 6.0]
-    for a, b, right in (
-        *((narrow, [9.0, 9.1, 9.0], "a"), ([9.0, 9.1, 9.0], narrow, "b")),
-        *((wide, [4.5, 5.0, 4.6], "cannot tell"), (wide, narrow, "a")),
-        *((narrow, wide, "b"), ([6.0, 6.3, 6.1], narrow, "cannot tell")),
-        ([1.0, 9.0], [2.0, 2.5, 2.1], "cannot tell"),
-    ):
-        yours = call(faster, a, b)
-        if yours not in ("a", "b", "cannot tell"):
-            raise Wrong(f'`faster` gives {short(yours)}; "a", "b" or "cannot tell".')
-        if yours != right:
-            about = "overlap" if right == "cannot tell" else "do not overlap"
-            return (
-                f"For {a} and {b} `faster` gives {yours!r}, but their intervals {about}"
-                + ("." if right == "cannot tell" else ": which one has less seconds?")
-            )

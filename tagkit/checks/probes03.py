@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy import stats
 from torch.nn import functional
 
 from tagkit import mel
@@ -192,31 +191,3 @@ def probe_shaped(network):
         f"Shapes and parameters are right, but with its own weights the {half} branch "
         "of the table gives other numbers. Compare padding, order and pooling."
     )
-
-
-def interval_slips(values):
-    """Compute mean and t-interval, and what slips would give.
-
-    Shape: (3,), a list of ((3,), text).
-    """
-    values = np.asarray(values)
-    n, mean, deviation = len(values), values.mean(), values.std(ddof=1)
-
-    def around(quantile, deviation=deviation, root=n**0.5):
-        half = quantile * deviation / root
-        return mean, mean - half, mean + half
-
-    t = stats.t.ppf(0.975, n - 1)
-    slips = [
-        (around(1.96), "1.96 is for many values; few need Student's t"),
-        (around(stats.norm.ppf(0.975)), "few values need Student's t, not the normal"),
-        (around(t, values.std()), "divide by n - 1 in the standard deviation"),
-        (around(t, root=1), "the standard error has a square root of n below"),
-        (around(t, root=n), "divide by the square root of n, not by n"),
-        (around(stats.t.ppf(0.95, n - 1)), "95 % leaves 2.5 % at each end, not 5 %"),
-        (around(stats.t.ppf(0.975, n)), "n - 1 degrees of freedom are left"),
-        (around(1), "that is one standard error"),
-        (around(-t), "lower and upper end are swapped"),
-        ((mean, values.min(), values.max()), "that is the smallest and the largest"),
-    ]
-    return around(t), slips
