@@ -48,6 +48,11 @@ def by_rounded_scores(logits, labels):
     return functional.binary_cross_entropy(logits.sigmoid(), labels)
 
 
+def by_logarithms(logits, labels):
+    scores = logits.sigmoid()
+    return -(labels * scores.log() + (1 - labels) * (1 - scores).log()).mean()
+
+
 exhibit(
     "8.1",
     "b",
@@ -56,6 +61,7 @@ exhibit(
     [
         (lambda x, y: with_logits(x.sigmoid(), y), "squashed a second time"),
         (by_rounded_scores, "rounded to 1 before the logarithm"),
+        (by_logarithms, "loss is nan: 0 times"),
         (lambda x, y: -(y * x.sigmoid().log()).mean(), "that is not the mean"),
         (lambda x, y: with_logits(x, y, reduction="sum"), "the sum, not the mean"),
         (lambda x, y: with_logits(x, y).item(), "a tensor is needed"),
@@ -419,6 +425,11 @@ def divides_by_zero(train, test):
     return [(x - train.mean(axis=0)) / train.std(axis=0) for x in (train, test)]
 
 
+def divides_by_nearly_zero(train, test):
+    deviation = train.std(axis=0) + 1e-8
+    return [(x - train.mean(axis=0)) / deviation for x in (train, test)]
+
+
 def own_deviation(train, test):
     deviation = np.where(test.std(axis=0) > 0, test.std(axis=0), 1)
     return own(train), (test - train.mean(axis=0)) / deviation
@@ -434,6 +445,7 @@ exhibit(
         (together, "the test clips are in the mean"),
         (own_deviation, "divided by its own deviation"),
         (divides_by_zero, "a deviation of 0"),
+        (divides_by_nearly_zero, "not by a tiny number"),
         (lambda train, test: (own(train), test), "not scaled at all"),
         (lambda *both: (both[0], by_training(*both)[1]), "training clips were not"),
         (lambda *both: by_training(*both)[1], "has 8 parts; 2 are"),

@@ -145,7 +145,8 @@ def extremes(answer, corpus):
             if not set(yours) <= set(labels.index):
                 is_row = set(yours) <= set(range(len(labels)))
                 what = "rows, give clip ids" if is_row else "no clip ids of the table"
-                raise Wrong(f"{where} your {name} are {short(yours)}: {what}.")
+                given = short(np.array(yours).tolist())
+                raise Wrong(f"{where} your {name} are {given}: {what}.")
 
             def agrees(loss, sign, yours=yours):
                 first = np.sort(sign * loss.to_numpy())[: len(yours)]

@@ -47,6 +47,8 @@ def two_sigmoids(answer):
             raise Wrong(f"Your loss is a {type(value).__name__}; a tensor is needed.")
         if not value.requires_grad:
             raise Wrong("Your loss has no gradient: it left the tensors on the way.")
+        if value.isnan().any():
+            raise Wrong(f"{seen} your loss is nan: 0 times the logarithm of 0.")
         yours = number(value, "Your loss")
         best = float(right(logits, labels))
         refuse(yours, best, slips, f"{seen} your loss is {yours:.4f}", otherwise, 1e-3)

@@ -68,6 +68,12 @@ def _probe_scaling(repaired, train, some, where):
         ((some - some.mean(axis=0)) / deviation, "its own mean was taken off"),
         (some, "it was not scaled at all"),
     ]
+    still = train.std(axis=0) == 0
+    if still.any() and np.abs(yours[:, still]).max() > 1000:
+        raise Wrong(
+            f"With {where}, it becomes {np.abs(yours[:, still]).max():.3g}: divide by "
+            "1 where the deviation is 0, not by a tiny number."
+        )
     seen = f"With {where}, the first of its scaled features is {yours[0, 0]:.3f}"
     otherwise = "the training clips alone do not give that"
     refuse(yours, (some - mean) / deviation, slips, seen, otherwise, 0.02)

@@ -89,6 +89,7 @@ def thresholded(valid, early, labels, scores):
     one = on_valid[:, valid.any(axis=0)].mean(axis=1).argmax()
     chosen = scores >= _GRID[best]
     nothing = ~there & ~said
+    above = np.where(valid.any(axis=0), _f1(valid, early > grid).argmax(axis=0), 9)
     empty = "a tag that no test clip has has no F1; leave it out"
     on_test_text = "the thresholds were chosen on the test clips"
     slips = [
@@ -109,6 +110,7 @@ def thresholded(valid, early, labels, scores):
             "of equally good thresholds take the lowest",
         ),
         (_f1(labels, scores > _GRID[best])[there].mean(), "at the threshold is a yes"),
+        (_f1(labels, scores > _GRID[above])[there].mean(), "at the threshold is a yes"),
         (on_test[9][there].mean(), "that is 0.5 for every tag"),
         (on_test[one][there].mean(), "that is one threshold for all; each has its own"),
         (_f1(labels.reshape(-1, 1), chosen.reshape(-1, 1))[0], "average over tags"),
@@ -189,6 +191,8 @@ def macros(labels, scores):
         parts.append((name, each[kept].mean(), slips))
     slips = [
         (kept.sum(), "these are the tags that were kept"),
+        ((ones > 0).sum(), "these are the tags that some clip has"),
+        ((ones < 1).sum(), "these are the tags that some clip lacks"),
         ((ones == 0).sum(), "a tag that every clip has cannot be scored either"),
         ((ones == 1).sum(), "a tag that no clip has cannot be scored either"),
         ((~kept).mean(), "a count is asked for, no share"),
