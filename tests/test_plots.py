@@ -283,7 +283,7 @@ def test_spectrogram_puts_hz_where_the_bands_are():
 def test_spectrogram_shows_80_db_and_survives_minus_infinity():
     ax = plots.spectrogram(np.array([[-300.0, 0.0], [-np.inf, -10]]), 16_000, 256)
     assert ax.images[0].get_clim() == (-80, 0)
-    assert "-300.0 to 0.0 dB" in plots.alt_text(ax)
+    assert "-300.0 to 0.0 dB, drawn from -80.0 up." in plots.alt_text(ax)
 
 
 def test_filters_are_sorted_by_their_frequency():
@@ -319,6 +319,13 @@ def test_recorded_runs_are_grey_and_told():
     ax = plots.curves({"a": rates}, "learning_rate")
     assert ax.get_yscale() == "log"
     assert "a goes from 0.01 to 0.002" in plots.alt_text(ax)
+
+
+def test_a_floor_is_drawn_named_and_told():
+    ax = plots.curves({"your run": HISTORY}, floor=0.25)
+    assert "the floor is at 0.250." in plots.alt_text(ax)
+    assert [*ax.lines[1].get_ydata()] == [0.25, 0.25]
+    assert ax.get_legend().get_texts()[1].get_text() == "floor"
 
 
 def test_shape_walk_draws_fields_as_bars_and_says_all():

@@ -105,11 +105,12 @@ def spectrogram(
     bar.set_label(unit, fontsize=10)
     bar.ax.tick_params(labelsize=9)
     loudest = hz[np.nanargmax(np.nanmean(values, axis=1))] if n_frames else 0
+    cut = f", drawn from {low:.1f} up" if low > np.nanmin(values) else ""
     return finish(
         ax,
         f"Spectrogram of {n_mels} bands by {n_frames:,} frames ({seconds:.1f} s): on "
         f"average strongest near {_round(loudest):,} Hz, values from "
-        f"{np.nanmin(values):.1f} to {high:.1f} {unit}.",
+        f"{np.nanmin(values):.1f} to {high:.1f} {unit}{cut}.",
         title=title,
         x="time (s)",
         y="frequency (Hz)",

@@ -26,13 +26,15 @@ def curves(
     title: str = "",
     ax=None,
     recorded: Sequence[pd.DataFrame] = (),
+    floor: float | None = None,
 ):
     """Draw one quantity of one or more trainings over the epochs.
 
     Args: histories, name -> History.frame(); what, a column of them: "loss",
     "valid_loss", "valid_roc_auc" or "valid_ap". With "loss", a validation loss is
     drawn dashed beside it where the frame has one. recorded, frames of runs that were
-    made before, one a seed, as thin grey lines without marks.
+    made before, one a seed, as thin grey lines without marks. floor, what is reached
+    without listening, as a black dotted line.
     Shape: each frame (n_epochs, columns), with a column epoch.
     Raises: ValueError without trainings, or where a frame lacks the column.
     Notebook: course/02_raw_waveform_cnns.ipynb
@@ -83,6 +85,9 @@ def curves(
         ends = [frame[what].iloc[-1] for frame in recorded]
         span = f"{min(ends):.3f} to {max(ends):.3f}"
         told.append(f"{len(recorded)} recorded runs end at {span}")
+    if floor is not None:
+        ax.axhline(floor, color="black", linestyle=":", label="floor")
+        told.append(f"the floor is at {floor:.3f}")
     frames = [*histories.values(), *recorded]
     epochs = sorted({epoch for frame in frames for epoch in frame["epoch"]})
     ax.set_xticks(epochs[:: 1 + len(epochs) // 20])
