@@ -86,7 +86,7 @@ def costs(values: Mapping[str, float], unit: str, title: str = "", ax=None):
     ax.set_xscale("log")
     ax.set_xlim(min(numbers) / 3, max(numbers) * 5)
     ax.set_yticks(places, [plain(name) for name in values])
-    ax.invert_yaxis()
+    ax.set_ylim(len(values) - 0.5, -0.5)
     told = listing(f"{n} {w}" for n, w in zip(values, words, strict=True))
     alt = f"Dots of {unit}, logarithmic: {told}."
     return finish(ax, alt, title=title, x=f"{unit} (logarithmic)", grid="x")
