@@ -216,27 +216,12 @@ def never_tells(items, n):
 
 
 def too_early(items, n):
-    made, errors = queue.Queue(n), []
-
-    def work():
-        try:
-            for item in items:
-                made.put(item)
-        except OSError as error:
-            errors.append(error)
-        made.put(END)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    while True:
-        for _ in range(50):  # until the queue is full or the thread is done
-            if made.qsize() < n and thread.is_alive():
-                time.sleep(0.01)
-        if errors:
-            raise errors[0]
-        if (item := made.get()) is END:
-            return
-        yield item
+    held = collections.deque()  # one item is held back, and lost with the error
+    for item in ahead(items, n):
+        held.append(item)
+        if len(held) == 2:
+            yield held.popleft()
+    yield from held
 
 
 def wraps(items, n):
