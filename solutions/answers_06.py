@@ -126,6 +126,12 @@ def not_itself_excluded(similarities, artists, k):
     return np.argsort(-allowed, axis=1, kind="stable")[:, :k]
 
 
+def filter_with_minus_one(similarities, artists, k):
+    same = artists[:, None] == artists
+    near = np.where(same, -1, similarities)
+    return np.argsort(-near, axis=1, kind="stable")[:, :k]
+
+
 def filter_with_zero(similarities, artists, k):
     same = artists[:, None] == artists
     return np.argsort(-np.where(same, 0, similarities), axis=1, kind="stable")[:, :k]
@@ -169,6 +175,7 @@ ANSWERS["6.2"] = Answers(
         (not_itself_excluded, "it is in its own list"),
         (no_filter, "its own artist is in it"),
         (filter_with_zero, "it is in its own list"),
+        (filter_with_minus_one, "in its own list"),
         (turned, "of equally near clips the first ones"),
         (most_similar_last, "the most similar one must come first"),
         (least_similar, "are left out"),

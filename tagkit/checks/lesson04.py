@@ -87,9 +87,14 @@ def on_paper(answer):
 )
 def silence(answer):
     random = torch.Generator().manual_seed(42)
-    for n_pad, shape, loud in ((2, (3, 4, 5), 1.0), (37, (2, 96, 40), 100.0)):
+    for n_pad, shape, loud, least in (
+        (2, (3, 4, 5), 1.0, 0.0),
+        (37, (2, 96, 40), 100.0, 0.0),
+        (3, (2, 4, 6), 1.0, 1e-5),  # a clip that is never silent
+    ):
         power = loud * torch.rand(shape, generator=random)
         power[0, :, 1], power[1] = 0, 1e-6 * power[1]
+        power = power.clamp(min=least)
         where = f"For {shape} and n_pad = {n_pad}"
         value = call(answer, power, n_pad)
         right_shape = (*shape[:2], shape[2] + 2 * n_pad)
