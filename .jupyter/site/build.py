@@ -13,6 +13,7 @@ import nbformat
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
+STYLE = "div.cell_output pre { white-space: pre-wrap; }\n"  # no line is cut off
 PAGES = ("README.md", "data/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
 
 
@@ -44,6 +45,8 @@ def main() -> int:
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("_config.yml"), SITE)
+    (SITE / "_static").mkdir()
+    (SITE / "_static" / "site.css").write_text(STYLE)
     for name in (*PAGES, "data/mini_contact_sheet.png"):
         (SITE / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, SITE / name)
