@@ -95,13 +95,9 @@ def examples(
             f"part {name!r} of {corpus.name} has no clip in the store; needed is "
             "'train', 'valid', 'test' or clip ids, and a store of the same corpus"
         )
-    about = {
-        "corpus": corpus.name,
-        "tag_list": tag_list if isinstance(tag_list, str) else "own",
-        "version": version,
-        "part": name,
-        "n_clips": len(ids),
-    }
+    tag_list = tag_list if isinstance(tag_list, str) else "own"
+    about = {"corpus": corpus.name, "tag_list": tag_list, "version": version}
+    about |= {"part": name, "n_clips": len(ids)}
     return Examples(store, labels.loc[ids], about)
 
 
@@ -143,7 +139,7 @@ class RandomCrops(Crops):
 
     Args:
         n_samples, sample_rate: the window, as the model wants it.
-        batch_size: windows in a batch; the last batch of an epoch may be smaller.
+        batch_size: windows in a batch; the last may be smaller, or larger by one.
         crops_per_clip: windows of each clip in an epoch.
         rank, n_ranks: which part of every batch, see `ranks.place`; all of it.
 
@@ -181,15 +177,19 @@ class RandomCrops(Crops):
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
-        for clips, starts in self._plan(k):
-            yield self.window.cut(self.rows[clips], starts), self.labels[clips]
+        clips, starts = self._plan(k)
+        plan = self.rows[clips], starts, clips
+        if self.window.on_device is not None:  # all at once: a copy waits for the GPU
+            plan = [torch.from_numpy(p).to(self.labels.device) for p in plan]
+        for mine in self._parts():
+            rows, starts, clips = (p[mine] for p in plan)
+            yield self.window.cut(rows, starts), self.labels[clips]
 
     def clips(self, k: int, batch: int) -> list:
         """Name the clips of a batch, counted from 0, of epoch k."""
-        for number, (clips, _) in enumerate(self._plan(k)):
-            if number == batch:
-                return self.examples.labels.index[clips].tolist()
-        return []
+        order, _ = self._plan(k)
+        some = [order[mine] for mine in self._parts()][batch : batch + 1]
+        return [i for mine in some for i in self.examples.labels.index[mine].tolist()]
 
     def reside(self, device: torch.device) -> bool:
         """Keep all clips on a device from now on, if it has room; say whether."""
@@ -197,27 +197,33 @@ class RandomCrops(Crops):
         if not devices.has_room(n_bytes, device):
             return False
         self.window.load(self.rows, device)
-        self.rows = np.arange(len(self.rows))
+        self.rows, self.labels = np.arange(len(self.rows)), self.labels.to(device)
         return True
 
     def _plan(self, k):
-        """Yield which clips, and where their windows start, batch after batch."""
+        """Draw the clips of an epoch in their order, and where their windows start."""
         random = np.random.default_rng([self.seed, k])
         order = np.tile(np.arange(len(self.rows)), self.crops_per_clip)
         random.shuffle(order)
-        starts = random.integers(self.window.last_start + 1, size=len(order))
-        for at in range(0, len(order), self.batch_size):
-            mine = slice(at + self.rank, at + self.batch_size, self.n_ranks)
-            if len(order[mine]):
-                yield order[mine], starts[mine]
+        return order, random.integers(self.window.last_start + 1, size=len(order))
+
+    def _parts(self):
+        """Yield the places of each batch in the plan, of this process.
+
+        A last window alone, without spread for batch norm, joins the batch before it.
+        """
+        size, n = self.batch_size, self.n_windows
+        alone = n > size > 1 and n % size == 1
+        for at in range(0, n - alone, size):
+            end = at + size + (alone and at + size + 1 == n)
+            if at + self.rank < min(end, n):
+                yield slice(at + self.rank, end, self.n_ranks)
 
 
 class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
-    As few windows as cover the whole clip, the first at its start, the last at its
-    end, evenly spaced, so that they may overlap; a window as long as the clip gives
-    one.
+    As few as cover the clip, evenly spaced from its start to its end: they may overlap.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
 
@@ -279,8 +285,7 @@ class Window:
     def cut(self, rows: np.ndarray, starts: np.ndarray) -> torch.Tensor:
         """Cut one window per row and start, all at once."""
         if self.on_device is not None:
-            at = torch.tensor(np.stack([rows, starts]), device=self.on_device.device)
-            return self.on_device.unfold(1, self.n_cut, 1)[at[0], at[1]]
+            return self.on_device.unfold(1, self.n_cut, 1)[rows, starts]
         self._look()
         windows = sliding_window_view(self.samples, self.n_cut, axis=1)
         return torch.from_numpy(windows[rows, starts])
@@ -294,9 +299,12 @@ class Window:
         """Copy these rows to a device; from then on row i is the i-th of them."""
         self._look()
         there = torch.empty((len(rows), self.n_row), dtype=torch.int16, device=device)
+        pin = device.type == "cuda"  # memory that a GPU reads by itself
+        buffer = torch.empty((64, self.n_row), dtype=torch.int16, pin_memory=pin)
         for at in range(0, len(rows), 64):
-            some = torch.from_numpy(self.samples[rows[at : at + 64]])
-            there[at : at + 64].copy_(some)
+            part = buffer[: len(rows) - at]
+            np.take(self.samples, rows[at : at + 64], 0, part.numpy(), "clip")
+            there[at : at + 64].copy_(part)
         self.on_device = there
 
     def _look(self):

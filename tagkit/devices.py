@@ -94,8 +94,9 @@ def casting(wanted: str | None, device: torch.device) -> AbstractContextManager:
 def place(model: nn.Module, device: torch.device, wanted: str | None = None):
     """Move a model to a device, in the layout and arithmetic that are fast there.
 
-    On CUDA filters of 2-D convolutions are laid out with channels last; with bf16,
-    what stays float32 is multiplied as TF32 from then on, in this process.
+    On CUDA filters of 2-D convolutions are laid out with channels last. From then on,
+    in this process, float32 is multiplied as TF32, of 11 bits, if the precision is
+    bf16; in full if it is float32, though PyTorch would round convolutions.
 
     >>> place(nn.Linear(2, 2), torch.device("cpu"))
 
@@ -105,8 +106,9 @@ def place(model: nn.Module, device: torch.device, wanted: str | None = None):
     if device.type == "cuda":
         torch.cuda.set_device(device)
         channels_last(model)
-        if precision(wanted, device) == "bf16":
-            torch.set_float32_matmul_precision("high")
+        is_short = precision(wanted, device) == "bf16"
+        torch.set_float32_matmul_precision("high" if is_short else "highest")
+        torch.backends.cudnn.allow_tf32 = is_short
 
 
 def channels_last(model: nn.Module):
@@ -186,6 +188,31 @@ def forget(device: torch.device):
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def mark(device: torch.device) -> torch.cuda.Event | None:
+    """Mark the end of what a GPU has been given to do so far.
+
+    >>> mark(torch.device("cpu"))
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    if device.type != "cuda":
+        return None
+    event = torch.cuda.Event()
+    event.record()
+    return event
+
+
+def is_done(mark: torch.cuda.Event | None) -> bool:
+    """Say whether all before the mark is done, as it always is on a CPU.
+
+    >>> is_done(mark(torch.device("cpu")))
+    True
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+    return mark is None or mark.query()
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:

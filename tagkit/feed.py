@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from tagkit import ranks
+from tagkit import devices, ranks
 
 
 class Feed:
@@ -27,7 +27,8 @@ class Feed:
 
     Attributes:
         is_resident: whether all clips are on the device.
-        waiting: seconds that the training stood still for data in this epoch.
+        waiting: seconds that the training stood still for data in this epoch. While a
+            GPU still computes the step before, nothing stands still.
 
     >>> from tagkit import batches, corpus, store
     >>> mini = corpus.open("mini")
@@ -63,9 +64,11 @@ class Feed:
 
     def _timed(self, steps):
         while True:
+            step = devices.mark(self.device)
             asked = time.perf_counter()
             batch = next(steps, None)
-            self.waiting += time.perf_counter() - asked
+            if devices.is_done(step):
+                self.waiting += time.perf_counter() - asked
             if batch is None:
                 return
             yield batch

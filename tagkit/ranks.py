@@ -11,6 +11,7 @@ import atexit
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -64,7 +65,17 @@ def start():
             distributed.init_process_group(store=store, rank=rank, world_size=n_ranks)
         finally:
             alarm.cancel()
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_leave)
+
+
+def _leave():
+    """Leave the job, once gloo's threads have put down the tensors of the last sum.
+
+    They need Python for that, and abort the process if it has ended (torch 2.11). To
+    sleep is to let them run.
+    """
+    time.sleep(0.2)
+    distributed.destroy_process_group()
 
 
 def _give_up():
@@ -122,7 +133,9 @@ def even(
     """Weigh the parts of each batch by their sizes, and let nobody step alone.
 
     A process without windows while others still have some gives two windows of
-    silence, of weight 0. Without that the others would wait for it for ever.
+    silence, of weight 0; without that the others would wait for it for ever. One that
+    has a single window gives it twice, which has the same mean, so that batch norm has
+    two.
 
     Shape: steps of samples (n, n_samples) and labels (n, n_tags) -> `Batch`.
 
@@ -142,6 +155,8 @@ def even(
         if n == 0:
             samples = torch.zeros(2, n_samples, device=device)
             labels = torch.zeros(2, n_tags, device=device)
+        if n == 1 < n_ranks:
+            samples, labels = samples.repeat(2, 1), labels.repeat(2, 1)
         yield Batch(samples, labels, n, n * n_ranks / n_all)
 
 

@@ -102,9 +102,7 @@ def _say(path: Path, what: dict):
 def _done(folder: Path, head: dict, plan: dict) -> dict:
     """Say which shards are there as planned, by the manifest or one by one."""
     found = {}
-    for path in folder.glob(
-        "*.json"
-    ):  # manifest.json, or <shard>.json of a stopped run
+    for path in folder.glob("*.json"):  # manifest.json; <shard>.json of a stopped run
         said = json.loads(path.read_text())
         shards = said.pop("shards", [])
         if said != head:
@@ -137,9 +135,7 @@ def _write(corpus, folder: Path, name: str, part: str, labels, head: dict) -> di
                 tags = [head["tags"][k] for k in positions]
                 about = json.dumps({"clip_id": clip_id, "tags": tags}).encode()
                 for suffix, data in (("npy", samples.getvalue()), ("json", about)):
-                    member = tarfile.TarInfo(
-                        f"{clip_id}.{suffix}"
-                    )  # of no time, no owner
+                    member = tarfile.TarInfo(f"{clip_id}.{suffix}")  # of no time, owner
                     member.size = len(data)
                     archive.addfile(member, io.BytesIO(data))
         data = file.getvalue()
@@ -170,9 +166,9 @@ class Stream:
     >>> mini, folder = corpus.open("mini"), tempfile.mkdtemp()
     >>> _ = pack(dataclasses.replace(mini, clips=mini.clips[:4]), folder, ["piano"])
     >>> stream = Stream(folder)
-    >>> samples, labels = next(stream.crops(34_950, 12_000, 2, 1, seed=0).epoch(1))
+    >>> samples, labels = next(stream.crops(34_950, 12_000, 3, 1, seed=0).epoch(1))
     >>> samples.shape, labels.shape
-    (torch.Size([2, 34950]), torch.Size([2, 1]))
+    (torch.Size([3, 34950]), torch.Size([3, 1]))
 
     Notebook: course/07_scaling_up.ipynb
     """
@@ -294,8 +290,12 @@ class _Crops(batches.Crops):
         rank, n_ranks = ranks.place()
         size = max(1, (self.batch_size + n_ranks - 1 - rank) // n_ranks)
         windows = self._shuffled(k, rank, n_ranks)
-        while batch := list(itertools.islice(windows, size)):
-            yield self._stack(batch)
+        batch = list(itertools.islice(windows, size))
+        while batch:
+            after = list(itertools.islice(windows, size))
+            alone = after if len(after) == 1 < size else []  # no spread for batch norm
+            yield self._stack(batch + alone)
+            batch = after[len(alone) :]
 
     def finish(self, cuts: torch.Tensor) -> torch.Tensor:
         """Make samples of cuts, see `batches.finish`."""

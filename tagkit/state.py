@@ -143,10 +143,9 @@ class State:
                 "folder or delete that one"
             )
         runs.set_weights(self.model, state["model"], self.run_dir / "last.pt")
-        fused = self.optimizer.defaults.get("fused")  # of this device, not the last
+        for group in state["optimizer"]["param_groups"]:  # of this device, not the last
+            group["fused"] = self.optimizer.defaults.get("fused")
         self.optimizer.load_state_dict(state["optimizer"])
-        for group in self.optimizer.param_groups:
-            group["fused"] = fused
         self.schedule.load_state_dict(state["schedule"])
         random = state["random"]
         random = random if isinstance(random, dict) else {"cpu": random}  # 0.3

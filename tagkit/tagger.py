@@ -1,7 +1,8 @@
-"""What all models share: samples in, logits out, and a check of what comes in."""
+"""What models share: samples in, logits out, a check of what comes in, a layer."""
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 class Tagger(nn.Module):
@@ -32,6 +33,36 @@ class Tagger(nn.Module):
                 f"needs (batch, {self.n_samples}), {seconds:.2f} s at "
                 f"{self.sample_rate} Hz; batches.RandomCrops cuts such windows"
             )
+
+
+class Conv2d(nn.Conv2d):
+    """A 2-D convolution that gives a GPU eight channels where there is one.
+
+    Seven of them are zeros: what comes out is the same, but a GPU multiplies channels
+    eight at a time and takes a slow way for one (benchmarks/gpu.md).
+
+    Shape: (batch, in_channels, height, width) -> (batch, out_channels, ...).
+
+    >>> Conv2d(1, 4, 3, padding=1)(torch.zeros(2, 1, 96, 1366)).shape
+    torch.Size([2, 4, 96, 1366])
+
+    Notebook: course/07_scaling_up.ipynb
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.is_cuda and self.in_channels == 1:
+            return self.of_eight(x)
+        return super().forward(x)
+
+    def of_eight(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute with seven channels of zeros. Shape: as forward, in_channels 1."""
+        x, weight = (
+            functional.pad(tensor, (0, 0, 0, 0, 0, 7)).contiguous(
+                memory_format=torch.channels_last
+            )
+            for tensor in (x, self.weight)
+        )
+        return functional.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
 def scaled(n_channels: int, width: float) -> int:

@@ -236,7 +236,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     """Score clips, windows merged by mean: loss per window, macro ROC-AUC and AP.
 
     In float32, whatever the precision of the training, so that a checkpoint scores the
-    same later. Several processes score a part each.
+    same later, but for TF32 on GPUs. Several processes score a part each.
 
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.

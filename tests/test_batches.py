@@ -213,3 +213,18 @@ def test_examples_of_mini(mini, mini_store):
         .labels()
         .columns.equals(batches.examples(mini, mini_store).labels.columns)
     )
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "sizes"),
+    [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (5, 4, [5]), (1, 4, [1]), (3, 1, [1, 1, 1])],
+)
+def test_a_last_window_alone_joins_the_batch_before_it(tmp_path, n, size, sizes):
+    """Batch norm cannot learn a spread from one window."""
+    labels = np.zeros((n, 2))
+    whole = made_examples(tmp_path / "s", noise(n, 4000), labels)
+    crops = whole.crops(4000, 12_000, size, 1, 0)
+    assert [len(wanted) for _, wanted in crops.epoch(1)] == sizes
+    found = [crops.clips(1, number) for number in range(len(sizes))]
+    assert [len(ids) for ids in found] == sizes
+    assert sorted(sum(found, [])) == whole.labels.index.tolist()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tagkit import models
+from tagkit.tagger import Conv2d
 
 # Window length/stride -> parameters with 1, 32 and 128 strided filters; frames after
 # the strided convolution and after the two pools.
@@ -626,3 +627,23 @@ def test_a_planted_leak_over_the_batch_is_caught():
 
     with pytest.raises(AssertionError):
         test_permuting_the_batch_permutes_the_logits(Leaky(n_tags=5, width=0.25))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_seven_channels_of_zeros_change_nothing(stride):
+    """What a GPU is given in place of one channel."""
+    torch.manual_seed(0)
+    layer = Conv2d(1, 5, (3, 4), stride, padding=1)
+    images = torch.randn(2, 1, 12, 20, requires_grad=True)
+    one, other = layer(images), layer.of_eight(images)
+    torch.testing.assert_close(other, one)
+    about = images, layer.weight, layer.bias
+    wanted, found = (torch.autograd.grad(y.square().sum(), about) for y in (one, other))
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("name", ["K2C2", "K1C2", "CRNN", "ShortChunkCNN"])
+def test_pictures_of_one_channel_meet_such_a_layer(name):
+    model = models.build(name, width=0.05)
+    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+    assert isinstance(first, Conv2d) and first.in_channels == 1

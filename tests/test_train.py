@@ -558,3 +558,15 @@ def test_goes_on_bit_exactly_after_a_kill(data, tmp_path, k):
     pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
     assert_same_weights(weights(model), weights(whole))
     assert not list(run.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_trains_on_one_clip_more_than_fills_the_batches(tmp_path, name):
+    """A batch of one window stops batch norm: five clips are not four and one."""
+    torch.manual_seed(0)
+    model = models.build(name, n_tags=3, width=0.02)
+    five = made_examples(
+        tmp_path / "s", noise(5, model.n_samples), labels_of(5), model.sample_rate
+    )
+    history = train.fit(model, five, five, quiet(epochs=1), log=None)
+    assert math.isfinite(history.epochs[0]["loss"])

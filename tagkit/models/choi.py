@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tagkit import mel
-from tagkit.tagger import Tagger, scaled
+from tagkit.tagger import Conv2d, Tagger, scaled
 
 
 class MelImage(nn.Module):
@@ -166,7 +166,7 @@ def unit(n_in, n_out, kernel, pool, padding=0, ceil=False) -> list[nn.Module]:
     The papers draw the ELU before the pool. It never changes an order, so the largest
     stays the largest and the numbers are the same; after the pool there are fewer.
     """
-    layers = [nn.Conv2d(n_in, n_out, kernel, padding=padding), nn.BatchNorm2d(n_out)]
+    layers = [Conv2d(n_in, n_out, kernel, padding=padding), nn.BatchNorm2d(n_out)]
     if pool:
         layers += [nn.MaxPool2d(pool, ceil_mode=ceil)]
     return [*layers, nn.ELU()]

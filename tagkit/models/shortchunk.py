@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tagkit import mel
-from tagkit.tagger import Tagger, scaled
+from tagkit.tagger import Conv2d, Tagger, scaled
 
 CHANNELS = (128, 128, 256, 256, 256, 256, 512)
 
@@ -64,7 +64,7 @@ class ShortChunkCNN(Tagger):
 
 def plain(n_in: int, n_out: int) -> nn.Sequential:
     """Give a unit of one convolution and a pool by 2."""
-    conv = nn.Conv2d(n_in, n_out, 3, padding=1)
+    conv = Conv2d(n_in, n_out, 3, padding=1)
     return nn.Sequential(conv, nn.BatchNorm2d(n_out), nn.ReLU(), nn.MaxPool2d(2))
 
 
@@ -77,11 +77,11 @@ class Residual(nn.Module):
     def __init__(self, n_in: int, n_out: int):
         super().__init__()
         self.convolutions = nn.Sequential(
-            *(nn.Conv2d(n_in, n_out, 3, 2, padding=1), nn.BatchNorm2d(n_out)),
-            *(nn.ReLU(), nn.Conv2d(n_out, n_out, 3, padding=1), nn.BatchNorm2d(n_out)),
+            *(Conv2d(n_in, n_out, 3, 2, padding=1), nn.BatchNorm2d(n_out)),
+            *(nn.ReLU(), Conv2d(n_out, n_out, 3, padding=1), nn.BatchNorm2d(n_out)),
         )
         self.shortcut = nn.Sequential(
-            nn.Conv2d(n_in, n_out, 3, 2, padding=1), nn.BatchNorm2d(n_out)
+            Conv2d(n_in, n_out, 3, 2, padding=1), nn.BatchNorm2d(n_out)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
