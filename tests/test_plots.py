@@ -184,6 +184,13 @@ def test_says_in_words_what_it_shows(name):
     ax.figure.canvas.draw()
 
 
+def test_what_is_drawn_by_hand_has_the_colours_of_all():
+    _, axes = plots.panels(2)
+    lines = [axes[1, 0].plot([0, 1])[0] for _ in range(2)]
+    assert [line.get_color() for line in lines] == [*plots.COLORS[:2]]
+    assert not axes[0, 0].spines["top"].get_visible()
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_draws_on_a_given_ax_and_leaves_the_input_alone(name):
     figure, ax = plots.panels()

@@ -54,6 +54,9 @@ def panels(n_rows: int = 1, n_columns: int = 1, height: float = 3.2):
         facecolor="white",
         squeeze=n_rows * n_columns == 1,
     )
+    for ax in figure.axes:  # what is drawn by hand looks like all the rest
+        ax.set_prop_cycle(color=COLORS)
+        ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
