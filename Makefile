@@ -4,6 +4,7 @@
 # make site     set up, build the lessons as a web site: build/site/_build/html
 # make test     set up, run all tests and all notebooks
 # make check    lint and format
+# make bench    what things cost on this machine: benchmarks/results.md
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
 LAB ?=
@@ -19,7 +20,7 @@ LESSONS := $(sort $(wildcard course/*.ipynb))
 export MALLOC_MMAP_THRESHOLD_ = 4294967296
 export MALLOC_TRIM_THRESHOLD_ = 8589934592
 
-.PHONY: lab course site test check handout setup prepared notebooks recorded-runs clean
+.PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs clean
 
 lab: prepared
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB)
@@ -46,6 +47,9 @@ handout:
 	git archive --format=zip --prefix=tagging/ -o build/handout.zip HEAD -- . \
 		':(exclude)solutions' ':(exclude,glob)tests/*.py' ':(exclude).ci' \
 		':(exclude).github' ':(exclude)exercises/TEACHING.md'
+
+bench: prepared
+	$(BIN)/python benchmarks/all.py
 
 setup: .venv/installed
 

@@ -1,10 +1,10 @@
-"""How fast clips are decoded and prepared: python benchmarks/decode.py [FOLDER]
+"""What decoding and preparing cost, beside librosa and ffmpeg.
 
-Decoding: milliseconds a clip on one core, the smallest of five rounds in which all take
-turns; `audio.load` against librosa.load and, where it is installed, a process of the
-program ffmpeg for each file. Preparing: seconds with one and two threads, the share of
-its time that one thread spends decoding, and the memory for few and for many clips.
-Without a folder: mini.
+A hundred clips of `mini` (or of the folder that is named), one core, all ways in turn,
+the smallest of five rounds; ffmpeg, where it is installed, is a program started for
+each file. `audio.load` also looks whether the file is whole, and resamples with a
+better filter (soxr VHQ) than librosa's default (HQ). Then `store.prepare`: how much of
+its time goes into decoding, and the most memory that it takes for few and many clips.
 """
 
 import dataclasses
@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import librosa
+import machine
 import numpy as np
 import pandas as pd
 import soundfile
@@ -49,57 +49,50 @@ def decoding(paths):
     times = {name: [] for name in ways}
     for _ in range(5):
         for name, way in ways.items():
-            start = time.perf_counter()
-            for path in paths:
-                way(path)
-            times[name].append(time.perf_counter() - start)
-    for name, seconds in times.items():
-        ms, ratio = 1000 * min(seconds) / len(paths), min(seconds)
-        ratio /= min(times["audio.load"])
-        print(
-            f"{name:<24} {ms:6.2f} ms a clip, {1000 / ms:5.0f} clips a second", end=""
-        )
-        print(f", {ratio:.2f} times audio.load")
-
-
-def preparing(source):
-    """Print what `store.prepare` gains from a second thread, and where time goes."""
-    seconds, inside, load = {1: [], 2: []}, [], audio.load
-
-    def timed(*arguments):
-        start = time.perf_counter()
-        try:
-            return load(*arguments)
-        finally:
-            inside[-1] += time.perf_counter() - start
-
-    for _ in range(5):
-        for n_workers in (1, 2):
-            audio.load = timed if n_workers == 1 else load
-            inside.append(0.0)
-            with tempfile.TemporaryDirectory() as folder:
-                start = time.perf_counter()
-                store.prepare(source, folder=folder, n_workers=n_workers)
-                seconds[n_workers].append(time.perf_counter() - start)
-    audio.load = load
-    one, two = min(seconds[1]), min(seconds[2])
-    share = inside[2 * int(np.argmin(seconds[1]))] / one
-    print(f"prepare, {len(source.clips)} clips: {one:.2f} s with one thread, of which")
+            times[name].append(machine.seconds(lambda w=way: list(map(w, paths))))
+    rows = []
+    for name, found in times.items():
+        ms = 1000 * min(found) / len(paths)
+        ratio = min(found) / min(times["audio.load"])
+        rows.append([name, f"{ms:.2f}", f"{1000 / ms:.0f}", f"{ratio:.2f}"])
     print(
-        f"{share:.0%} in audio.load; {two:.2f} s with two, "
-        f"{one / two:.2f} times the speed"
+        machine.table(["way", "ms a clip", "clips a second", "times audio.load"], rows)
     )
 
 
+def preparing(music):
+    """Print what part of `store.prepare` is decoding, with one thread."""
+    found, inside, load = [], [], audio.load
+
+    def timed(*arguments):
+        start = machine.time.perf_counter()
+        try:
+            return load(*arguments)
+        finally:
+            inside[-1] += machine.time.perf_counter() - start
+
+    audio.load = timed
+    for _ in range(3):
+        inside.append(0.0)
+        with tempfile.TemporaryDirectory() as folder:
+            how = {"folder": folder, "n_workers": 1}
+            found.append(machine.seconds(lambda h=how: store.prepare(music, **h)))
+    audio.load = load
+    share = inside[int(np.argmin(found))] / min(found)
+    print(
+        f"\nPreparing {len(music.clips)} clips takes {min(found):.2f} s on one thread,"
+    )
+    print(f"{share:.0%} of it in audio.load (scaling.py has two threads).\n")
+
+
 def memory(name, n_clips):
-    """Prepare n clips, those of a corpus over and over, and print the peak."""
+    """Prepare n clips, those of a corpus over and over, and print the peak in MiB."""
     opened = corpus.open(name)
     times = -(-n_clips // len(opened.clips))
     clips = pd.concat([opened.clips] * times, ignore_index=True)[:n_clips]
     with tempfile.TemporaryDirectory() as folder:
         store.prepare(dataclasses.replace(opened, clips=clips), 12_000, folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of prepare for {n_clips:>5,} clips: {peak:.0f} MiB")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def main():
@@ -111,8 +104,12 @@ def main():
     some = dataclasses.replace(opened, clips=opened.clips[:N_CLIPS])
     decoding([opened.path(i) for i in some.clips.index])
     preparing(dataclasses.replace(opened, clips=opened.clips[: 4 * N_CLIPS]))
+    rows = []
     for n_clips in (100, 1000, 4000):
-        subprocess.run([sys.executable, __file__, name, str(n_clips)], check=True)
+        words = [sys.executable, __file__, name, str(n_clips)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        rows.append([f"{n_clips:,}", f"{float(done.stdout):.0f}"])
+    print(machine.table(["clips prepared", "memory at most, MiB"], rows))
 
 
 if __name__ == "__main__":

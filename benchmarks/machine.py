@@ -20,14 +20,16 @@ CPU = torch.device("cpu")
 
 def fastest(work, n=5, device=CPU):
     """Seconds: one try to warm up, then the smallest of n."""
-    times = []
-    for _ in range(n + 1):
-        wait(device)
-        start = time.perf_counter()
-        work()
-        wait(device)
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+    return min([seconds(work, device) for _ in range(n + 1)][1:])
+
+
+def seconds(work, device=CPU):
+    """Seconds of one try."""
+    wait(device)
+    start = time.perf_counter()
+    work()
+    wait(device)
+    return time.perf_counter() - start
 
 
 def wait(device):

@@ -1,30 +1,30 @@
-"""What each model costs, measured: python benchmarks/models.py
+"""What each model costs: a training step, tagging, memory, and how near to the limit.
 
-For every model, in the paper's size and in that of its recorded runs, in a process of
-its own: milliseconds of a training step a window and of tagging a clip of 29 s (as many
-windows as cover it), and the most memory that a step of a batch took beyond what the
-process held before. Writes benchmarks/models.md. `--threads 1` asks one core.
+Every model in the paper's size and in that of its recorded runs, in a process of its
+own, in batches of 8 windows; times are the smallest of three. "Of the peak" is the
+share of a large matrix product's FLOP rate that a step reaches, counted by PyTorch
+(which leaves out recurrent layers). "Waiting" is what the second epoch of `train.fit`
+on 32 clips of `mini` waits for data. "Memory" is what a step takes beyond what was
+held before.
 """
 
-import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import machine
 import psutil
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from tagkit import models, tables
+from tagkit import batches, corpus, models, store, tables, train
 
 BATCH, SECONDS = 8, 29.124
 
 
 def measure(name: str, arguments: dict) -> dict:
-    """Time steps and forward passes of one model; the smallest of three each."""
+    """Time steps and forward passes of one model."""
     torch.manual_seed(0)
     model = models.build(name, **arguments)
     samples = 0.1 * torch.randn(BATCH, model.n_samples)
@@ -43,26 +43,32 @@ def measure(name: str, arguments: dict) -> dict:
             model.eval()(samples)
 
     held = psutil.Process().memory_info().rss / 2**20
-    train_seconds = fastest(step)
+    seconds = machine.fastest(step, 3)
     memory = peak() - held
     n_windows = -(-SECONDS * model.sample_rate // model.n_samples)
+    with FlopCounterMode(display=False) as counter:
+        step()
     return {
         "parameters": models.count_parameters(model),
-        "window": f"{model.n_samples / model.sample_rate:.2f} s",
-        "step": 1000 * train_seconds / BATCH,
-        "tag": fastest(tag) / BATCH * n_windows,
+        "window": model.n_samples / model.sample_rate,
+        "step": 1000 * seconds / BATCH,
+        "share": counter.get_total_flops() / seconds / machine.flop_rate(),
+        "waiting": waiting(model, 10 if seconds / BATCH < 0.005 else 1),
+        "tag": 1000 * machine.fastest(tag, 3) / BATCH * n_windows,
         "memory": memory,
     }
 
 
-def fastest(work, n=3):
-    """Seconds: one try to warm up, then the smallest of n."""
-    times = []
-    for _ in range(n + 1):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+def waiting(model, crops_per_clip) -> float:
+    """The share of the second epoch that train.fit waits for data."""
+    music = corpus.open("mini")
+    clips = store.prepare(music, sample_rate=model.sample_rate)
+    whole = batches.examples(music, clips, "train").take(40)
+    part, valid = whole.take(whole.labels.index[8:]), whole.take(8)
+    config = train.Config(
+        epochs=2, batch_size=BATCH, crops_per_clip=crops_per_clip, device="cpu"
+    )
+    return train.fit(model, part, valid, config, log=None).epochs[-1]["waiting"]
 
 
 def peak():
@@ -83,35 +89,23 @@ def cases():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--one", nargs=2, metavar=("MODEL", "ARGUMENTS"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    if options.one:
-        print(json.dumps(measure(options.one[0], json.loads(options.one[1]))))
+    """Measure all, or one model in a process of its own."""
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1], json.loads(sys.argv[2]))))
         return
-    lines = [
-        f"Written by `python benchmarks/models.py --threads {options.threads}` on a "
-        f"machine with {os.cpu_count()} cores, torch {torch.__version__}; batches of "
-        f"{BATCH} windows.",
-        "",
-        "| model | parameters | window | ms a window, training step | ms a clip, "
-        f"tagging | MiB more for a step of {BATCH} |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, arguments in cases():
-        words = [sys.executable, __file__, "--threads", str(options.threads)]
-        words += ["--one", name, json.dumps(arguments)]
+        words = [sys.executable, __file__, name, json.dumps(arguments)]
         done = subprocess.run(words, stdout=subprocess.PIPE, check=True)
         found = json.loads(done.stdout)
-        label = tables.label({"model": name, "arguments": arguments})
-        lines.append(
-            f"| {label} | {found['parameters']:,} | {found['window']} | "
-            f"{found['step']:.3g} | {1000 * found['tag']:.3g} | {found['memory']:.0f} |"
-        )
-        print(lines[-1], flush=True)
-    Path(__file__).with_suffix(".md").write_text("\n".join(lines) + "\n")
+        row = [tables.label({"model": name, "arguments": arguments})]
+        row += [f"{found['parameters']:,}", f"{found['window']:.2f}"]
+        row += [f"{found['step']:.3g}", f"{found['share']:.0%}"]
+        row += [f"{found['waiting']:.1%}", f"{found['tag']:.3g}"]
+        rows.append([*row, f"{1000 / found['tag']:.0f}", f"{found['memory']:.0f}"])
+    columns = ["model", "parameters", "window, s", "ms a window, training"]
+    columns += ["of the peak", "waiting", "ms a clip, tagging", "clips a second"]
+    print(machine.table([*columns, "memory, MiB"], rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the course says about speed, measured: python benchmarks/steps.py
+"""What the course says of steps: widths, layouts, memory that is kept.
 
 Prints milliseconds a clip, the smallest of five tries, and ratios. Needs the store of
 `mini` (`tagkit prepare mini --sample-rate 12000`).

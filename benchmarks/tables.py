@@ -1,32 +1,26 @@
-"""What work on the tables of a corpus costs: python benchmarks/tables.py [FOLDER]
+"""What work on the tables of MagnaTagATune costs.
 
-Prints seconds, the smallest of three tries. Without a folder: data/magnatagatune. Only
-its two tables are read, so a folder with nothing else will do.
+Seconds, the smallest of three tries. Reads data/magnatagatune, or the folder that is
+named, of which only the two tables are needed; without them it says so and ends.
 """
 
 import sys
-import time
+
+import machine
 
 from tagkit import corpus, tags
-
-
-def fastest(work):
-    """Seconds of the fastest of three tries, and what the work gave."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        found = work()
-        times.append(time.perf_counter() - start)
-    return min(times), found
 
 
 def main():
     """Open a corpus and do what lesson 01 does with its labels."""
     name = sys.argv[1] if len(sys.argv) > 1 else "magnatagatune"
-    seconds, opened = fastest(lambda: corpus.open(name))
-    print(f"{opened}, opened in {seconds:.2f} s")
+    try:
+        opened = corpus.open(name)
+    except (OSError, ValueError) as error:
+        print(f"Not measured here: {error}")
+        return
     labels, artists = opened.annotations, opened.clips["artist"]
-    total = 0
+    rows = [["open the corpus", machine.fastest(lambda: corpus.open(name), 3)]]
     for what, work in {
         "raw50": lambda: opened.labels("raw50"),
         "merged50": lambda: opened.labels("merged50"),
@@ -37,10 +31,10 @@ def main():
         "overlap of artists": lambda: tags.overlap(opened.split(), artists),
         "describe": opened.describe,
     }.items():
-        seconds, _ = fastest(work)
-        total += seconds
-        print(f"{what:<25} {seconds:6.3f} s")
-    print(f"{'all label work':<25} {total:6.3f} s")
+        rows.append([what, machine.fastest(work, 3)])
+    print(f"{opened}\n")
+    rows.append(["all of it", sum(seconds for _, seconds in rows)])
+    print(machine.table(["work", "s"], [[what, f"{s:.3f}"] for what, s in rows]))
 
 
 if __name__ == "__main__":

@@ -339,7 +339,7 @@ def finish(
     >>> finish(torch.tensor([[32767, 0, -32767]], dtype=torch.int16), 8000, 8000, 3)
     tensor([[ 1.,  0., -1.]])
     """
-    samples = cuts / stores.FULL_SCALE  # float32
+    samples = cuts.float().div_(stores.FULL_SCALE)  # faster than one division
     if to_rate != from_rate:
         samples = _resampler(from_rate, to_rate, cuts.device)(samples)
     return samples[:, :n_samples]

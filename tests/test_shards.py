@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from test_ranks import job
 
 from tagkit import batches, models, predict, shards, train
 
@@ -197,6 +198,30 @@ def test_fit_learns_the_same_weights_from_url_and_folder(packed, url, tmp_path):
         found.append((model.state_dict(), [e["loss"] for e in history.epochs]))
     assert found[0][1] == found[1][1] and found[0][1][0] != found[0][1][1]
     assert all(torch.equal(w, found[1][0][k]) for k, w in found[0][0].items())
+
+
+STREAMED = """
+from tagkit import shards
+url = {url!r}
+stream, valid = shards.Stream(url), shards.Stream(url, "valid")
+valid = valid.keep(folder / f"valid{{rank}}")
+torch.manual_seed(0)
+model = models.DielemanRaw(n_tags=3, width=0.25)
+windows = stream.crops(349_488, 12_000, 4, 1, 0).cuts(1)
+clips = [cut.numpy().tobytes().hex()[:400] for cuts, _ in windows for cut in cuts]
+history = train.fit(model, stream, valid, quiet(epochs=2), folder / "run", log=None)
+say(clips=clips, losses=[epoch["loss"] for epoch in history.epochs])
+"""
+
+
+def test_two_processes_stream_from_a_url(packed, url, tmp_path):
+    """Each clip comes to one of them, and both end with the same figures."""
+    said, _ = job(tmp_path, STREAMED.format(url=url))
+    found = [clip for one in said for clip in one["clips"]]
+    whole = everything(shards.Stream(packed)).values()
+    assert sorted(found) == sorted(x.tobytes().hex()[:400] for x in whole)
+    assert all(one["clips"] for one in said)
+    assert said[0]["losses"] == said[1]["losses"] and len(said[0]["losses"]) == 2
 
 
 def test_stopped_training_goes_on_from_shards(packed, tmp_path):

@@ -1,0 +1,36 @@
+"""Run all benchmarks and write what they find: make bench
+
+Half an hour on two cores that do nothing else, and 2 GB of disk. Writes results.md, a
+section for each script, the machine and its limits at the top. A script can be run
+alone, it prints the same. gpu.py is left out: it needs a GPU and writes gpu.md.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import machine
+
+HERE = Path(__file__).parent
+SCRIPTS = ("decode", "reading", "mel", "steps", "models", "scaling", "memory", "tables")
+
+
+def main():
+    """Run the scripts one after another, each in a process of its own."""
+    text = f"# What things cost\n\nWritten by `make bench`. {machine.describe()}\n"
+    for name in SCRIPTS:
+        print(f"benchmarks/{name}.py ...", flush=True)
+        script = HERE / f"{name}.py"
+        about = script.read_text().split('"""')[1].strip()
+        title, _, about = about.partition("\n\n")
+        done = subprocess.run(
+            [sys.executable, script], stdout=subprocess.PIPE, text=True
+        )
+        found = done.stdout.rstrip() if done.returncode == 0 else "It failed."
+        text += f"\n## {title}\n\n`python benchmarks/{name}.py`. {about}\n\n{found}\n"
+        (HERE / "results.md").write_text(text)
+        print(found, flush=True)
+
+
+if __name__ == "__main__":
+    main()
