@@ -43,6 +43,7 @@ def as_it_was():
     """What `devices.place` sets for the whole process must not reach the next test."""
     yield
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = True
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
