@@ -105,7 +105,10 @@ ANSWERS["7.1"] = Answers(
         (with_bill("50 epochs at EPFL's rate, days", 6.2), "one epoch"),
         (with_bill("50 epochs at Cambridge's rate, days", 50.07), "that is hours"),
         (with_bill("50 epochs at Cambridge's rate, days", -1), "write the units"),
-        (({"int16": 699}, epoch), "with the names of the cell"),
+        (with_bill("EPFL, clips a second", 1.9), "more than one per cent off"),
+        (({k: v for k, v in BILL.items() if k != INT}, epoch), "GB' is missing"),
+        ((BILL | {"total": 1}, epoch), "In `bill` 'total' is one too many"),
+        (([*BILL.values()], epoch), "with the names of the cell"),
         ((BILL, epoch_of(lambda a, b, c: (3600 * a, 3600 * b, c))), "that is seconds"),
         ((BILL, epoch_of(lambda a, b, c: (b, b, c))), "mixed"),
         ((BILL, epoch_of(lambda a, b, c: (a, a, c))), "mixed"),
@@ -216,12 +219,21 @@ def never_tells(items, n):
 
 
 def too_early(items, n):
-    held = collections.deque()  # one item is held back, and lost with the error
-    for item in ahead(items, n):
-        held.append(item)
-        if len(held) == 2:
-            yield held.popleft()
-    yield from held
+    errors = []
+
+    def caught():
+        try:
+            yield from items
+        except OSError as error:
+            errors.append(error)
+
+    for item in lessons_ahead(caught(), n, end=END):
+        time.sleep(0.005)
+        if errors:  # raised as soon as it is known
+            raise errors[0]
+        yield item
+    if errors:
+        raise errors[0]
 
 
 def wraps(items, n):
@@ -291,6 +303,49 @@ def never_home(items, n):
         yield pair[0]
 
 
+def told_apart_by(is_end):
+    """The end is told by what an item is, and an error by its type."""
+
+    def ahead(items, n):
+        made = queue.Queue(n)
+
+        def load():
+            try:
+                for item in items:
+                    made.put(item)
+            except Exception as error:
+                made.put(error)
+            made.put("the end")
+
+        threading.Thread(target=load, daemon=True).start()
+        while not is_end(item := made.get()):
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    return ahead
+
+
+def silence_ends(items, n):
+    made, errors = queue.Queue(n), []
+
+    def load():
+        try:
+            for item in items:
+                made.put(item)
+        except Exception as error:
+            errors.append(error)
+
+    threading.Thread(target=load, daemon=True).start()
+    while True:
+        try:
+            yield made.get(timeout=0.7)
+        except queue.Empty:
+            break
+    if errors:
+        raise errors[0]
+
+
 ANSWERS["7.2"] = Answers(
     ahead,
     [ahead_by_futures, Ahead, feed.ahead],
@@ -301,7 +356,7 @@ ANSWERS["7.2"] = Answers(
         (too_early, "too early"),
         (wraps, "gets RuntimeError"),
         (as_item, "as if all were made"),
-        (unbounded, "300 items were made: all there are"),
+        (unbounded, "300 were made: all there are"),
         (one_too_many, "wait. How long may the queue grow?"),
         (one_too_few, "fewer than 3 wait for it"),
         (lambda items, n: iter(items), "none ahead of it"),
@@ -311,6 +366,15 @@ ANSWERS["7.2"] = Answers(
         (skips_false, "where '' was made"),
         (last_first, "the item at place 0 is"),
         (never_home, "still lives after the end"),
+        (
+            told_apart_by(lambda item: isinstance(item, str) and item == "the end"),
+            "before the item 'alike'",
+        ),
+        (
+            told_apart_by(lambda item: type(item) is str and item == "the end"),
+            "raised by nobody",
+        ),
+        (silence_ends, "a slow item is not the end"),
         (lambda items, n: 5, "a loop must be able to go over it"),
         (ahead([1], 1), "without brackets"),
     ],
@@ -441,6 +505,9 @@ ANSWERS["7.3"] = Answers(
         ((by_generator(lambda s, e: e), shares), "the seed is not used"),
         ((by_generator(lambda s, e: s**2 * e), shares), "with seed 0"),
         ((lambda n, s, e: np.arange(n), shares), "not shuffled"),
+        ((by_generator(lambda s, e: 10 * s + e), shares), "look alike"),
+        ((by_generator(lambda s, e: 1000 * s + e), shares), "look alike"),
+        ((lambda n, s, e: np.roll(order(n, s, 0), e), shares), "at another place"),
         ((with_doubles, shares), "leaves out place"),
         ((lambda *x: order(*x) + 1, shares), "leaves out place 0"),
         ((lambda *x: order(*x)[1:], shares), "has 39 places"),
@@ -449,7 +516,7 @@ ANSWERS["7.3"] = Answers(
         ((order, batch_each), "are left, the short one counted"),
         ((order, all_to_all), "more than once"),
         ((order, ranks_first), "which is in another batch"),
-        ((order, filled_up), "8 clips of all processes together"),
+        ((order, filled_up), "All clips together must be those"),
         ((order, cut_even), "some are lost"),
         ((order, without_empty), "even if a process has no clip in it"),
         ((order, clips_done), "are left, the short one counted"),
@@ -568,6 +635,8 @@ ANSWERS["7.4"] = Answers(
          "losses of all fields are added up"),
         (parts_with(lambda p, s, pairs: len(p)), "windows are added up"),
         (parts_with(lambda p, s, pairs: len(s) / len(p)), "weight each part"),
+        (parts_with(lambda p, s, pairs: 3 * right_share(p, s, pairs)),
+         "over windows and tags"),
         (last_only, "of the last part only"),
         (at_once, "10 windows at once"),
         (and_steps, "the weights changed"),
@@ -659,6 +728,29 @@ def save_aside(training, disk):
     disk.write("last.pt", packed(state_of(training)))
 
 
+def save_new_aside(training, disk):
+    disk.write("new", packed(state_of(training)))
+    try:
+        disk.replace("last.pt", "old.pt")
+    except FileNotFoundError:
+        pass
+    disk.replace("new", "last.pt")
+
+
+def save_in_memory(training, disk, memory={}):  # noqa: B006
+    memory["state"] = packed(state_of(training))
+    disk.write("last.pt", b"saved")
+
+
+def load_from_memory(training, disk):
+    memory = save_in_memory.__defaults__[0]
+    restore(training, torch.load(io.BytesIO(memory["state"])))
+
+
+def save_behind(training, disk):
+    disk.files["last.pt"] = packed(state_of(training))
+
+
 def load_aside(training, disk):
     for name in ("last.pt", "old.pt"):
         try:
@@ -734,7 +826,7 @@ ANSWERS["7.5"] = Answers(
     [
         (save_pickled, load_pickled),
         [save_in_turn, load_in_turn],
-        (save_aside, load_aside),
+        (save_new_aside, load_aside),
     ],
     [
         (loading_without("model"), "the weights are not those"),
@@ -755,6 +847,9 @@ ANSWERS["7.5"] = Answers(
         ((save_over, load_if_whole), "neither the old state nor the new"),
         ((save_two, load_two), "neither the old state nor the new"),
         ((save_aside, load), "nothing is left to go on from"),
+        ((save_aside, load_aside), "and again while the next `save` writes 'last.pt'"),
+        ((save_in_memory, load_from_memory), "the weights are not those"),
+        ((save_behind, load), "no attribute 'files'"),
         ((lambda t, d: d.write("a", state_of(t)), load), "a disk takes bytes"),
         ((save, lambda t, d: restore(t, d.read("last"))), "there is no file 'last'"),
         ((save, "load"), "without brackets"),
@@ -805,6 +900,17 @@ def gain_by_dict(ms, stage, times):
     return [sum(ms.values()) / sum((ms | {stage: ms[stage] / times}).values())]
 
 
+def gain_in_place(ms, stage, times):
+    total = sum(ms.values())
+    ms[stage] /= times
+    return total / sum(ms.values())
+
+
+def ms_by_processor(work, n_clips, tries):
+    repeat = timeit.repeat(work, number=1, repeat=1 + tries, timer=time.process_time)
+    return 1000 * min(repeat[1:]) / n_clips
+
+
 def ms_by(how):
     def timed(work, n_clips, tries):
         return how(np.array(timeit.repeat(work, number=1, repeat=1 + tries)), n_clips)
@@ -835,8 +941,10 @@ ANSWERS["7.6"] = Answers(
         (changed(0, ms_by(lambda s, n: 1000 * s[1:].sum() / n)), "all tries together"),
         (changed(0, ms_by(lambda s, n: 1000 * s[1:].min())), "that is for all clips"),
         (changed(0, ms_by(lambda s, n: s[1:].min() / n)), "that is seconds"),
+        (changed(0, ms_by_processor), "does not see the program wait"),
         (changed(0, lambda w, n, t: ms_a_clip(w, n, t - 1)), "to warm up"),
         (changed(0, lambda *_: 5.22), "calls the work 0 times"),
+        (changed(1, gain_in_place), "changes its dict"),
         (changed(1, lambda ms, s, t: t), "take as long as before"),
         (changed(1, lambda *x: 1 / gain(*x)), "turned round"),
         (changed(1, lambda ms, s, t: gain(ms, s, math.inf)), "that costs nothing"),

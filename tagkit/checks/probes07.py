@@ -47,6 +47,10 @@ class Source:
             raise self.error
 
 
+class Alike(str):  # an item that says of everything that it is equal to it
+    __hash__, __eq__ = str.__hash__, lambda self, other: True
+
+
 def within(work, seen):
     """Do a work in a thread, and say so if it does not come back."""
     box = {}
@@ -111,6 +115,7 @@ def _started(ahead, source, n):
 def probe_order(ahead):
     """The same items, whatever they are, in the same order; then the end."""
     things = [7, None, "", np.zeros(2), False, (None, None), ..., 0]
+    things += [Alike("alike"), OSError("an item, raised by nobody"), 1]
     for items, n in ((things, 2), (things, 1), ([], 2), ([1], 5)):
         source, came = Source(items), []
 
@@ -125,9 +130,8 @@ def probe_order(ahead):
         try:
             within(go, seen.format("all"))
         except Wrong as reason:  # say how far it came
-            raise Wrong(
-                str(reason).replace("after all", f"after {len(came)}")
-            ) from None
+            told = str(reason).replace("after all", f"after {len(came)}")
+            raise Wrong(told) from None
         if any(a is not b for a, b in zip(came, items, strict=False)):
             at = next(i for i, (a, b) in enumerate(zip(came, items, strict=False))
                       if a is not b)  # fmt: skip
@@ -152,6 +156,15 @@ def _probe_maker(source, seen):
         raise Wrong(f"{seen} the thread still lives after the end: let it come home.")
 
 
+def probe_slow(ahead):
+    """An item that takes long is waited for: silence is not the end."""
+    source = Source(time.sleep(pause) for pause in (0, 1.2, 0))
+    seen = "With three items, of which the second takes 1.2 s,"
+    came = within(lambda: list(_started(ahead, source, 2)), seen)
+    if len(came) != 3:
+        raise Wrong(f"{seen} the loop gets {len(came)}: a slow item is not the end.")
+
+
 def probe_distance(ahead):
     """As many items made ahead as asked for, and no more."""
     for n in (1, 3):
@@ -167,7 +180,7 @@ def probe_distance(ahead):
             enough = _wait_for(lambda h=held, s=source, n=n: s.n_made >= h + n)
             time.sleep(0.03)  # for one too many to show
             made = source.n_made
-            what = f"{seen}, while the loop holds item {held}, {made} items were made"
+            what = f"{seen}, while the loop holds item {held}, {made} were made"
             if made == 300:
                 raise Wrong(f"{what}: all there are, and they would fill the memory.")
             if made == held:
@@ -207,10 +220,7 @@ def probe_error(ahead):
                 "nobody will know that some are missing."
             )
         if len(came) != n_items:
-            raise Wrong(
-                f"{seen} the error comes after {len(came)} items, too early: {n_items} "
-                "were made before it."
-            )
+            raise Wrong(f"{seen} the error comes after {len(came)} items, too early.")
         if raised is not error:
             raise Wrong(
                 f"{seen} the loop gets {type(raised).__name__}: {raised}; it must get "
@@ -299,6 +309,7 @@ def probe_parts(accumulate):
             (sums * 3, "losses of all fields are added up; the mean is asked for"),
             (whole[0] + old, "the gradient that was there before is still in it"),
             (mean_of_means + old, "the gradient that was there before is still in it"),
+            (whole[0] * 3, "the mean is over windows and tags"),
             (kept, "the last, shorter part is missing"),
             (parts[-1][0], "it is that of the last part only"),
             (parts[-1][0] * len(places[-1]) / n, "it is that of the last part only"),
@@ -325,6 +336,9 @@ def _probe_notes(notes, n, n_most, seen):
     """Each window once, in parts that are small enough, one after another."""
     if max(notes, default=0) > n_most:
         raise Wrong(f"{seen} the network got {max(notes)} windows at once.")
+    forwards = sum(step for step in notes if step > 0)
+    if forwards != n:
+        raise Wrong(f"{seen} the network got {forwards} windows in all.")
     held = most = 0
     for step in notes:
         held += step
@@ -334,6 +348,3 @@ def _probe_notes(notes, n, n_most, seen):
             f"{seen} the network went forwards with {most} windows before it went "
             "backwards: what each part has in memory stays there until then."
         )
-    forwards = sum(step for step in notes if step > 0)
-    if forwards != n:
-        raise Wrong(f"{seen} the network got {forwards} windows in all.")

@@ -15,10 +15,14 @@ from tagkit.checks.values import Wrong, plain, short
 
 
 def probe_order(order):
+    def shared():
+        numpy = [str(part) for part in np.random.get_state()[2:]]
+        numpy += np.random.get_state()[1].tolist()
+        return numpy, torch.get_rng_state().tolist(), python_random.getstate()
+
     def of(seed, epoch, n=40):
         seen = f"For {n} clips, seed {seed} and epoch {epoch} your order"
-        before = np.random.get_state()[1].copy(), torch.get_rng_state()
-        before += (python_random.getstate(),)
+        before = shared()
         value = plain(call(order, n, seed, epoch))
         try:
             read = np.asarray([int(x) for x in value])
@@ -29,10 +33,7 @@ def probe_order(order):
             raise Wrong(f"{seen} has {len(read)} places.")
         if lost:
             raise Wrong(f"{seen} leaves out place {min(lost)}; each from 0 comes once.")
-        after = np.random.get_state()[1], torch.get_rng_state()
-        after += (python_random.getstate(),)
-        if not all(np.array_equal(a, b) for a, b in zip(before[:2], after[:2],
-                   strict=True)) or before[2] != after[2]:  # fmt: skip
+        if shared() != before:
             raise Wrong(
                 f"{seen} draws from the random numbers that the whole program shares, "
                 "or sets them anew. Dropout will notice."
@@ -49,23 +50,27 @@ def probe_order(order):
         )
     if first == tuple(sorted(first)):
         raise Wrong("For seed 3 and epoch 4 your order is 0, 1, 2 ...: not shuffled.")
+    alike = "two numbers went into one in which both look alike"
     for a, b, message in (
         ((3, 4), (3, 5), "so the epoch is not used"),
         ((3, 4), (7, 4), "so the seed is not used"),
-        ((3, 4), (4, 3), "two numbers went into one in which both look alike"),
+        ((3, 4), (4, 3), alike),
         ((0, 1), (0, 2), "with seed 0 the epoch is lost"),
-        ((2, 6), (3, 4), "two numbers went into one in which both look alike"),
+        ((2, 6), (3, 4), alike),
+        *(((3, 4 + k), (4, 4), alike) for k in (10, 100, 1000)),
     ):
-        if of(*a) == of(*b):
-            raise Wrong(
-                f"Seed {a[0]} in epoch {a[1]} has the same order as seed {b[0]} in "
-                f"epoch {b[1]}: {message}."
-            )
+        one, two = of(*a), of(*b)
+        seen = f"Seed {a[0]} in epoch {a[1]} has the same order as seed {b[0]} in "
+        if one == two:
+            raise Wrong(f"{seen}epoch {b[1]}: {message}.")
+        pairs = [set(zip(x, x[1:] + x[:1], strict=True)) for x in (one, two)]
+        if len(pairs[0] & pairs[1]) > 20:
+            raise Wrong(f"{seen}epoch {b[1]}, begun at another place.")
 
 
 def probe_shares(shares, places, size, n_ranks, done):
     n, n_left = len(places), -(-len(places) // size) - done
-    seen = f"For {n} clips in batches of {size}, {n_ranks} processes, {done} done"
+    seen = f"For {n} clips in batches of {size}, n_ranks = {n_ranks}, done = {done}"
     each = []
     for rank in range(n_ranks):
         value = run(_listed(shares), places.copy(), size, rank, n_ranks, done)
@@ -86,9 +91,8 @@ def probe_shares(shares, places, size, n_ranks, done):
         strange = set(got.tolist()) - set(batch.tolist())
         if strange:
             raise Wrong(
-                f"{where} has clip {min(strange)}, which is in another batch. The "
-                f"{len(got)} clips of all processes together must be those "
-                f"{len(batch)} of the order."
+                f"{where} has clip {min(strange)}, which is in another batch. All "
+                f"clips together must be those {len(batch)} of the order."
             )
         if len(got) < len(batch):
             raise Wrong(f"{where} has {len(got)} clips of {len(batch)}; some are lost.")
@@ -119,27 +123,27 @@ class Disk:
     """Files by name, on a disk that may lose its power in the middle of a step."""
 
     def __init__(self, files=(), power=None):
-        self.files, self.power, self.steps = dict(files), power, []
+        self.kept, self.power, self.steps = dict(files), power, []
 
     def write(self, name, data):
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"a disk takes bytes, not {type(data).__name__}")
         data = bytes(data)
         if self._fails(f"writes {name!r}"):
-            self.files[name] = data[: len(data) // 2]
+            self.kept[name] = data[: len(data) // 2]
             raise PowerFailure
-        self.files[name] = data
+        self.kept[name] = data
 
     def read(self, name):
-        if name not in self.files:
+        if name not in self.kept:
             raise FileNotFoundError(f"there is no file {name!r} on the disk")
-        return self.files[name]
+        return self.kept[name]
 
     def replace(self, name, other):
         self.read(name)
         if self._fails(f"puts {name!r} in the place of {other!r}"):
             raise PowerFailure
-        self.files[other] = self.files.pop(name)
+        self.kept[other] = self.kept.pop(name)
 
     def _fails(self, step):
         self.steps.append(step)
@@ -151,10 +155,8 @@ class Training:
 
     def __init__(self, kind="SGD", seed=0):
         torch.manual_seed(seed)
-        self.model = nn.Sequential(
-            *(nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3)),
-            nn.Linear(16, 4),
-        )
+        layers = [nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3)]
+        self.model = nn.Sequential(*layers, nn.Linear(16, 4))
         weights, rules = self.model.parameters(), torch.optim.lr_scheduler
         if kind == "SGD":
             self.optimizer = torch.optim.SGD(weights, lr=0.2, momentum=0.9)
@@ -235,13 +237,14 @@ def probe_resume(save, load):
         training, disk = Training(kind).until(2), Disk()
         before = training.now()
         _do(save, training, disk)
-        if not disk.files:
+        if not disk.kept:
             raise NotTried("`save` writes nothing yet.")
         if not all(_same(training.now()[k], before[k]) for k in before):
             raise Wrong(f"{seen} `save` itself changes the training.")
+        _do(save, Training(kind, seed=5).until(1), Disk())  # another training's disk
         again = _another_process(kind)
         fresh = again.now()
-        _do(load, again, Disk(disk.files))
+        _do(load, again, Disk(disk.kept))
         found = again.now()
         if all(_same(found[k], fresh[k]) for k in fresh):
             raise NotTried("`load` changes nothing yet.")
@@ -292,32 +295,56 @@ def _explain(found, before, again, whole, memory, seen):
     )
 
 
+def _goes_on(load, disk, whole, n_done, seen):
+    """A new process that loads the old state or the new, and ends as it should."""
+    again = _another_process()
+    try:
+        _do(load, again, disk)
+    except Wrong as reason:
+        raise Wrong(f"{seen} nothing is left to go on from: {reason}") from None
+    if len(again.losses) not in n_done or not _ends_alike(again.until(4), whole):
+        raise Wrong(f"{seen} `load` finds neither the old state nor the new.")
+    return again
+
+
 def probe_power(save, load):
     """The power fails in each step of `save`: an old or a new state is left, whole."""
     whole, disk = Training().until(4), Disk()
     training = Training().until(2)
     _do(save, training, disk)
-    training, rehearsal = training.until(3), Disk(disk.files)
-    random = torch.get_rng_state()
+    training, rehearsal = training.until(3), Disk(disk.kept)
+    random, failed = torch.get_rng_state(), []
     _do(save, training, rehearsal)
     for power, step in enumerate(rehearsal.steps):
-        broken = Disk(disk.files, power)
+        broken = Disk(disk.kept, power)
         torch.set_rng_state(random)
         try:
             _do(save, training, broken)
         except PowerFailure:
             pass
-        left, again = Disk(broken.files), _another_process()
+        left = Disk(broken.kept)
         seen = f"When the power fails while `save` {step}, after epoch 3,"
-        try:
-            _do(load, again, left)
-        except Wrong as reason:
-            raise Wrong(f"{seen} nothing is left to go on from: {reason}") from None
-        n_done = len(again.losses)
-        if n_done not in (2, 3) or not _ends_alike(again.until(4), whole):
-            raise Wrong(f"{seen} `load` finds neither the old state nor the new.")
-        after, last = Disk(left.files), _another_process()
+        again = _goes_on(load, left, whole, (2, 3), seen)
+        after, last = Disk(left.kept), _another_process()
         _do(save, again, after)
         _do(load, last, after)
         if not _ends_alike(last, whole):
             raise Wrong(f"{seen} the next `save` and `load` bring back another state.")
+        failed.append((left, seen))
+    for left, seen in failed:
+        _probe_again(save, load, left, whole, seen)
+
+
+def _probe_again(save, load, left, whole, seen):
+    """The power fails in the next `save`, too, in each of its steps."""
+    for power in range(99):
+        training, disk = _another_process(), Disk(left.kept, power)
+        _do(load, training, left)
+        n_done = len(training.losses)
+        try:
+            _do(save, training.until(n_done + 1), disk)
+            break  # it has no more steps
+        except PowerFailure:
+            pass
+        now = f"{seen} and again while the next `save` {disk.steps[-1]},"
+        _goes_on(load, Disk(disk.kept), whole, (n_done, n_done + 1), now)
