@@ -1,8 +1,9 @@
 """Run all benchmarks and write what they find: make bench
 
-Half an hour on two cores that do nothing else, and 2 GB of disk. Writes results.md, a
-section for each script, the machine and its limits at the top. A script can be run
-alone, it prints the same. gpu.py is left out: it needs a GPU and writes gpu.md.
+A quarter of an hour on two cores that do nothing else, and 2 GB of disk. Writes
+results.md, a section for each script, the machine and its limits at the top. A script
+can be run alone, it prints the same. gpu.py is left out: it needs a GPU and writes
+gpu.md.
 """
 
 import subprocess
@@ -22,7 +23,7 @@ def main():
         print(f"benchmarks/{name}.py ...", flush=True)
         script = HERE / f"{name}.py"
         about = script.read_text().split('"""')[1].strip()
-        title, _, about = about.partition("\n\n")
+        title, _, about = about.partition(".\n\n")
         done = subprocess.run(
             [sys.executable, script], stdout=subprocess.PIPE, text=True
         )

@@ -132,8 +132,9 @@ class LogMel(nn.Module):
             center=False,
             return_complex=True,
         )  # (batch, n_bins, n_frames)
-        power = spectrum.real.square() + spectrum.imag.square()
-        mel = self.filters @ power  # (batch, n_mels, n_frames)
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+        mel = power.transpose(1, 2) @ self.filters.T  # (batch, n_frames, n_mels)
+        mel = mel.transpose(1, 2)  # (batch, n_mels, n_frames)
         if self.log == "db":
-            return 10 * mel.clamp(min=1e-10).log10()
+            return mel.clamp(min=1e-10).log10().mul_(10)
         return torch.log1p(10_000 * mel) / (1 if self.log == "log1p" else np.log(10))
