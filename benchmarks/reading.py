@@ -2,9 +2,9 @@
 
 All 360 training clips of `mini`, whole, at 12 kHz, ways in turn, the smallest of three
 rounds. "Decoded in the loop" is what Weber did, a file of mel bands per clip what Wells
-did first. Then a training of the small network on them: how long it waits for data.
-Files are in the system's cache; the last column is what the bytes alone would take from
-the disk of this machine, if they were not.
+did first. Files are in the system's cache; the last column is what the bytes alone
+would take from the disk of this machine, if they were not. Then how long three
+trainings wait for data, and what worker processes or a thread give.
 """
 
 import tempfile

@@ -39,7 +39,7 @@ class Conv2d(nn.Conv2d):
     """A 2-D convolution that gives a GPU eight channels where there is one.
 
     Seven of them are zeros: what comes out is the same, but a GPU multiplies channels
-    eight at a time and takes a slow way for one (benchmarks/gpu.md).
+    eight at a time, and takes a slower way for one.
 
     Shape: (batch, in_channels, height, width) -> (batch, out_channels, ...).
 

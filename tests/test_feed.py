@@ -2,10 +2,12 @@
 
 import itertools
 import threading
+import time
 
 import pytest
+import torch
 
-from tagkit import feed
+from tagkit import devices, feed
 
 
 def test_ahead_gives_all_in_order():
@@ -50,3 +52,18 @@ def test_ahead_ends_its_thread_when_nobody_listens():
     stream.close()
     worker.join(10)
     assert not worker.is_alive()
+
+
+@pytest.mark.parametrize("is_idle", [True, False])
+def test_only_a_device_that_has_nothing_to_do_waits(monkeypatch, is_idle):
+    monkeypatch.setattr(devices, "is_done", lambda mark: is_idle)
+
+    class Slow:
+        def epoch(self, k):
+            for _ in range(3):
+                time.sleep(0.05)
+                yield torch.zeros(2, 4), torch.zeros(2, 1)
+
+    fed = feed.Feed(Slow(), torch.device("cpu"), 4, 1)
+    assert len(list(fed.epoch(1))) == 3
+    assert (fed.waiting > 0.04) == is_idle
