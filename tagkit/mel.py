@@ -9,6 +9,7 @@ import torchaudio
 from torch import nn
 
 CACHED = 350_000  # samples that a CPU transforms at a time: a clip of 29 s at 12 kHz
+BANDS = 16  # mel bands that are summed at a time, from the bins that they hear
 
 
 def hz_to_mel(hz):
@@ -100,10 +101,14 @@ class LogMel(nn.Module):
         self.sample_rate, self.n_fft, self.hop, self.log = sample_rate, n_fft, hop, log
         filters = torchaudio.functional.melscale_fbanks(
             1 + n_fft // 2, 0.0, sample_rate / 2, n_mels, sample_rate
-        ).T.contiguous()
+        )  # (n_bins, n_mels)
+        filters = filters.repeat_interleave(2, dim=0)  # of real and imaginary part
+        self.heard = [_heard(bands) for bands in filters.split(BANDS, dim=1)]
+        window = torch.hann_window(win_length or n_fft)
+        before = (n_fft - len(window)) // 2
+        window = nn.functional.pad(window, (before, n_fft - len(window) - before))
         # Not stored in checkpoints: they follow from the arguments.
         self.register_buffer("filters", filters, persistent=False)
-        window = torch.hann_window(win_length or n_fft)
         self.register_buffer("window", window, persistent=False)
         self.floor = -100.0 if log == "db" else 0.0  # what silence gives, to pad with
 
@@ -124,17 +129,22 @@ class LogMel(nn.Module):
 
     def _log_mel(self, samples: torch.Tensor) -> torch.Tensor:
         half = self.n_fft // 2
-        before = samples[:, 1 : half + 1].flip(1)  # torch.stft reflects slower
+        before = samples[:, 1 : half + 1].flip(1)  # edges reflected
         after = samples[:, -half - 1 : -1].flip(1)
-        spectrum = torch.stft(
-            torch.cat([before, samples, after], dim=1),
-            *(self.n_fft, self.hop, len(self.window), self.window),
-            center=False,
-            return_complex=True,
-        )  # (batch, n_bins, n_frames)
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        mel = power.transpose(1, 2) @ self.filters.T  # (batch, n_frames, n_mels)
-        mel = mel.transpose(1, 2)  # (batch, n_mels, n_frames)
+        samples = torch.cat([before, samples, after], dim=1)
+        frames = samples.unfold(1, self.n_fft, self.hop)  # (batch, n_frames, n_fft)
+        spectrum = torch.fft.rfft(frames * self.window)  # (batch, n_frames, n_bins)
+        # The square of each real and imaginary part: two of them are a bin's power.
+        squares = torch.view_as_real(spectrum).square().flatten(2).flatten(0, 1)
+        filters = zip(self.heard, self.filters.split(BANDS, dim=1), strict=True)
+        mel = torch.cat([squares[:, b] @ bands[b] for b, bands in filters], dim=1)
+        mel = mel.unflatten(0, frames.shape[:2]).transpose(1, 2)
         if self.log == "db":
             return mel.clamp(min=1e-10).log10().mul_(10)
         return torch.log1p(10_000 * mel) / (1 if self.log == "log1p" else np.log(10))
+
+
+def _heard(filters: torch.Tensor) -> slice:
+    """Find the rows that filters weigh."""
+    rows = filters.any(dim=1).nonzero()
+    return slice(int(rows.min()), int(rows.max()) + 1) if len(rows) else slice(0)

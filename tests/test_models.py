@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tagkit import models
+from tagkit.models import pons
 from tagkit.tagger import Conv2d
 
 # Window length/stride -> parameters with 1, 32 and 128 strided filters; frames after
@@ -256,8 +257,10 @@ def norm(x, layer):
     """Batch norm in evaluation, written out. Shape: (batch, channels, ...)."""
     shape = (1, -1) + (1,) * (x.ndim - 2)
     mean, var = layer.running_mean.view(shape), layer.running_var.view(shape)
-    scaled = (x - mean) / (var + layer.eps).sqrt()
-    return scaled * layer.weight.view(shape) + layer.bias.view(shape)
+    x = (x - mean) / (var + layer.eps).sqrt()
+    if layer.affine:
+        x = x * layer.weight.view(shape) + layer.bias.view(shape)
+    return x
 
 
 def settled(model):
@@ -290,10 +293,13 @@ def test_pons_backend_by_hand():
 def test_musicnn_by_hand():
     """Maxima over frequency, three summed convolutions, all of it side by side."""
     model = settled(models.Musicnn(n_tags=5, width=0.05))
+    model.gain.data.fill_(0.7)
+    model.shift.data.fill_(-0.4)
     conv = nn.functional.conv1d
     with torch.inference_mode():
         samples = windows(model, 2, 9)
         image = norm(model.mel(samples)[:, None], model.scale)
+        image = model.gain * image + model.shift
         front = []
         for tall in model.frontend:
             n_frames = tall.conv.kernel_size[1]
@@ -316,6 +322,24 @@ def test_musicnn_by_hand():
         torch.testing.assert_close(
             model(samples), model.output(x), rtol=1e-4, atol=1e-4
         )
+
+
+@pytest.mark.parametrize(("n_frames", "n_bands"), [(7, 67), (32, 1)])
+def test_gain_and_shift_inside_filters_are_those_of_the_image(n_frames, n_bands):
+    """The same numbers and gradients as scaling the image, without one back to it."""
+    tall = pons.Filters(3, n_frames, n_bands).double()
+    image = torch.randn(2, 1, 96, 40, dtype=torch.float64)
+    slopes = torch.randn(2, 3, 97 - n_bands, 40, dtype=torch.float64)
+    gain = torch.full((1,), 0.7, dtype=torch.float64, requires_grad=True)
+    shift = torch.full((1,), -0.4, dtype=torch.float64, requires_grad=True)
+    sides = (n_frames - 1) // 2, n_frames // 2
+    padded = nn.functional.pad(gain * image + shift, sides)
+    plain = nn.functional.conv2d(padded, tall.weight, tall.bias)
+    found = tall(image, gain, shift)
+    torch.testing.assert_close(found, plain)
+    of = gain, shift, tall.weight, tall.bias
+    expected = torch.autograd.grad(plain, of, slopes)
+    torch.testing.assert_close(torch.autograd.grad(found, of, slopes), expected)
 
 
 def test_short_chunk_residual_unit_by_hand():
@@ -399,8 +423,9 @@ def test_dieleman_mel_with_valid_convolutions(n_samples, length, stride, count):
 def test_dieleman_mel_hears_no_empty_band():
     for length, stride in DIELEMAN_RAW:
         model = models.DielemanMel(length=length, stride=stride)
-        assert model.mel.filters.any(dim=1).all()
-        assert len(model.mel.window) == length and model.mel.hop == stride
+        assert model.mel.filters.any(dim=0).all()
+        sounding = model.mel.window.count_nonzero() + 1  # a Hann window begins with 0
+        assert sounding == length and model.mel.hop == stride
 
 
 @pytest.mark.parametrize("cls", [models.DielemanRaw, models.DielemanMel])

@@ -9,6 +9,7 @@ Notebook: course/03_spectrogram_cnns.ipynb
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from tagkit import mel
 from tagkit.tagger import Tagger, scaled
@@ -147,7 +148,9 @@ class Musicnn(Tagger):
     def __init__(self, n_tags: int = 50, width: float = 1.0):
         super().__init__(N_SAMPLES, 16_000, {"n_tags": n_tags, "width": width})
         self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
-        self.scale = nn.BatchNorm2d(1)
+        self.scale = nn.BatchNorm2d(1, affine=False)
+        self.gain = nn.Parameter(torch.ones(1))  # these two are left to `Filters`
+        self.shift = nn.Parameter(torch.zeros(1))
         n_timbre, n_tempo = scaled(204, width), scaled(51, width)
         n_middle, n_dense = scaled(64, width), scaled(200, width)
         filters = [Tall(n_timbre, 7, 67), Tall(n_timbre, 7, 38)]
@@ -169,7 +172,8 @@ class Musicnn(Tagger):
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 187)
-        front = torch.cat([filters(image) for filters in self.frontend], dim=1)
+        front = [filters(image, self.gain, self.shift) for filters in self.frontend]
+        front = torch.cat(front, dim=1)
         first, second, third = self.middle  # (batch, 561, 187) -> (batch, 64, 187)
         a = first(front)
         b = a + second(a)
@@ -187,13 +191,34 @@ class Tall(nn.Module):
 
     def __init__(self, n_filters: int, n_frames: int, n_bands: int):
         super().__init__()
-        # An even number of frames cannot be centred: one zero more after than before.
-        self.pad = nn.ZeroPad2d(((n_frames - 1) // 2, n_frames // 2, 0, 0))
-        self.conv = nn.Conv2d(1, n_filters, (n_bands, n_frames))
+        self.conv = Filters(n_filters, n_frames, n_bands)
         self.norm = nn.BatchNorm2d(n_filters)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.norm(self.conv(self.pad(image)).relu()).amax(dim=2)
+    def forward(self, image: torch.Tensor, gain=1.0, shift=0.0) -> torch.Tensor:
+        return self.norm(self.conv(image, gain, shift).relu()).amax(dim=2)
+
+
+class Filters(nn.Conv2d):
+    """A convolution over gain * image + shift, with zeros before and after.
+
+    The gain is multiplied into the filters, and what they make of the shift, the same
+    for all bands, is added afterwards. So no gradient goes back to the image, which is
+    data; it would take a CPU longer than all the rest of a step.
+
+    Shape: (batch, 1, n_mels, n_frames) -> (batch, n_filters, n_mels - n_bands + 1,
+    n_frames).
+    """
+
+    def __init__(self, n_filters: int, n_frames: int, n_bands: int):
+        super().__init__(1, n_filters, (n_bands, n_frames))
+        # An even number of frames cannot be centred: one zero more after than before.
+        self.zeros = (n_frames - 1) // 2, n_frames // 2
+
+    def forward(self, image: torch.Tensor, gain=1.0, shift=0.0) -> torch.Tensor:
+        ones = torch.ones_like(image[:1, :, : self.kernel_size[0]])
+        image, ones = (functional.pad(x, self.zeros) for x in (image, ones))
+        found = functional.conv2d(image, gain * self.weight, self.bias)
+        return found + shift * functional.conv2d(ones, self.weight)
 
 
 class Backend(nn.Module):

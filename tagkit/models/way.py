@@ -84,7 +84,8 @@ def walk(model: Tagger) -> pd.DataFrame:
 
 
 def _count(layer):
-    return sum(p.numel() for p in layer.parameters() if p.requires_grad)
+    """Count what belongs to a layer itself, not to layers in it."""
+    return sum(p.numel() for p in layer.parameters(recurse=False) if p.requires_grad)
 
 
 def _text(size):
@@ -131,8 +132,8 @@ def layers_of(model, samples, means=False):
             return output
         steps.append((layer, output))
 
-    leaves = [m for m in model.modules() if not list(m.children())]
-    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    layers = [m for m in model.modules() if not list(m.children()) or _count(m)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
     training = model.training
     try:
         with torch.set_grad_enabled(samples.requires_grad):
