@@ -206,7 +206,7 @@ def test_tag_explorer_says_where_the_crowd_was_wrong(small):
 
 
 def test_tag_explorer_refuses_unknown_tags(small):
-    with pytest.raises(ValueError, match="stands on no clip of small"):
+    with pytest.raises(ValueError, match="no clip of small. has the tag"):
         widgets.tag_explorer(small, tag="bagpipe", tag_list="all")
 
 

@@ -126,7 +126,7 @@ def cooccurrence(matrix: pd.DataFrame, ax=None):
             f"{matrix.index[row]} that also carry {matrix.columns[column]}"
         )
     else:
-        alt += ": no two of them stand on one clip"
+        alt += ": no two of them occur on one clip"
     title = "P(column tag | row tag)"
     return finish(ax, alt + ".", title=title, y="row tag (given)")
 
@@ -180,7 +180,7 @@ def pair_overlap(counts: Mapping, names: tuple = ("first tag", "second tag"), ax
     ax.set_xticks(range(0, 101, 20))
     ax.invert_yaxis()
     told = listing(
-        f"{a} or {b} stands on {c['either']:,} clips, both on {c['both']:,} "
+        f"{a} or {b} is on {c['either']:,} clips, both on {c['both']:,} "
         f"({100 * c['both'] / c['either']:.1f} %)"
         for (a, b), c in list(pairs.items())[:6]
     )

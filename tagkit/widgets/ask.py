@@ -42,7 +42,7 @@ def tag_explorer(
     tag = counts.index[0] if tag is None and len(counts) else tag
     if tag not in counts:
         raise ValueError(
-            f"tag {tag!r} stands on no clip of {corpus.name}; needed is one of "
+            f"no clip of {corpus.name} has the tag {tag!r}; needed is one of "
             f"{', '.join(counts.index[:8])} ...; see corpus.labels(tag_list).sum()"
         )
 
