@@ -41,7 +41,7 @@ RUNS = {
     "PonsSpectrogram": ("PonsSpectrogram", FEW | {"width": 0.25, "epochs": 16}),
     "Musicnn": (
         "Musicnn",
-        {"width": 0.125, "epochs": 20, "learning_rate": 0.002},
+        FEW | {"width": 0.125, "epochs": 16, "learning_rate": 0.002},
     ),
     "K2C1": ("K2C1", {"epochs": 12}),
     "K1C2": (

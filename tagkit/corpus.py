@@ -151,9 +151,9 @@ class Corpus:
     def describe(self, tag_list="raw50", version: str = "full") -> pd.DataFrame:
         """Describe the three parts of a split, with the floors of their scores.
 
-        `positive_rate` is the share of ones among the labels, averaged over tags:
-        a random scorer's average precision. `nothing_right` is the accuracy of
-        predicting no tag at all: a figure to put beside anybody's accuracy.
+        `positive_rate` is the share of ones among the labels, averaged over tags: the
+        average precision where all clips score the same. `nothing_right` is the
+        accuracy of predicting no tag at all: to be put beside anybody's accuracy.
 
         Shape: rows train, valid, test; columns clips, tracks, albums, artists,
         positive_rate, nothing_right, fewest_positives (of any tag).

@@ -95,16 +95,14 @@ def _memory() -> str:
 def _checkpoint(path, problems) -> str:
     """Load a checkpoint into its model, as `tagkit tag` does."""
     try:
-        from tagkit import models, runs
+        from tagkit import runs
 
-        about = runs.read_checkpoint(path)
-        runs.load_weights(models.build(about["model"], **about["arguments"]), path)
+        return runs.load(path)[1]["model"]
     except ImportError:
         return f"{path.name} (cannot be looked at without torch)"
     except (ValueError, KeyError, TypeError) as error:
         problems.append(f"{error}")
         return f"{path.name} (cannot be used)"
-    return about["model"]
 
 
 def _corpus(name, problems) -> str:

@@ -28,13 +28,14 @@ def roc_auc(labels, scores) -> np.ndarray:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
-    return _areas(labels, scores, np.ones((1, len(labels))))[0][0]
+    return _areas(labels, scores)[0][0]
 
 
 def average_precision(labels, scores) -> np.ndarray:
     """Compute the average precision of each tag; clips of equal score count together.
 
-    A random scorer reaches the tag's share of positives, not 0.5.
+    Who gives all clips the same score reaches the tag's share of positives, not 0.5;
+    a random order of few clips reaches somewhat more.
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
@@ -45,7 +46,7 @@ def average_precision(labels, scores) -> np.ndarray:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
-    return _areas(labels, scores, np.ones((1, len(labels))))[1][0]
+    return _areas(labels, scores)[1][0]
 
 
 def cross_entropy(labels, scores) -> float:
@@ -80,22 +81,25 @@ def evaluate(
     tags: Sequence[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
+    groups: Sequence | None = None,
 ) -> pd.DataFrame:
     """Score every tag and their mean, with 95 % bootstrap intervals over clips.
 
     A tag without positives or negatives cannot be scored: it is left out of the mean
     and named in ``attrs["masked"]``. Each resample draws as many clips with
     replacement; a tag that loses all positives in it is taken not to have moved. (An
-    interval of AP leans upwards: a clip drawn twice counts twice at its rank.)
+    interval of AP leans upwards: a clip drawn twice counts twice at its rank. With few
+    positives intervals are too narrow.)
 
     Args:
         labels: a labels frame, or an array with `tags` beside it.
         n_boot: resamples; 0 leaves the intervals nan.
+        groups: a name per clip, such as its artist: whole groups are drawn then. Clips
+            of one artist succeed together; drawn singly, intervals are too narrow.
 
     Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
-    roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (a random scorer's ap).
-    ``attrs``: n_clips, n_tags, masked, nothing_right (accuracy of predicting
-    nothing), n_boot.
+    roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (that of equal scores).
+    ``attrs``: n_clips, n_tags, masked, n_boot, nothing_right (accuracy of no tag).
     Raises: ValueError as `roc_auc`.
 
     >>> labels = pd.DataFrame({"a": [1, 0, 1, 0], "b": [0, 0, 0, 0]})
@@ -108,15 +112,13 @@ def evaluate(
     if tags is None:
         tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
     labels, scores = _checked(labels, scores)
-    (roc,), (ap,) = _areas(labels, scores, np.ones((1, len(labels))))
+    (roc,), (ap,) = _areas(labels, scores)
     positives = labels.sum(axis=0).astype(int)
     floor = np.where(np.isnan(roc), np.nan, labels.mean(axis=0))
-    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed)
-    report = pd.DataFrame({"positives": positives, "roc_auc": roc}, index=list(tags))
-    report["roc_low"], report["roc_high"] = _interval(boot_roc)
-    report["ap"] = ap
-    report["ap_low"], report["ap_high"] = _interval(boot_ap)
-    report["ap_floor"] = floor
+    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed, groups)
+    names = "positives roc_auc roc_low roc_high ap ap_low ap_high ap_floor".split()
+    columns = positives, roc, *_interval(boot_roc), ap, *_interval(boot_ap), floor
+    report = pd.DataFrame(np.array(columns).T, list(tags), names)
     report.loc["macro"] = [
         *(positives.sum(), _mean(roc), *_interval(_macro(roc, boot_roc))),
         *(_mean(ap), *_interval(_macro(ap, boot_ap)), _mean(floor)),
@@ -132,11 +134,14 @@ def evaluate(
     return report
 
 
-def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0):
+def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0, groups=None):
     """Ask whether A is better than B on the same clips: their difference, resampled.
 
     Both are scored on the same resamples, so what makes a clip hard for both cancels
     out. If the interval holds 0, these clips do not tell which is better.
+
+    Args:
+        groups: as in `evaluate`.
 
     Shape: (n_clips, n_tags) three times -> a frame with rows roc_auc, ap; columns a, b,
     difference (a - b), low, high (95 %), a_better (share of resamples).
@@ -149,15 +154,14 @@ def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0):
     """
     labels, scores_a = _checked(labels, scores_a)
     labels, scores_b = _checked(labels, scores_b)
-    once = np.ones((1, len(labels)))
-    whole_a, whole_b = (_areas(labels, s, once) for s in (scores_a, scores_b))
-    boot_a, boot_b = (_resampled(labels, s, n_boot, seed) for s in (scores_a, scores_b))
+    whole_a, whole_b = (_areas(labels, s) for s in (scores_a, scores_b))
+    boot_a, boot_b = (
+        _resampled(labels, s, n_boot, seed, groups) for s in (scores_a, scores_b)
+    )
     rows = {}
-    for row, *parts in zip(
-        ("roc_auc", "ap"), whole_a, whole_b, boot_a, boot_b, strict=True
-    ):
-        (a,), (b,), many_a, many_b = parts
-        many = _macro(a - b, many_a - many_b)
+    for i, row in enumerate(("roc_auc", "ap")):
+        (a,), (b,) = whole_a[i], whole_b[i]
+        many = _macro(a - b, boot_a[i] - boot_b[i])
         low, high = _interval(many)
         rows[row] = {"a": _mean(a), "b": _mean(b), "difference": _mean(a - b)}
         rows[row] |= {"low": low, "high": high, "a_better": (many > 0).mean()}
@@ -189,10 +193,9 @@ def decisions(labels, scores, thresholds=0.5, tags: Sequence[str] | None = None)
     yes = scores >= np.asarray(thresholds, dtype=np.float64)
     counts = np.array([labels.sum(axis=0), yes.sum(axis=0), (labels * yes).sum(axis=0)])
     counts = np.column_stack([counts, counts.sum(axis=1)])  # the last one is the pot
+    of = np.array([counts[1], counts[0], (counts[0] + counts[1]) / 2])
     with np.errstate(invalid="ignore"):
-        shares = counts[2] / np.array(
-            [counts[1], counts[0], (counts[0] + counts[1]) / 2]
-        )
+        shares = counts[2] / of
     shares[:, counts[0] == 0] = np.nan  # without positives there is nothing to find
     names = ["positives", "yes", "right", "precision", "recall", "f1"]
     table = pd.DataFrame(np.vstack([counts, shares]).T, [*tags, "micro"], names)
@@ -279,13 +282,14 @@ def _checked(labels, scores):
     return labels.astype(np.float64), scores
 
 
-def _areas(labels, scores, weights):
+def _areas(labels, scores, weights=None):
     """Compute ROC-AUC and AP of each tag for many weightings of the clips at once.
 
     A resample with replacement is a weighting by how often each clip was drawn, so
-    each tag is sorted only once. Shape: weights (n_boot, n_clips) -> two arrays
-    (n_boot, n_tags).
+    each tag is sorted only once. Shape: weights (n_boot, n_clips), by default each clip
+    once, -> two arrays (n_boot, n_tags).
     """
+    weights = np.ones((1, len(labels))) if weights is None else weights
     n_boot, n_tags = len(weights), labels.shape[1]
     roc, ap = np.full((2, n_boot, n_tags), np.nan)
     for tag in range(n_tags):
@@ -309,32 +313,32 @@ def _areas(labels, scores, weights):
     return roc, ap
 
 
-def _resampled(labels, scores, n_boot, seed):
-    n_clips = len(labels)
+def _resampled(labels, scores, n_boot, seed, groups):
     if n_boot == 0:
         return np.full((2, 1, labels.shape[1]), np.nan)
+    groups = range(len(labels)) if groups is None else groups
+    if len(groups) != len(labels):
+        raise ValueError(f"{len(groups)} groups; needed is one for each clip")
+    n, group = len(set(groups)), np.unique(groups, return_inverse=True)[1]
     random = np.random.default_rng(seed)
-    weights = random.multinomial(n_clips, np.full(n_clips, 1 / n_clips), size=n_boot)
-    parts = [
-        _areas(labels, scores, w) for w in np.array_split(weights, -(-n_boot // 100))
-    ]
+    weights = random.multinomial(n, np.full(n, 1 / n), size=n_boot)[:, group]
+    some = np.array_split(weights, -(-n_boot // 100))
+    parts = [_areas(labels, scores, weights) for weights in some]
     return [np.concatenate(area) for area in zip(*parts, strict=True)]
 
 
 def _mean(areas):
     """Average over tags, leaving out those that could not be scored."""
     there = ~np.isnan(areas)
-    count = there.sum(axis=-1)
-    total = np.where(there, areas, 0).sum(axis=-1)
+    count, total = there.sum(axis=-1), np.where(there, areas, 0).sum(axis=-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)[()]
 
 
 def _macro(whole, many):
     """Average over tags for each resample, so that the tags of the mean stay the same.
 
-    A rare tag has no score where a resample lost its positives; averaging the others
-    would compare means over different tags. Shape: (n_tags,), (n_boot, n_tags) ->
-    (n_boot,).
+    A rare tag has no score where a resample lost its positives; the mean of the others
+    would be one over other tags. Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
     """
     return _mean(whole) + _mean(many - whole)
 

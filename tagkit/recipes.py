@@ -207,16 +207,14 @@ def fit_stages(
     for i, config in enumerate(stages):
         folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
         history = train.fit(model, train_set, valid_set, config, folder, log)
-        before = whole.epochs
-        if not history.epochs:  # interrupted in its first
-            pass
-        elif not before or history.best["valid_loss"] < whole.best["valid_loss"]:
-            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-            runs.keep_best(run_dir, folder)
-        whole.epochs = before + [
-            row | {"epoch": len(before) + row["epoch"], "stage": i}
+        whole.keep = config.keep
+        whole.epochs = whole.epochs + [
+            row | {"epoch": len(whole.epochs) + row["epoch"], "stage": i}
             for row in history.epochs
         ]
+        if history.epochs and whole.best["stage"] == i:  # else interrupted, or no gain
+            best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+            runs.keep_best(run_dir, folder)
         model.load_state_dict(best)
         if history.interrupted:
             whole.interrupted = True

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit import metrics
+from tagkit import metrics, models
 from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
@@ -48,6 +48,28 @@ def read_checkpoint(path: str | Path) -> dict:
             f"{path} is not a checkpoint of tagkit ({error}); needed is a file such as "
             "best.safetensors in the folder of a run"
         ) from None
+
+
+def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]:
+    """Build the model of a checkpoint, with its weights.
+
+    Args:
+        tags: as in `load_weights`.
+
+    Shape: the model, in evaluation mode, and what `read_checkpoint` gives.
+    Raises: ValueError as `read_checkpoint`, `models.build` and `load_weights`.
+
+    >>> from tagkit import corpus
+    >>> model, about = load(corpus.DATA / "checkpoints" / "mini" / "K2C2.safetensors")
+    >>> about["tags"][:3]
+    ['slow', 'guitar', 'classical']
+
+    Notebook: course/05_per_tag_evaluation.ipynb
+    """
+    about = read_checkpoint(path)
+    model = models.build(about["model"], **about["arguments"])
+    load_weights(model, path, tags)
+    return model.eval(), about
 
 
 def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None):

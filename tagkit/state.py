@@ -8,6 +8,7 @@ Notebook: course/07_scaling_up.ipynb
 """
 
 import io
+import math
 import pickle
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -74,6 +75,12 @@ class State:
 
     def end_epoch(self, row: dict):
         """Take the figures of an epoch: keep its weights if it is the best, save."""
+        keep = self.config.keep
+        if math.isnan(row[keep]):
+            raise ValueError(
+                f"{keep} is not a number: no tag is on some of the validation clips "
+                "and not on others; choose other tags or clips, or keep='valid_loss'"
+            )
         flat = [row["valid_loss"]] if self.config.schedule == "plateau" else []
         self.history.epochs.append(row)
         self.schedule.step(*flat)

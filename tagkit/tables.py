@@ -21,7 +21,7 @@ PROTOCOL = (*TEST, "merge", "n_train")
 NEEDED = ("model", "arguments", "parameters", "config", "n_train", "about", "tags")
 NEEDED += ("macro", "per_tag", "history", "loss", "prior_loss", "right", "tag_seconds")
 NEEDED += ("threads", "device", "versions", "recipe")
-# Average precision of a random scorer on the test clips of MagnaTagATune.
+# Average precision without listening, on the test clips of MagnaTagATune.
 FLOORS = {
     ("full", "raw50"): 0.0531,
     ("clean", "raw50"): 0.0653,
@@ -148,10 +148,10 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
         runs: such as `read_runs` gives, of any corpus.
 
     Shape: a row per figure of data/published.csv; columns system, source, protocol,
-    roc_auc (mean of n_runs with deviation sd, where the paper says so), ap, ap_floor (a
-    random scorer's ap there, where we know it), status ("verified": read in the paper,
-    its code or a paper that quotes it; "recalled": from memory, look it up before you
-    print it), ours with its t-interval over seeds, why.
+    roc_auc (mean of n_runs with deviation sd, where the paper says so), ap, ap_floor
+    (that of equal scores there, where we know it), status ("verified": read in the
+    paper, its code or a paper that quotes it; "recalled": from memory, look it up
+    before you print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
 
     >>> cards = paper_cards()

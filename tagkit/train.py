@@ -283,7 +283,7 @@ def line(row: dict, config: Config) -> str:
 
 
 def _is_flat(history, config):
-    """Say whether patience is over: so many epochs without a better validation loss."""
+    """Say whether patience is over: so many epochs without a better one."""
     waited = len(history.epochs) - history.best["epoch"] if history.epochs else 0
     return bool(config.patience) and waited >= config.patience
 
@@ -304,6 +304,14 @@ def _silent(line):
 
 
 def _check_fit(model, train, valid, config):
+    needed = ["n_samples", "sample_rate", "arguments"]
+    needed += ["output"] if config.start_at_prior else []
+    missing = [name for name in needed if not hasattr(model, name)]
+    if missing:
+        raise ValueError(
+            f"{type(model).__name__} has no {', '.join(missing)}; a model of your own "
+            "derives from tagger.Tagger, and its last layer is called output"
+        )
     device = devices.choose(config.device)
     devices.precision(config.precision, device)
     for name in ("batch_size", "crops_per_clip", "flat_epochs"):

@@ -258,6 +258,29 @@ def test_compare_is_paired():
     np.testing.assert_allclose(turned["low"], -table["high"])
 
 
+def test_groups_are_drawn_whole():
+    """Ten artists, ten equal clips of each: they know as much as ten clips."""
+    random = np.random.default_rng(0)
+    labels = (np.arange(10)[:, None] % [2, 3] == 0).astype(np.uint8)
+    a, b = (random.standard_normal(labels.shape) + labels for _ in range(2))
+    labels, many_a, many_b = (np.repeat(x, 10, axis=0) for x in (labels, a, b))
+    artists = np.repeat([f"artist {i}" for i in range(10)], 10)
+    few = metrics.evaluate(labels[::10], a, n_boot=300)
+    clips = metrics.evaluate(labels, many_a, n_boot=300)
+    whole = metrics.evaluate(labels, many_a, n_boot=300, groups=artists)
+    np.testing.assert_allclose(whole["roc_low"], few["roc_low"])
+    np.testing.assert_allclose(whole["roc_high"], few["roc_high"])
+    np.testing.assert_allclose(whole["roc_auc"], clips["roc_auc"])
+    width = (whole["roc_high"] - whole["roc_low"])["macro"]
+    assert width > 2 * (clips["roc_high"] - clips["roc_low"])["macro"]
+    fair = metrics.compare(labels, many_a, many_b, n_boot=300, groups=artists)
+    pd.testing.assert_frame_equal(
+        fair, metrics.compare(labels[::10], a, b, n_boot=300), check_exact=False
+    )
+    with pytest.raises(ValueError, match="99 groups; needed is one for each"):
+        metrics.evaluate(labels, many_a, groups=artists[:99])
+
+
 def test_compare_of_two_strangers_holds_zero_about_19_times_in_20():
     random = np.random.default_rng(1)
     hits = 0

@@ -121,6 +121,23 @@ def test_stages_go_on_from_the_best_so_far(data, tmp_path):
     assert_same(weights(again), weights(model))
 
 
+def test_stages_keep_what_they_are_told_to(data, monkeypatch):
+    """The losses say epoch 1, the ROC-AUCs epoch 4, in the second stage."""
+    rows, told = iter([(0.1, 0.6), (0.2, 0.7), (0.3, 0.8), (0.4, 0.9)]), []
+    validate = train.validate
+
+    def made_up(model, examples):
+        told.append(weights(model))
+        names = "valid_loss", "valid_roc_auc"
+        return validate(model, examples) | dict(zip(names, next(rows), strict=True))
+
+    monkeypatch.setattr(train, "validate", made_up)
+    model, stages = small(), [stage(keep="valid_roc_auc")] * 2
+    history = recipes.fit_stages(model, *data, stages, log=None)
+    assert history.best["epoch"] == 4
+    assert_same(weights(model), told[3])
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
 def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
     stages = [stage(epochs=3), stage(learning_rate=0.01)]

@@ -53,6 +53,16 @@ def test_a_run_leaves_two_files_and_nothing_half_done(run):
     assert sorted(p.name for p in run[0].iterdir()) == ["best.safetensors", "last.pt"]
 
 
+def test_a_checkpoint_is_loaded_in_one_call(run):
+    folder, model, _ = run
+    found, about = runs.load(folder / "best.safetensors", TAGS)
+    assert about["tags"] == TAGS and not found.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(found.state_dict()[name], value), name
+    with pytest.raises(ValueError, match="'low'.*'high'|'high'.*'low'|tag"):
+        runs.load(folder / "best.safetensors", TAGS[::-1])
+
+
 def test_checkpoint_says_what_it_is_for(run, clips):
     folder, model, history = run
     about = runs.read_checkpoint(folder / "best.safetensors")

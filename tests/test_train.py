@@ -221,6 +221,15 @@ def test_keeps_the_weights_of_the_epoch_that_it_is_asked_to(data, monkeypatch):
         assert_same_weights(weights(model), told[epoch - 1])
 
 
+def test_a_measure_that_is_none_is_refused(data):
+    """No tag is both on some of the validation clips and not on others."""
+    labels = data[1].labels * 0
+    valid = batches.Examples(data[1].store, labels, data[1].about)
+    with pytest.raises(ValueError, match="valid_roc_auc is not a number: no tag is on"):
+        train.fit(small(), data[0], valid, quiet(keep="valid_roc_auc"), log=None)
+    assert len(train.fit(small(), data[0], valid, quiet(), log=None).epochs) == 3
+
+
 def test_statistics_of_batch_norm_are_learnt_and_kept(tmp_path):
     """Trap 2."""
     data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
@@ -375,6 +384,29 @@ def test_loss_that_explodes_is_named(data):
 def test_unknown_settings_are_refused(data, settings, words):
     with pytest.raises(ValueError, match=words):
         fit(small(), data, quiet(**settings))
+
+
+def test_a_model_that_is_no_tagger_is_told_what_it_lacks(data):
+    model = nn.Linear(4000, 3)
+    with pytest.raises(ValueError, match="Linear has no n_samples, sample_rate, argum"):
+        fit(model, data)
+    model.n_samples, model.sample_rate, model.arguments = 4000, 12_000, {}
+    with pytest.raises(ValueError, match="Linear has no output; .* tagger.Tagger"):
+        fit(model, data, quiet(start_at_prior=True))
+
+
+def test_the_readmes_model_of_your_own_trains_and_comes_back(tmp_path):
+    text = Path(tagkit.__file__).parents[1].joinpath("README.md").read_text()
+    code = next(c for c in text.split("```python")[1:] if "class Mine" in c)
+    scope = {"__name__": "mine"}
+    exec(code.split("```")[0], scope)
+    model = scope["model"]
+    labels = np.eye(4, 50, dtype=int)
+    data = made_examples(tmp_path / "s", noise(4, 40_000), labels, sample_rate=16_000)
+    train.fit(model, data, data, quiet(epochs=1), tmp_path / "run", log=None)
+    again = scope["Mine"]()
+    runs.load_weights(again, tmp_path / "run" / "best.safetensors")
+    assert_same_weights(weights(model), weights(again))
 
 
 def test_clips_in_both_parts_are_refused(data):
