@@ -42,8 +42,15 @@ class Examples:
         return "Examples(" + ", ".join(f"{k}={v}" for k, v in self.about.items()) + ")"
 
     def take(self, n: int | Iterable[int]) -> "Examples":
-        """Keep the first n clips, or the clips with these ids."""
-        labels = self.labels.iloc[:n] if isinstance(n, int) else self.labels.loc[n]
+        """Keep the first n clips, 1 or more, or the clips with these ids."""
+        is_number = isinstance(n, int | np.integer)
+        if is_number and n < 1:
+            raise ValueError(f"n is {n}; needed is at least 1, or clip ids")
+        ids = pd.Index([] if is_number else n)
+        unknown = ids[~ids.isin(self.labels.index)]
+        if len(unknown):
+            raise ValueError(f"clip {unknown[0]} is not in {self}; needed are its ids")
+        labels = self.labels.iloc[:n] if is_number else self.labels.loc[ids]
         return Examples(self.store, labels, self.about | {"n_clips": len(labels)})
 
     def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
@@ -97,21 +104,15 @@ def examples(
         )
     tag_list = tag_list if isinstance(tag_list, str) else "own"
     about = {"corpus": corpus.name, "tag_list": tag_list, "version": version}
-    about |= {"part": name, "n_clips": len(ids)}
-    return Examples(store, labels.loc[ids], about)
+    return Examples(store, labels.loc[ids], about | {"part": name, "n_clips": len(ids)})
 
 
 class Crops:
     """Batches of windows, from which `train.fit` draws; the base of `RandomCrops`.
 
-    Who streams clips from elsewhere derives from it and gives n_windows, `cuts` and
-    `finish`. In a job of several processes each gives its own part of every batch.
-
-    Attributes:
-        n_windows: windows in an epoch, of all processes together.
+    Who streams clips from elsewhere derives from it and gives `cuts` and `finish`. In
+    a job of several processes each gives its own part of every batch.
     """
-
-    n_windows: int
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
@@ -292,8 +293,7 @@ class Window:
 
     def finish(self, cuts: torch.Tensor) -> torch.Tensor:
         """Make samples of cuts, see the function `finish`."""
-        rates = self.store.sample_rate, self.sample_rate
-        return finish(cuts, *rates, self.n_samples)
+        return finish(cuts, self.store.sample_rate, self.sample_rate, self.n_samples)
 
     def load(self, rows: np.ndarray, device: torch.device):
         """Copy these rows to a device; from then on row i is the i-th of them."""

@@ -7,7 +7,6 @@ Notebook: course/00_start_here.ipynb
 
 import dataclasses
 import difflib
-import inspect
 import json
 import sys
 import time
@@ -81,7 +80,7 @@ def train(options):
         return
     names = [*models.MODELS, *features.BASELINES]
     if options.model not in names:
-        raise ValueError(_unknown("model", options.model, names))
+        raise ValueError(unknown("model", options.model, names))
     opened, settings = corpus.open(options.corpus), dict(options.settings)
     if options.model in features.BASELINES:
         _train_baseline(opened, settings, options)
@@ -92,25 +91,17 @@ def train(options):
 def _train_network(opened, settings, options):
     import torch
 
-    from tagkit import devices, models, predict, ranks, recipes, runs, store, train
+    from tagkit import devices, models, predict, ranks, recipes, runs, train
 
     merge, stages = "mean", (train.Config(),)
     if options.recipe:
         if options.recipe not in recipes.RECIPES:
-            raise ValueError(_unknown("recipe", options.recipe, recipes.RECIPES))
+            raise ValueError(unknown("recipe", options.recipe, recipes.RECIPES))
         recipe = recipes.RECIPES[options.recipe]
         merge, stages = recipe.merge, recipe.stages
     known = {field.name for field in dataclasses.fields(train.Config)}
     given = {k: v for k, v in settings.items() if k not in known}
-    accepted = known.union(
-        inspect.signature(models.MODELS[options.model].cls).parameters
-    )
-    for name in given.keys() - accepted:
-        raise ValueError(_unknown("setting", name, accepted))
     settings = {k: v for k, v in settings.items() if k in known}
-    defaults = inspect.signature(models.MODELS[options.model].cls).parameters
-    _check_kinds(given, {name: p.default for name, p in defaults.items()})
-    _check_kinds(settings, dataclasses.asdict(train.Config()))
     for name in settings.keys() - {"epochs", "seed", "device"}:
         if len({getattr(stage, name) for stage in stages}) > 1:
             raise ValueError(
@@ -124,7 +115,7 @@ def _train_network(opened, settings, options):
     torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
     model = models.build(options.model, n_tags=n_tags, **given)
-    clips = store.prepare(opened, options.sample_rate or model.sample_rate)
+    clips = _prepared(opened, options.sample_rate or model.sample_rate)
     parts = _parts(opened, clips, options, stages[0].seed)
     if say:
         say(
@@ -149,7 +140,7 @@ def _train_network(opened, settings, options):
 
 
 def _train_baseline(opened, settings, options):
-    from tagkit import features, store
+    from tagkit import features
 
     baseline = features.BASELINES[options.model]
     known = {"seed", *(features.TREES if baseline.listens else ())}
@@ -164,7 +155,7 @@ def _train_baseline(opened, settings, options):
     table = features.table(opened)
     seconds = time.perf_counter() - start
     print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
-    parts = _parts(opened, store.prepare(opened), options, model.seed)
+    parts = _parts(opened, _prepared(opened), options, model.seed)
     train, _, test = (table.loc[part.labels.index] for part in parts)
     start = time.perf_counter()
     model.fit(train, parts[0].labels)
@@ -182,6 +173,16 @@ def _train_baseline(opened, settings, options):
     what |= {"parameters": model.parameters, "config": {"seed": 0} | settings}
     what |= {"device": "cpu"}
     _report_and_record(what, history, parts, scores, seconds, "mean", options)
+
+
+def _prepared(opened, rate=16_000):
+    """Open the store of a corpus; say so if it has to be decoded first."""
+    from tagkit import corpus, ranks, store
+
+    n, folder = len(opened.clips), corpus.DATA / "cache" / f"{opened.key}-{rate}"
+    if ranks.is_first() and not (folder / "index.json").exists():
+        print(f"decoding {n:,} clips at {rate:,} Hz, once", file=sys.stderr)
+    return store.prepare(opened, rate)
 
 
 def _parts(opened, clips, options, seed):
@@ -209,10 +210,16 @@ def _report_and_record(what, history, parts, scores, seconds, merge, options):
 
 def evaluate(options):
     """Score a checkpoint on a part of a corpus."""
-    from tagkit import batches, corpus, devices, metrics, predict, store
+    from tagkit import batches, corpus, devices, metrics, predict
 
     model, about = _open(options.checkpoint)
     model.to(devices.best())
+    if about["about"]["version"] == "own":
+        raise ValueError(
+            f"{options.checkpoint} was trained on clip ids of its user's choice, so no "
+            "part of a split is known to be new to it; choose clips to score it on in "
+            "Python: batches.examples, predict.clip_scores, metrics.evaluate"
+        )
     name = options.corpus or about["about"]["corpus"]
     if options.corpus is None and name not in corpus.NAMED:
         raise ValueError(
@@ -221,7 +228,7 @@ def evaluate(options):
         )
     opened = corpus.open(name)
     examples = batches.examples(
-        *(opened, store.prepare(opened, model.sample_rate), options.part),
+        *(opened, _prepared(opened, model.sample_rate), options.part),
         *(about["tags"], about["about"]["version"]),
     )
     scores = predict.clip_scores(model, examples, options.merge)
@@ -278,33 +285,26 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes > 1e8 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def _unknown(kind, name, names) -> str:
+def unknown(kind, name, names) -> str:
     """Say which names are nearest to a mistyped one, else all of them."""
     lower = {known.lower(): known for known in names}
-    near = difflib.get_close_matches(name.lower(), lower, 3, 0.5) or lower
-    return (
-        f"{kind} {name!r} is unknown; the nearest names are "
-        f"{', '.join(lower[n] for n in near)}"
-    )
-
-
-def _check_kinds(settings, defaults):
-    """Refuse a text for a number, before anything is done."""
-    for name, value in settings.items():
-        if isinstance(defaults[name], int | float) and not isinstance(
-            value, int | float
-        ):
-            raise ValueError(f"{name} is {value!r}; needed is a number")
+    near = difflib.get_close_matches(name.lower(), lower, 3, 0.5)
+    which = "the nearest names are" if near else "known are"
+    some = ", ".join(lower[n] for n in near or lower)
+    return f"{kind} {name!r} is unknown; {which} {some}"
 
 
 def _open(checkpoint):
     """Build the model of a checkpoint, with its weights."""
     from tagkit import models, runs
 
-    about = runs.read_checkpoint(checkpoint)
-    model = models.build(about["model"], **about["arguments"])
-    runs.load_weights(model, checkpoint)
-    return model, about
+    name = runs.read_checkpoint(checkpoint)["model"]
+    if name not in models.MODELS:
+        raise ValueError(
+            f"{unknown('model', name, models.MODELS)}; a model of your own is opened "
+            "from Python: runs.load_weights"
+        )
+    return runs.load(checkpoint)
 
 
 def _print_tags(table, options, first):

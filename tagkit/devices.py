@@ -148,7 +148,10 @@ def free_memory(device: torch.device) -> int:
 
     Notebook: course/07_scaling_up.ipynb
     """
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+    if device.type != "cuda":
+        return 0
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def has_room(n_bytes: int, device: torch.device) -> bool:
@@ -172,6 +175,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     Notebook: course/07_scaling_up.ipynb
     """
     words = ("out of memory", "not enough memory", "can't allocate memory")
+    words += ("ALLOC_FAILED",)  # of CUDA's libraries
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(w in str(error) for w in words)
     )

@@ -22,7 +22,7 @@ class Feed:
     """The batches of a training, epoch by epoch.
 
     Args:
-        crops: `batches.RandomCrops`, or others with its epoch and n_windows.
+        crops: `batches.RandomCrops`, or others with its epoch.
         n_samples, n_tags: of the model.
 
     Attributes:
@@ -145,8 +145,9 @@ def ahead(steps: Iterable, n: int = 2) -> Iterator:
         except BaseException as error:
             put((end, error))
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
     try:
+        thread.start()
         while True:
             batch, error = made.get()
             if error is not None:
@@ -156,3 +157,5 @@ def ahead(steps: Iterable, n: int = 2) -> Iterator:
             yield batch
     finally:
         stopped.set()
+        if thread.ident:  # Python may not end while a thread is inside PyTorch
+            thread.join(10)

@@ -132,10 +132,10 @@ def even(
 ) -> Iterator[Batch]:
     """Weigh the parts of each batch by their sizes, and let nobody step alone.
 
-    A process without windows while others still have some gives two windows of
-    silence, of weight 0; without that the others would wait for it for ever. One that
-    has a single window gives it twice, which has the same mean, so that batch norm has
-    two.
+    A process without windows while others still have some gives its last ones again,
+    with weight 0 (had it none, two of silence); without that the others would wait for
+    it for ever. One that has a single window gives it twice, which has the same mean,
+    so that batch norm has two.
 
     Shape: steps of samples (n, n_samples) and labels (n, n_tags) -> `Batch`.
 
@@ -146,6 +146,7 @@ def even(
     Notebook: course/07_scaling_up.ipynb
     """
     n_ranks, steps = place()[1], iter(steps)
+    last = (torch.zeros(2, size, device=device) for size in (n_samples, n_tags))
     while True:
         samples, labels = next(steps, (None, None))
         n = 0 if samples is None else len(samples)
@@ -153,10 +154,10 @@ def even(
         if n_all == 0:
             return
         if n == 0:
-            samples = torch.zeros(2, n_samples, device=device)
-            labels = torch.zeros(2, n_tags, device=device)
+            samples, labels = last
         if n == 1 < n_ranks:
             samples, labels = samples.repeat(2, 1), labels.repeat(2, 1)
+        last = samples, labels
         yield Batch(samples, labels, n, n * n_ranks / n_all)
 
 

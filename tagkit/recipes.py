@@ -215,7 +215,7 @@ def fit_stages(
         if history.epochs and whole.best["stage"] == i:  # else interrupted, or no gain
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
             runs.keep_best(run_dir, folder)
-        model.load_state_dict(best)
+        model.load_state_dict(best or model.state_dict())
         if history.interrupted:
             whole.interrupted = True
             break

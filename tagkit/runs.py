@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit import metrics, models
+from tagkit import metrics
 from tagkit.store import write_atomically
 from tagkit.tagger import Tagger
 
@@ -66,6 +66,8 @@ def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
+    from tagkit import models  # only here: a training knows no particular one
+
     about = read_checkpoint(path)
     model = models.build(about["model"], **about["arguments"])
     load_weights(model, path, tags)

@@ -3,8 +3,7 @@
 A network or a spinning disk gives large files fast and thousands of small ones slowly.
 `pack` writes the clips of a corpus into tar files of 128 clips each, in WebDataset's
 form: `<clip_id>.npy`, the samples as int16, and beside it `<clip_id>.json`, the tags.
-manifest.json holds a checksum per shard. FLAC would take fewer bytes, and far more time
-to read.
+manifest.json holds a checksum per shard. (FLAC takes fewer bytes, but far more time.)
 
 Notebook: course/07_scaling_up.ipynb
 """
@@ -18,7 +17,6 @@ import json
 import shutil
 import tarfile
 import time
-import urllib.error
 import urllib.request
 import warnings
 import zlib
@@ -52,7 +50,7 @@ def pack(
     The clips are decoded as `store.prepare` does; those that it would leave out are
     named in the manifest. Each part is shuffled once, so that a shard holds clips of
     many artists. Can be stopped at any time and called again: a shard is there whole
-    or not at all.
+    or not at all, and one whose clips, tags or files have changed is written anew.
 
     Args:
         tag_list, version: see `tags.choose` and `Corpus.split`.
@@ -82,11 +80,11 @@ def pack(
         ids = np.random.default_rng(0).permutation(split.index[split == part])
         for at in range(0, len(ids), clips_per_shard):
             name = f"{part}-{at // clips_per_shard:06d}.tar"
-            plan[name] = part, ids[at : at + clips_per_shard].tolist()
-    done = _done(folder, head, plan)
-    for name, (part, ids) in plan.items():
+            plan[name] = part, labels.loc[ids[at : at + clips_per_shard]]
+    done = _done(corpus, folder, head, plan)
+    for name, (part, some) in plan.items():
         if name not in done:
-            done[name] = _write(corpus, folder, name, part, labels.loc[ids], head)
+            done[name] = _write(corpus, folder, name, part, some, head)
             _say(folder / f"{name}.json", head | {"shards": [done[name]]})
     manifest = head | {"shards": [done[name] for name in plan]}
     _say(folder / "manifest.json", manifest)
@@ -99,7 +97,17 @@ def _say(path: Path, what: dict):
     stores.write_atomically(path, json.dumps(what).encode())
 
 
-def _done(folder: Path, head: dict, plan: dict) -> dict:
+def _source(corpus: Corpus, labels: pd.DataFrame) -> int:
+    """Sum up clips, their tags, and the sizes and times of their files."""
+    facts = []
+    for clip_id, row in labels.iterrows():
+        path = corpus.root / corpus.clips.at[clip_id, "mp3_path"]
+        stat = path.stat() if path.exists() else None
+        facts += [(clip_id, row.tolist(), stat and (stat.st_size, stat.st_mtime_ns))]
+    return zlib.crc32(repr(facts).encode())
+
+
+def _done(corpus: Corpus, folder: Path, head: dict, plan: dict) -> dict:
     """Say which shards are there as planned, by the manifest or one by one."""
     found = {}
     for path in folder.glob("*.json"):  # manifest.json; <shard>.json of a stopped run
@@ -111,11 +119,10 @@ def _done(folder: Path, head: dict, plan: dict) -> dict:
                 "pack into an empty folder, or delete this one"
             )
         for shard in shards:
-            file = folder / shard["name"]
-            ids = {int(i) for i in [*shard["clips"], *shard["left_out"]]}
-            same = ids == set(plan.get(file.name, (0, ()))[1])
-            if same and file.exists() and file.stat().st_size == shard["n_bytes"]:
-                found[file.name] = shard
+            name, at = shard["name"], folder / shard["name"]
+            if name in plan and at.exists() and at.stat().st_size == shard["n_bytes"]:
+                if shard.get("source") == _source(corpus, plan[name][1]):
+                    found[name] = shard
     return found
 
 
@@ -144,14 +151,13 @@ def _write(corpus, folder: Path, name: str, part: str, labels, head: dict) -> di
         shutil.rmtree(temporary, ignore_errors=True)
     said = {"name": name, "part": part, "n_clips": len(tagged), "n_bytes": len(data)}
     said |= {"sha256": hashlib.sha256(data).hexdigest()}
+    said |= {"source": _source(corpus, labels)}
     said |= {"n_samples": clips.samples.shape[1], "clips": tagged}
     return said | {"left_out": {int(i): w for i, w in clips.bad["reason"].items()}}
 
 
 class Stream:
-    """A part of a corpus in shards, local or far away: a training set for `train.fit`.
-
-    Its labels and about are as of `batches.Examples`.
+    """A part in shards, local or far away, to train on as on `batches.Examples`.
 
     Args:
         where: the folder, or its URL, http(s).
@@ -229,37 +235,35 @@ class Stream:
                 f"on without its {shard['n_clips']} clips: skip_broken=True"
             ) from None
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            files = {m.name: archive.extractfile(m).read() for m in archive}
-        found = {name[:-4]: f for name, f in files.items() if name.endswith(".npy")}
-        return [(int(i), np.load(io.BytesIO(file))) for i, file in found.items()]
+            names = [name for name in archive.getnames() if name.endswith(".npy")]
+            files = [io.BytesIO(archive.extractfile(name).read()) for name in names]
+        return [(int(n[:-4]), np.load(f)) for n, f in zip(names, files, strict=True)]
 
     def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
         """Give random windows to train on: what `train.fit` asks of a training set."""
-        sizes = batch_size, crops_per_clip
-        return _Crops(self, n_samples, sample_rate, *sizes, seed)
+        return _Crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed)
 
     def keep(self, folder: str | Path) -> batches.Examples:
-        """Copy this part into a clip store, for a validation set that is read often.
-
-        Shape: a store of (n_clips, n_samples) int16, 1.7 GB for MagnaTagATune's valid.
-        """
-        folder, clips = Path(folder), []
+        """Copy this part into a clip store (MagnaTagATune's valid: 1.7 GB)."""
+        folder, clips, sums = Path(folder), [], []
         try:
             kept = stores.ClipStore(folder)
-            whole = set(kept.rows.index) == set(self.labels.index)
-        except ValueError:
+            of = json.loads((folder / "index.json").read_text())["shards"]
+            whole = of == [shard["sha256"] for shard in self.shards]
+        except (ValueError, KeyError):
             whole = False
         if not whole:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "index.json").unlink(missing_ok=True)
             with open(folder / "samples.int16", "wb") as file:
-                for _, found in self.read(self.shards):
+                for shard, found in self.read(self.shards):
+                    sums += [shard["sha256"]] if found else []
                     for clip_id, samples in found or []:
                         file.write(samples.tobytes())
                         clip = {"clip_id": clip_id, "row": len(clips), "reason": None}
                         clips.append(clip | {"crc32": zlib.crc32(samples)})
             index = {"corpus": self.about["corpus"], "sample_rate": self.sample_rate}
-            index |= {"n_samples": self.n_row, "clips": clips}
+            index |= {"n_samples": self.n_row, "clips": clips, "shards": sums}
             _say(folder / "index.json", index)
             kept = stores.ClipStore(folder)
         labels = self.labels.loc[self.labels.index.isin(kept.rows.index)]
@@ -283,7 +287,6 @@ class _Crops(batches.Crops):
                 f"{stream.sample_rate} Hz, the model needs {n_samples} at "
                 f"{sample_rate}; pack them at a higher rate or choose a shorter window"
             )
-        self.n_windows = len(stream) * n_crops
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
@@ -308,11 +311,8 @@ class _Crops(batches.Crops):
         order = order.permutation(len(self.stream.shards))
         random = np.random.default_rng([self.seed, k, rank])
         buffer, n_held = [], max(self.batch_size, SHUFFLED // (2 * self.n_cut))
-        self.n_windows = len(self.stream) * self.n_crops
         mine = [self.stream.shards[i] for i in order[rank::n_ranks]]
-        for shard, clips in self.stream.read(mine):
-            if clips is None:
-                self.n_windows -= shard["n_clips"] * self.n_crops
+        for _, clips in self.stream.read(mine):
             for clip_id, samples in clips or []:
                 last = len(samples) - self.n_cut
                 for start in random.integers(last + 1, size=self.n_crops):
@@ -344,7 +344,7 @@ def _read(where: str, name: str) -> bytes:
             with urllib.request.urlopen(f"{where}/{name}", timeout=60) as answer:
                 return answer.read()
         except (OSError, http.client.HTTPException) as error:
-            answered = isinstance(error, urllib.error.HTTPError)  # such as 404
-            if answered or attempt == TRIES - 1:
+            code = getattr(error, "code", 500)  # such as 404, which does not pass
+            if (code < 500 and code != 429) or attempt == TRIES - 1:
                 raise
             time.sleep(PAUSE)

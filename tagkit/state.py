@@ -7,18 +7,24 @@ of the clips follows from seed and epoch. What a stop loses is the epoch it came
 Notebook: course/07_scaling_up.ipynb
 """
 
+import contextlib
 import io
 import math
 import pickle
 import tempfile
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
 from tagkit import devices, ranks, runs
 from tagkit.store import write_atomically
+
+SUMS = ("checksum of training clips and labels", "checksum of validation ones")
 
 
 @dataclass
@@ -61,10 +67,11 @@ class State:
     if nothing can be written there.
     """
 
-    def __init__(self, run_dir, config, model, optimizer, schedule, history, train):
+    def __init__(self, run_dir, config, model, optimizer, schedule, history, parts):
         self.run_dir = Path(run_dir) if run_dir is not None else None
         self.config, self.model, self.optimizer = config, model, optimizer
-        self.schedule, self.history, self.train = schedule, history, train
+        self.schedule, self.history = schedule, history
+        self.train, self.valid = parts
         self.best = self._weights()
         self.device = next(model.parameters()).device
         if self.run_dir is not None:
@@ -90,8 +97,9 @@ class State:
             try:
                 self._save()
             except OSError as error:
-                for half in self.run_dir.glob("*.tmp"):
-                    half.unlink(missing_ok=True)
+                for name in ("last.pt.tmp", "best.safetensors.tmp"):
+                    with contextlib.suppress(OSError):
+                        (self.run_dir / name).unlink(missing_ok=True)
                 raise OSError(
                     f"epoch {row['epoch']} could not be saved in {self.run_dir}: "
                     f"{error.strerror or error}; what was saved before is still whole: "
@@ -122,9 +130,14 @@ class State:
         if not path.exists():
             return None
         try:
+            with zipfile.ZipFile(path) as archive:  # PyTorch writes checksums, too, but
+                damaged = archive.testzip()  # does not look at them
+            if damaged:
+                raise ValueError(f"its part {damaged} is damaged")
             state = torch.load(path, "cpu", weights_only=True)
             dict(state["run"])  # or it is none of ours
         except (
+            zipfile.BadZipFile,
             *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
             *(KeyError, TypeError, IndexError, ValueError),
         ) as error:
@@ -138,11 +151,11 @@ class State:
     def _restore(self, state):
         """Go on from a state, if it is of this run."""
         mine, its = self._identity(), state["run"]
-        # A state of version 0.3 knows no settings that came later: they were off.
+        # Older states know no checksums, those of version 0.3 fewer settings: all off.
         differs = [
             f"{key} there {its.get(key)}, here {value}; "
             for key, value in mine.items()
-            if its.get(key, runs.LATER.get(key)) != value
+            if value != its.get(key, value if key in SUMS else runs.LATER.get(key))
         ]
         if differs:
             raise ValueError(
@@ -153,6 +166,10 @@ class State:
         for group in state["optimizer"]["param_groups"]:  # of this device, not the last
             group["fused"] = self.optimizer.defaults.get("fused")
         self.optimizer.load_state_dict(state["optimizer"])
+        for weight, kept in self.optimizer.state.items():  # lies in memory as it does
+            for name, value in kept.items():
+                if value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight).copy_(value)
         self.schedule.load_state_dict(state["schedule"])
         random = state["random"]
         random = random if isinstance(random, dict) else {"cpu": random}  # 0.3
@@ -171,7 +188,14 @@ class State:
             del settings[free]
         model = {"model": type(self.model).__name__, "arguments": self.model.arguments}
         clips = {"clips": self.train.about, "tags": list(self.train.labels.columns)}
-        return model | settings | clips
+        sums = (_checksum(part) for part in (self.train, self.valid))
+        return model | settings | clips | dict(zip(SUMS, sums, strict=True))
+
+
+def _checksum(part):
+    """Tell whether a part has the same clips with the same labels."""
+    ids = ",".join(map(str, part.labels.index)).encode()
+    return zlib.crc32(part.labels.to_numpy(np.uint8).tobytes(), zlib.crc32(ids))
 
 
 def _check_folder(run_dir):

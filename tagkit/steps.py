@@ -17,8 +17,9 @@ LATE = 32  # steps after which a GPU is asked for its losses; to ask is to wait 
 class Gradients:
     """Forward and backward: set the gradients of a batch's loss, and give the loss.
 
-    Where the memory is too small for a batch, this and all later ones are computed in
-    two halves, whose gradients add up to the same; batch norm then sees half batches.
+    Where the memory is too small for a batch, this and all later ones as large are
+    computed in two halves, whose gradients add up to the same; batch norm then sees
+    half batches, and a single window twice.
 
     Args:
         config: a train.Config; log: is told of it.
@@ -34,7 +35,8 @@ class Gradients:
         self.network = torch.compile(network) if config.compile else network
         self.casting = devices.casting(config.precision, device)
         self.loss_of = nn.BCEWithLogitsLoss()
-        self.model, self.device, self.log, self.n_parts = model, device, log, 1
+        self.model, self.device, self.log = model, device, log
+        self.most = math.inf  # windows at a time
 
     def __call__(self, batch: ranks.Batch) -> torch.Tensor:
         while True:
@@ -47,13 +49,15 @@ class Gradients:
             devices.forget(self.device)
 
     def _in_parts(self, batch):
-        whole = 0.0
-        parts = (tensor.chunk(self.n_parts) for tensor in batch[:2])
+        whole, n = 0.0, len(batch.labels)
+        parts = (tensor.chunk(2 if n > self.most else 1) for tensor in batch[:2])
         for samples, labels in zip(*parts, strict=True):
+            share = len(labels) / n
+            if len(labels) == 1 < n:  # alone, it has no spread for batch norm
+                samples, labels = samples.repeat(2, 1), labels.repeat(2, 1)
             with self.casting:
                 logits = self.network(samples)  # (batch, n_tags)
-            loss = self.loss_of(logits.float(), labels)
-            loss = loss * (len(labels) / len(batch.labels))
+            loss = self.loss_of(logits.float(), labels) * share
             (loss * batch.weight).backward()
             whole = whole + loss.detach()
         return whole
@@ -61,13 +65,14 @@ class Gradients:
     def _give_up_or_halve(self, error, n):
         if not devices.is_out_of_memory(error):
             raise error
-        if self.n_parts > 1 or n < 2 or ranks.place()[1] > 1:
+        halved = self.most < math.inf
+        if halved or n < 3 or ranks.place()[1] > 1:
             raise MemoryError(
                 f"the memory of {self.device} is too small for {n} windows"
-                f"{', even half at a time' if self.n_parts > 1 else ''}; take a "
+                f"{', even half at a time' if halved else ''}; take a "
                 "smaller batch_size, another width of the model, or more processes"
             ) from error
-        self.n_parts = 2
+        self.most = -(-n // 2)
         self.log(
             f"the memory of {self.device} is too small for a batch of {n}; from now on "
             "two halves, one after the other: the same gradients, somewhat slower"
@@ -98,16 +103,20 @@ class Losses:
         """Give the mean over the windows of the epoch, of all processes."""
         self._look()
         sums = (loss * n for loss, n in zip(self.known, self.sizes, strict=True))
-        return ranks.total(sum(sums)) / self.feed.crops.n_windows
+        n_windows = ranks.total(sum(self.sizes))
+        if not n_windows:
+            raise ValueError("there were no clips to train on")
+        return ranks.total(sum(sums)) / n_windows
 
     def _look(self):
-        self.known += torch.stack(self.new).tolist() if self.new else []
+        for loss in torch.stack(self.new).tolist() if self.new else []:
+            number = len(self.known)
+            if not math.isfinite(loss):
+                clips = self.feed.clips(self.epoch, number)
+                raise FloatingPointError(
+                    f"the loss is {loss} at epoch {self.epoch}, batch {number}"
+                    f"{', clips ' if clips else ''}{', '.join(map(str, clips))}; "
+                    f"try a learning rate below {self.config.learning_rate}"
+                )
+            self.known.append(loss)
         self.new = []
-        bad = [i for i, loss in enumerate(self.known) if not math.isfinite(loss)]
-        if bad:
-            clips = self.feed.clips(self.epoch, bad[0])
-            raise FloatingPointError(
-                f"the loss is {self.known[bad[0]]} at epoch {self.epoch}, batch "
-                f"{bad[0]}{', clips ' if clips else ''}{', '.join(map(str, clips))}; "
-                f"try a learning rate below {self.config.learning_rate}"
-            )

@@ -6,6 +6,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
@@ -125,11 +126,11 @@ def fit(
     optimizer = make_optimizer(model, config)
     schedule = make_schedule(optimizer, config)
     history = History(keep=config.keep)
-    state = State(run_dir, config, model, optimizer, schedule, history, train)
+    augment = Augment(config.augment, config.seed)
+    state = State(run_dir, config, model, optimizer, schedule, history, (train, valid))
     sizes = config.batch_size, config.crops_per_clip, config.seed
     crops = train.crops(model.n_samples, model.sample_rate, *sizes)
     feed = Feed(crops, device, model.n_samples, train.labels.shape[1])
-    augment = Augment(config.augment, config.seed)
     gradients = Gradients(model, config, device, log)
     try:
         with Interrupts() as interrupts:
@@ -154,7 +155,8 @@ def fit(
     except KeyboardInterrupt:
         _say_interrupted(history, run_dir, log)
     finally:
-        model.load_state_dict(state.best)
+        with Interrupts() as interrupts, interrupts.held():
+            model.load_state_dict(state.best)
     return history
 
 
@@ -240,6 +242,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
 
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
+    Raises: FloatingPointError if the loss is not a finite number.
 
     >>> from tagkit import corpus, models, store
     >>> mini = corpus.open("mini")
@@ -260,6 +263,11 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     loss = nn.functional.binary_cross_entropy_with_logits(
         torch.from_numpy(logits), each
     )
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss of the validation clips is {float(loss)} after the last step of "
+            "an epoch; try a lower learning rate"
+        )
     scores = predict.merge_windows(logits)
     report = metrics.evaluate(valid.labels, scores, n_boot=0)
     return {
@@ -314,9 +322,10 @@ def _check_fit(model, train, valid, config):
         )
     device = devices.choose(config.device)
     devices.precision(config.precision, device)
-    for name in ("batch_size", "crops_per_clip", "flat_epochs"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} is {getattr(config, name)}; needed is 1 or more")
+    for name in ("batch_size", "crops_per_clip", "flat_epochs", "epochs", "patience"):
+        value, least = getattr(config, name), 0 if name == "epochs" else 1
+        if value is not None and (not isinstance(value, Integral) or value < least):
+            raise ValueError(f"{name} is {value!r}; needed is {least} or more, whole")
     if config.keep not in ("valid_loss", "valid_roc_auc"):
         raise ValueError(
             f"keep is {config.keep!r}; needed is 'valid_loss' or 'valid_roc_auc'"

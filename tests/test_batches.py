@@ -197,6 +197,22 @@ def test_take_keeps_the_about_true(numbered):
     assert numbered.take(pd.Index([105])).about["n_clips"] == 1
 
 
+def test_take_counts_with_numbers_of_numpy_too(numbered):
+    assert numbered.take(np.int64(3)).labels.index.tolist() == [100, 101, 102]
+    assert len(numbered.take(99)) == 10
+    twice = numbered.take(iter([103, 103, 101]))
+    assert twice.labels.index.tolist() == [103, 103, 101]
+    assert len(twice.take(1)) == 1
+
+
+def test_take_refuses_what_is_not_there(numbered):
+    for n in (0, -5, np.int64(0)):
+        with pytest.raises(ValueError, match=f"n is {n}; needed is at least 1"):
+            numbered.take(n)
+    with pytest.raises(ValueError, match=r"clip 99 is not in .*part=made, n_clips=10"):
+        numbered.take([105, 99])
+
+
 def test_a_clip_is_read_from_its_own_row_and_not_from_its_position(tmp_path):
     rows = np.repeat(100 * np.arange(1, 4)[:, None], 50, axis=1).astype(np.int16)
     clips = made_store(tmp_path / "s", rows, bad=[0])

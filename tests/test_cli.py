@@ -4,14 +4,16 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
-from made import made_store
+from made import made_examples, made_store, noise
 
 from conftest import tone
-from tagkit import audio, cli, corpus, runs, tables
+from tagkit import audio, cli, corpus, models, runs, tables, train
 
 
 @pytest.fixture
@@ -168,6 +170,9 @@ def test_tag_works_at_once(mini, capsys):
         (["train", "mini", "BoostedTrees", "--recipe", "won"], "has no recipe"),
         (["train", "mini", "K2C2", "optimizer=adm"], "'adam' or 'sgd'"),
         (["evaluate", __file__], "is not a checkpoint"),
+        (["train", "mini", "ConstantPrior", "seed=a"], "seed is 'a'; needed"),
+        (["train", "mini", "xyz"], "model 'xyz' is unknown; known are DielemanRaw, "),
+        (["train", "mini", "K2C2", "zzzz=1"], "'zzzz' is unknown; known are epochs, "),
     ],
 )
 def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
@@ -176,10 +181,107 @@ def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
     assert message in captured.err and "Traceback" not in captured.err
 
 
-def test_a_mistyped_command_gives_exit_code_2():
+@pytest.mark.parametrize(
+    "setting, needed",
+    [
+        ("patience=abc", "patience is 'abc'; needed is a whole number or null"),
+        ("patience=-1", "patience is -1; needed is more than 0"),
+        ("n_tags=40", "n_tags is 40; needed is --tags, which settles it"),
+        ("batch_size=2.5", "batch_size is 2.5; needed is a whole number"),
+        ("augment=3", "augment is 3; needed is names with commas or null"),
+        ("device=3", "device is 3; needed is a name or null"),
+        ("length=0", "length is 0; needed is more than 0"),
+        ("epochs=1.5", "epochs is 1.5; needed is a whole number"),
+        ("epochs=true", "epochs is True; needed is a whole number"),
+        ("epochs=-1", "epochs is -1; needed is more than 0"),
+        ("epochs=0", "epochs is 0; needed is more than 0"),
+        ("seed=-1", "seed is -1; needed is 0 or more"),
+        ("width=0", "width is 0; needed is more than 0"),
+        ("width=wide", "width is 'wide'; needed is a number"),
+        ("compile=yes", "compile is 'yes'; needed is true or false"),
+        ("compile=1", "compile is 1; needed is true or false"),
+        ("optimizer=null", "optimizer is None; needed is a name"),
+        ("channels=[16,0]", "channels is [16, 0]; needed is a list such as [64,128,"),
+        ("channels=64", "channels is 64; needed is a list such as [64,128,128,128]"),
+    ],
+)
+def test_a_value_that_no_training_can_have_is_refused_at_once(
+    setting, needed, capsys, monkeypatch
+):
+    monkeypatch.setattr(corpus, "open", None)  # nothing is done before
+    model = "CRNN" if "channels" in setting else "DielemanRaw"
+    assert cli.main(["train", "mini", model, setting]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"tagkit train: {needed}") and error.count("\n") == 1
+
+
+def test_values_that_a_training_can_have_are_taken():
+    """The defaults of every model and of train.Config, as a shell would give them."""
+    for name, entry in models.MODELS.items():
+        kinds = get_type_hints(entry.cls.__init__) | get_type_hints(train.Config)
+        assert set(kinds.values()) <= set(cli.KINDS)
+        defaults = entry.cls().arguments | vars(train.Config())
+        del defaults["n_tags"]
+        cli._check_settings(name, defaults.items())
+    words = ["width=1", "augment=gain,mix", 'augment=["gain"]', "patience=3"]
+    words += ["channels=[16,32,32,32]", "momentum=0", "device=cpu"]
+    cli._check_settings("CRNN", map(cli._name_and_value, words))
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["trian"], "invalid choice: 'trian'"),
+        (["train", "mini", "K2C2", "--rnu", "x", "epochs=1"], "arguments: --rnu x\n"),
+        (["train", "mini", "K2C2", "--run", "x", "y"], "arguments: y"),
+        (["train", "mini", "K2C2", "--rnu=x"], "arguments: --rnu=x"),
+        (["evaluate", "x", "--part", "test", "epochs=1"], "arguments: epochs=1"),
+        (["tag", "x", "--timeline", "--merge", "max"], "not allowed with argument --t"),
+    ],
+)
+def test_a_mistyped_command_gives_exit_code_2(words, message, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main(["trian"])
+        cli.main(words)
     assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert ("usage: tagkit train" in error) == (words[0] == "train")
+
+
+def test_settings_stand_anywhere_and_decoding_is_told_once(small, tmp_path, capsys):
+    records = [tmp_path / "0.json", tmp_path / "1.json"]
+    for record in records:
+        command = ["train", small, "DielemanRaw", "width=0.5", "--tags", "all"]
+        command += ["epochs=1", "--recipe", "roy_base", "seed=3"]
+        assert cli.main([*command, "--record", str(record), "n_filters=4"]) == 0
+        told = "decoding 8 clips at 12,000 Hz, once\n" in capsys.readouterr().err
+        assert told == (record == records[0])
+    run = json.loads(record.read_text())
+    assert (run["config"]["epochs"], run["config"]["seed"]) == (1, 3)
+    assert (run["arguments"]["width"], run["arguments"]["n_filters"]) == (0.5, 4)
+
+
+class Mine(models.DielemanRaw):
+    """A model that tagkit does not know."""
+
+
+@pytest.mark.parametrize(
+    "cls, version, message",
+    [
+        (models.DielemanRaw, "own", "was trained on clip ids of its user's choice"),
+        (Mine, "full", "a model of your own is opened from Python: runs.load_weights"),
+    ],
+)
+def test_what_only_python_can_score_is_told_so(tmp_path, cls, version, message, capsys):
+    made = made_examples(tmp_path / "s", noise(2, 100), [[0], [1]])
+    made = replace(made, about=made.about | {"version": version})
+    model, best = cls(n_tags=1), tmp_path / "best.safetensors"
+    runs.save_weights(best, model, model.state_dict(), train.Config(), made, {})
+    assert cli.main(["evaluate", str(best), "--corpus", "mini"]) == 1
+    assert message in capsys.readouterr().err
+    if cls is Mine:
+        assert cli.main(["tag", __file__, "--checkpoint", str(best)]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
@@ -217,6 +319,8 @@ def test_every_command_explains_itself(name):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0
     assert ("example: tagkit" in done.stdout) == bool(name)
+    if name == ["tag"]:
+        assert "K2C2" in done.stdout and "DielemanMel" in done.stdout
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):

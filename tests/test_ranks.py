@@ -143,6 +143,20 @@ def test_a_process_with_one_window_gives_it_twice(monkeypatch):
     assert (batch.n, batch.weight) == (1, 2 / 3)
 
 
+def test_a_process_that_ran_out_gives_its_last_windows_again(monkeypatch):
+    """Silence would go into the statistics of batch norm."""
+    rest = iter([4, 2, 0])  # windows of all processes, step by step
+    monkeypatch.setattr(ranks, "total", lambda n: next(rest))
+    monkeypatch.setattr(ranks, "place", lambda: (0, 2))
+    two = torch.full((2, 5), 0.5), torch.ones(2, 2)
+    first, second = ranks.even([two], 5, 2)
+    assert first.weight == 1 and (second.n, second.weight) == (0, 0)
+    assert torch.equal(second.samples, two[0]) and torch.equal(second.labels, two[1])
+    rest = iter([2, 0])
+    (silent,) = ranks.even([], 5, 2)
+    assert silent.samples.shape == (2, 5) and not silent.samples.any()
+
+
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 7])
 @pytest.mark.parametrize("n", [1, 8, 9, 100])
 def test_every_clip_is_scored_by_one_process_in_the_same_company(

@@ -161,6 +161,20 @@ def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
     assert_same(weights(model), weights(whole))
 
 
+def test_stages_stopped_before_the_first_epoch_leave_the_first_weights(
+    data, monkeypatch
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    model = small()
+    before = weights(model)
+    monkeypatch.setattr(train, "validate", stop)
+    history = recipes.fit_stages(model, *data, [stage(), stage()], log=None)
+    assert history.interrupted and not history.epochs
+    assert_same(weights(model), before)
+
+
 def test_only_the_first_stage_starts_at_the_prior(data):
     stages = [stage(start_at_prior=True), stage(learning_rate=0.0, start_at_prior=True)]
     model, one = small(), small()

@@ -16,11 +16,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from made import made_examples, noise
 from test_train import (  # noqa: F401
     Dropping,
     assert_same_weights,
     data,
     facts,
+    labels_of,
     one_thread,
     quiet,
     small,
@@ -28,7 +30,7 @@ from test_train import (  # noqa: F401
 )
 
 import tagkit
-from tagkit import batches, devices, feed, recipes, runs, train
+from tagkit import batches, devices, feed, models, recipes, runs, state, train
 
 CONFIG = {"epochs": 4, "schedule": "plateau", "learning_rate": 5e-3, "flat_epochs": 1}
 CONFIG |= {"augment": ("gain", "mix", "noise")}
@@ -358,6 +360,75 @@ def test_a_store_that_goes_away_is_named(
 
 
 # --- what last.pt holds
+
+
+def k2c1():
+    return models.K2C1(n_tags=3, width=0.03)
+
+
+def test_a_state_lies_in_memory_as_the_weights_do(tmp_path):
+    """Adam in one kernel wants it so; a GPU has channels last where a CPU has not."""
+    data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
+    config, found = quiet(epochs=1), []
+    train.fit(k2c1(), data, data, config, tmp_path / "run", log=None)
+    for form in (torch.contiguous_format, torch.channels_last):
+        model = k2c1().to(memory_format=form)
+        optimizer = train.make_optimizer(model, config)
+        schedule = train.make_schedule(optimizer, config)
+        rest = model, optimizer, schedule, train.History(), (data, data)
+        state.State(tmp_path / "run", config, *rest)
+        found.append([kept["exp_avg_sq"] for kept in optimizer.state.values()])
+        for weight, kept in optimizer.state.items():
+            assert kept["exp_avg"].stride() == weight.stride()
+    pairs = list(zip(*found, strict=True))
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert any(one.stride() != other.stride() for one, other in pairs)
+
+
+@pytest.mark.parametrize("what", ["other", "clips", "validation"])
+def test_other_clips_or_labels_are_another_run(data, tmp_path, what):
+    train_set, valid = data
+    train.fit(small(), train_set, valid, quiet(epochs=1), tmp_path / "run", log=None)
+    labels = train_set.labels
+    if what == "validation":
+        valid = valid.take(len(valid) - 1)
+    elif what == "clips":
+        labels = labels.iloc[::-1]
+    else:
+        labels = 1 - labels
+    other = batches.Examples(train_set.store, labels, train_set.about)
+    with pytest.raises(ValueError, match="holds another run: checksum of"):
+        train.fit(small(), other, valid, quiet(epochs=2), tmp_path / "run", log=None)
+
+
+def test_a_state_with_a_wrong_bit_is_refused(data, tmp_path):
+    """PyTorch reads it as if nothing were wrong."""
+    path = tmp_path / "run" / "last.pt"
+    train.fit(small(), *data, quiet(epochs=1), path.parent, log=None)
+    state, whole = torch.load(path, weights_only=True), bytearray(path.read_bytes())
+    some = next(iter(state["model"].values())).numpy().tobytes()
+    whole[whole.index(some) + 5] ^= 16
+    path.write_bytes(whole)
+    torch.load(path, weights_only=True)
+    with pytest.raises(ValueError, match="cannot be read as the state.*is damaged"):
+        train.fit(small(), *data, quiet(epochs=2), path.parent, log=None)
+
+
+def test_a_second_interruption_waits_for_the_best_weights(data, monkeypatch):
+    model, load = small(), torch.nn.Module.load_state_dict
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def slow(state):
+        signal.raise_signal(signal.SIGINT)
+        done.append(load(model, state))
+
+    done, model.load_state_dict = [], slow
+    monkeypatch.setattr(train, "validate", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(model, *data, quiet(), log=None)
+    assert done
 
 
 def test_a_state_of_version_0_3_is_read(data, tmp_path):

@@ -71,9 +71,25 @@ def test_a_batch_is_halved_once_and_stays_so():
         step(batch(8))
 
 
+def test_a_window_left_alone_is_given_twice(tmp_path):
+    """It has no spread for batch norm."""
+    calls, data = (
+        [],
+        made_examples(tmp_path / "s", noise(7, 40_000), labels_of(7), 16_000),
+    )
+    model = models.PonsWaveform(n_tags=3, width=0.02, n_samples=20_000)
+    config = quiet(epochs=1, precision="float32")
+    tight(model, 2, calls)
+    train.fit(model, data, data, config, log=None)
+    assert calls[:5] == [4, 2, 2, 2, 2]
+    with pytest.raises(MemoryError, match="too small for 2 windows; take"):
+        gradients_of(tight(small(), 1))(batch(2))
+
+
 @pytest.mark.parametrize(
     "error",
     [
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublas`"),
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"),

@@ -371,6 +371,13 @@ def test_loss_that_explodes_is_named(data):
         fit(small(), data, config)
 
 
+def test_weights_that_explode_in_the_last_step_are_named(data):
+    """Too late for the loss of a training batch: the validation clips see it."""
+    config = quiet(batch_size=8, optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match="validation clips is nan after the"):
+        train.fit(small(), data[0].take(8), data[1], config, log=None)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -378,6 +385,10 @@ def test_loss_that_explodes_is_named(data):
         ({"schedule": "cosine"}, "'cosine' is unknown; needed is None, 'plateau'"),
         ({"batch_size": 0}, "batch_size is 0; needed is 1 or more"),
         ({"crops_per_clip": 0}, "crops_per_clip is 0"),
+        ({"epochs": -1}, "epochs is -1; needed is 0 or more"),
+        ({"epochs": 1.5}, "epochs is 1.5; needed is 0 or more, whole"),
+        ({"patience": "abc"}, "patience is 'abc'; needed is 1 or more"),
+        ({"augment": "nois"}, "nois"),
         ({"keep": "loss"}, "'loss'; needed is 'valid_loss' or 'valid_roc_auc'"),
     ],
 )
