@@ -2,13 +2,13 @@
 
 A hundred clips of `mini` (or of the folder that is named), one core, all ways in turn,
 the smallest of five rounds; ffmpeg, where it is installed, is a program started for
-each file. `audio.load` also looks whether the file is whole, and resamples with a
-better filter (soxr VHQ) than librosa's default (HQ). Then `store.prepare`: how much of
-its time goes into decoding, and the most memory that it takes for few and many clips.
+each file. The limit is what the files' bytes take from the disk. `audio.load` also
+looks whether the file is whole, and resamples with a better filter (soxr VHQ) than
+librosa's default (HQ). Then `store.prepare`: how much of its time goes into decoding,
+and the most memory that it takes for few and many clips.
 """
 
 import dataclasses
-import resource
 import shutil
 import subprocess
 import sys
@@ -55,6 +55,10 @@ def decoding(paths):
         ms = 1000 * min(found) / len(paths)
         ratio = min(found) / min(times["audio.load"])
         rows.append([name, f"{ms:.2f}", f"{1000 / ms:.0f}", f"{ratio:.2f}"])
+    read = sum(path.stat().st_size for path in paths) / machine.disk_rate()[1]
+    ratio = read / min(times["audio.load"])
+    ms = 1000 * read / len(paths)
+    rows.append(["limit, disk", f"{ms:.2f}", f"{1000 / ms:.0f}", f"{ratio:.2f}"])
     print(
         machine.table(["way", "ms a clip", "clips a second", "times audio.load"], rows)
     )
@@ -92,7 +96,7 @@ def memory(name, n_clips):
     clips = pd.concat([opened.clips] * times, ignore_index=True)[:n_clips]
     with tempfile.TemporaryDirectory() as folder:
         store.prepare(dataclasses.replace(opened, clips=clips), 12_000, folder)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(machine.peak())
 
 
 def main():

@@ -6,6 +6,7 @@ a machine is never quite the same twice. `python benchmarks/machine.py` prints t
 
 import os
 import platform
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +31,14 @@ def seconds(work, device=CPU):
     work()
     wait(device)
     return time.perf_counter() - start
+
+
+def peak() -> float:
+    """The most memory that this process has held, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # there getrusage tells that of the process before it, too
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def wait(device):

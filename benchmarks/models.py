@@ -9,7 +9,6 @@ held before.
 """
 
 import json
-import resource
 import subprocess
 import sys
 
@@ -44,7 +43,7 @@ def measure(name: str, arguments: dict) -> dict:
 
     held = psutil.Process().memory_info().rss / 2**20
     seconds = machine.fastest(step, 3)
-    memory = peak() - held
+    memory = machine.peak() - held
     n_windows = -(-SECONDS * model.sample_rate // model.n_samples)
     with FlopCounterMode(display=False) as counter:
         step()
@@ -69,11 +68,6 @@ def waiting(model, crops_per_clip) -> float:
         epochs=2, batch_size=BATCH, crops_per_clip=crops_per_clip, device="cpu"
     )
     return train.fit(model, part, valid, config, log=None).epochs[-1]["waiting"]
-
-
-def peak():
-    """The most memory that this process has held, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def cases():

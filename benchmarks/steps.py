@@ -1,6 +1,8 @@
 """What the course says of steps: widths, layouts, memory that is kept.
 
-Milliseconds a clip of `mini` at 12 kHz, the smallest of five tries.
+Milliseconds a clip of `mini` at 12 kHz, the smallest of five tries. The limit of a step
+is its FLOP at the rate of a large matrix product, that of reading the bytes at the rate
+of a large copy.
 """
 
 import os
@@ -9,6 +11,7 @@ import sys
 
 import machine
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tagkit import audio, batches, corpus, models, store
 
@@ -19,6 +22,13 @@ KEEP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "85899
 def fastest(work, n_clips):
     """Milliseconds a clip: one try to warm up, then the smallest of five."""
     return 1000 * machine.fastest(work) / n_clips
+
+
+def limit(work, n_clips):
+    """Milliseconds a clip that the multiplications and additions of work take."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return 1000 * counter.get_total_flops() / machine.flop_rate() / n_clips
 
 
 def step(model, samples, labels):
@@ -57,26 +67,37 @@ def main():
             lambda: [clips.read(i) for i in some], 20
         ),
     }
+    limits = {
+        "read a whole clip from the store": 349_488 * 6000 / machine.memory_rate()
+    }
     samples = torch.from_numpy(mini.load(some[0]))[None].repeat(8, 1)
     resample = batches._resampler(audio.SAMPLE_RATE, 12_000)
     found["resample a batch, 16 to 12 kHz"] = fastest(lambda: resample(samples), 8)
     base = models.DielemanRaw()
     windows = whole.unfold(1, base.n_samples, base.n_samples - 2).flatten(0, 1)
     ten = labels.repeat_interleave(len(windows) // 8, 0)
-    found["step of DielemanRaw, its ten windows"] = fastest(step(base, windows, ten), 8)
+    steps = {"DielemanRaw, its ten windows": step(base, windows, ten)}
     for width in (0.24, 0.25):
         model = models.K2C2(width=width)
-        found[f"step of K2C2, width {width}"] = fastest(step(model, whole, labels), 8)
+        steps[f"K2C2, width {width}"] = step(model, whole, labels)
     model = models.K2C2(width=0.24).to(memory_format=torch.contiguous_format)
-    name = "step of K2C2, width 0.24, channels first"
-    found[name] = fastest(step(model, whole, labels), 8)
+    steps["K2C2, width 0.24, channels first"] = step(model, whole, labels)
+    for name, work in steps.items():
+        found[f"step of {name}"] = fastest(work, 8)
+        limits[f"step of {name}"] = limit(work, 8)
     bare = {key: value for key, value in os.environ.items() if key not in KEEP}
     for name, more in (("", {}), (", freed memory kept", KEEP)):
         words = [sys.executable, __file__, "sixteen"]
         done = subprocess.run(words, env=bare | more, stdout=subprocess.PIPE)
         found[f"step of K2C2, width 0.24, sixteen clips{name}"] = float(done.stdout)
-    rows = [[name, f"{value:.2f}"] for name, value in found.items()]
-    print(machine.table(["work", "ms a clip"], rows))
+        limits[f"step of K2C2, width 0.24, sixteen clips{name}"] = limits[
+            "step of K2C2, width 0.24"
+        ]
+    rows = [
+        [name, f"{value:.2f}", f"{limits[name]:.2f}" if name in limits else ""]
+        for name, value in found.items()
+    ]
+    print(machine.table(["work", "ms a clip", "limit"], rows))
 
 
 if __name__ == "__main__":

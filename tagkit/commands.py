@@ -331,10 +331,10 @@ def _print_report(report, about):
     print(tables.caption(about))
     print(
         f"macro ROC-AUC {macro.roc_auc:.3f} [{macro.roc_low:.3f}, {macro.roc_high:.3f}]"
-        f"  (random: 0.500)\n"
+        f"  (without listening: 0.500)\n"
         f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
-        f"  (random: {macro.ap_floor:.3f})\n"
-        "95 % bootstrap intervals over clips; predicting no tag at all is right for "
+        f"  (without listening: {macro.ap_floor:.3f})\n"
+        "95 % bootstrap intervals over clips, of AP leaning upwards; predicting no tag at all is right for "
         f"{about['nothing_right']:.1%} of the labels"
     )
 
