@@ -334,7 +334,8 @@ def _print_report(report, about):
         f"  (without listening: 0.500)\n"
         f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
         f"  (without listening: {macro.ap_floor:.3f})\n"
-        "95 % bootstrap intervals over clips, of AP leaning upwards; predicting no tag at all is right for "
+        "95 % bootstrap intervals over clips, that of AP leans upwards; predicting no "
+        "tag at all is right for "
         f"{about['nothing_right']:.1%} of the labels"
     )
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import urllib.error
 import warnings
 from pathlib import Path
 
@@ -331,21 +332,24 @@ def test_broken_shard_is_named_and_skipped_only_if_asked(copied, fault, far):
         drawn(shards.Stream(where, "valid"))  # the other parts are whole
 
 
-def test_connection_that_breaks_is_tried_again(packed, monkeypatch):
+@pytest.mark.parametrize("said", ["reset", "busy"])
+def test_connection_that_breaks_is_tried_again(packed, monkeypatch, said):
     monkeypatch.setattr(shards, "PAUSE", 0)
     data, calls = (packed / "manifest.json").read_bytes(), []
 
     def open_badly(url, timeout):
         calls.append(url)
         if len(calls) % 3:
-            raise ConnectionResetError("reset")
+            if said == "busy":
+                raise urllib.error.HTTPError(url, 503, said, {}, None)
+            raise ConnectionResetError(said)
         return io.BytesIO(data)
 
     monkeypatch.setattr(shards.urllib.request, "urlopen", open_badly)
     assert len(shards.Stream("http://far/mtt")) == 14 and len(calls) == 3
     monkeypatch.setattr(shards, "TRIES", 2)
     calls.clear()
-    with pytest.raises(ValueError, match="holds no whole manifest.json .reset"):
+    with pytest.raises(ValueError, match="holds no whole manifest.json .*" + said):
         shards.Stream("http://far/mtt")
 
 
