@@ -181,7 +181,7 @@ ANSWERS["6.2"] = Answers(
         (least_similar, "are left out"),
         (filters_afterwards, "numbers are needed"),
         (values, "places of clips"),
-        (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "stands there twice"),
+        (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "occurs twice"),
         (lambda *x: by_mask(*x)[:, :1], "has shape (6, 1)"),
     ],
 )
@@ -301,7 +301,7 @@ ANSWERS["6.4"] = Answers(
         (with_slip(swap=True), "the two weights are swapped"),
         (with_slip(sign=-1), "got a bonus"),
         (with_slip(sign=0), "variety has no effect"),
-        (with_slip(again=True), "stands there twice"),
+        (with_slip(again=True), "occurs twice"),
         (with_slip(how=np.sum), "another clip is worth more"),
         (one_short, "these are 2 clips, 3 were"),
         (lambda *x: by_worth(*x)[::-1], "it must begin with clip"),

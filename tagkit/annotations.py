@@ -102,7 +102,7 @@ def _read_table(path, must_have) -> pd.DataFrame:
     for name in table.columns:  # pandas renames a second "piano" to "piano.1"
         if name.endswith(".1") and name[:-2] in table.columns:
             raise ValueError(
-                f"{path}, line 1: column {name[:-2]!r} stands there twice; keep one"
+                f"{path}, line 1: column {name[:-2]!r} occurs twice; keep one"
             )
     if table.empty:
         raise ValueError(
@@ -121,7 +121,7 @@ def _read_table(path, must_have) -> pd.DataFrame:
     if ids.duplicated().any():
         at = ids.duplicated().to_numpy().argmax()
         raise ValueError(
-            f"{path}, line {at + 2}: clip_id {ids.iloc[at]} stands there twice; "
+            f"{path}, line {at + 2}: clip_id {ids.iloc[at]} occurs twice; "
             "keep one line per clip"
         )
     paths = table["mp3_path"].astype(str)

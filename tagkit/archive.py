@@ -127,7 +127,7 @@ def _safe_clips(members: list, root: Path, n_archive: int) -> list:
         if info.external_attr >> 28 not in FILE_KINDS:
             raise ValueError(f"member {name!r} is a link or no file")
         if name.lower() in seen:  # on some disks large and small letters are the same
-            raise ValueError(f"member {name!r} stands there twice")
+            raise ValueError(f"member {name!r} occurs twice")
         if info.compress_type not in METHODS or info.flag_bits & 1:
             raise ValueError(f"member {name!r} is encrypted or packed unusually")
         seen.add(name.lower())

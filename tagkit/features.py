@@ -307,7 +307,7 @@ def _librosa():
     except ImportError:
         raise ImportError(
             "features need librosa, which is not installed; "
-            "pip install 'tagkit[course]'"
+            "pip install -e '.[course]' in the folder of the course"
         ) from None
     return librosa
 

@@ -1,4 +1,4 @@
-"""From logits of windows to scores of clips: the only place with a sigmoid.
+"""From logits of windows to scores of clips: the only sigmoid over them.
 
 Notebook: course/02_raw_waveform_cnns.ipynb
 """

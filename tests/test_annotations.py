@@ -125,7 +125,7 @@ def test_other_separators_are_named(table, separator):
         (["id", "piano", "no piano", "mp3_path"], "'clip_id'"),
         (["clip_id", "piano", "no piano", "path"], "'mp3_path'"),
         (["clip_id", "mp3_path", "piano", "no piano"], "last column"),
-        (["clip_id", "piano", "piano", "mp3_path"], "'piano' stands there twice"),
+        (["clip_id", "piano", "piano", "mp3_path"], "'piano' occurs twice"),
     ],
 )
 def test_other_columns_are_named(table, header, word):

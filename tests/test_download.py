@@ -254,15 +254,6 @@ def test_the_known_digests_are_those_of_the_real_tables():
         assert table_of({name: data})[name] == download.FILES[name]
 
 
-def test_the_known_digests_are_those_of_the_facts():
-    facts = MTT.parent / "reference" / "facts.md"
-    if not facts.is_file():
-        pytest.skip("no facts")
-    text = facts.read_text()
-    for name, (sha256, _) in download.FILES.items():
-        assert f"| {name} | {sha256} " in text
-
-
 def test_real_names_are_all_clips():
     if not MTT.is_dir():
         pytest.skip("no real tables")
@@ -815,8 +806,8 @@ UNSAFE = {
     "link": ([(member("a/x.mp3", 0o120777), b"/etc/passwd")], "is a link"),
     "link elsewhere": ([(member("b", 0o120777), b"/tmp")], "is a link"),
     "device": ([(member("a/x.mp3", 0o020666), b"")], "is a link or no file"),
-    "double": ([GOOD, GOOD], "stands there twice"),
-    "double in capitals": ([GOOD, ("a/GOOD-0-29.mp3", b"")], "stands there twice"),
+    "double": ([GOOD, GOOD], "occurs twice"),
+    "double in capitals": ([GOOD, ("a/GOOD-0-29.mp3", b"")], "occurs twice"),
     "bomb": ([("a/x.mp3", ZEROS)], "is a bomb"),
     "large": ([("a/x.mp3", random.Random(0).randbytes(1_000_001))], "is a bomb"),
     "many zeros": ([(f"a/{i}.mp3", bytes(900_000)) for i in range(3)], "is a bomb"),

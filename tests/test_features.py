@@ -120,7 +120,7 @@ def test_no_samples_or_stereo(shape):
 
 def test_without_librosa(monkeypatch):
     monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(ImportError, match=r"pip install 'tagkit\[course\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[course\]'"):
         features.describe(hiss(1))
 
 

@@ -428,6 +428,11 @@ def test_dieleman_mel_hears_no_empty_band():
         assert sounding == length and model.mel.hop == stride
 
 
+def test_other_numbers_of_channels_are_refused():
+    with pytest.raises(ValueError, match=r"channels are \[64\]; needed are 4, one for"):
+        models.CRNN(channels=[64])
+
+
 @pytest.mark.parametrize("cls", [models.DielemanRaw, models.DielemanMel])
 def test_too_few_frames_are_refused_when_built(cls):
     with pytest.raises(ValueError, match=r"frames leave none.*padding='same'"):

@@ -121,7 +121,7 @@ def _judge_row(clip, yours, right, near, artists, where):
     if clip in yours:
         raise Wrong(f"{seen}: it is in its own list.")
     if len(set(yours)) < len(yours):
-        raise Wrong(f"{seen}: one clip stands there twice.")
+        raise Wrong(f"{seen}: one clip occurs twice.")
     if (artists[yours] == artists[clip]).any():
         raise Wrong(f"{seen}: its own artist is in it.")
     if np.allclose(near[yours], near[right]):
@@ -218,7 +218,7 @@ def varied(answer):
         if yours[0] != first:
             raise Wrong(f"{seen}: it must begin with clip {first}.")
         if len(set(yours)) < n:
-            raise Wrong(f"{seen}: a clip stands there twice.")
+            raise Wrong(f"{seen}: a clip occurs twice.")
         right = neighbours.playlist(near, first, n, variety)
         slips = [
             (_mmr(near, first, n, variety, with_first=True), "the first clip counts as "

@@ -154,7 +154,7 @@ def probe_shaped(network):
     image = torch.randn(2, 96, 150)
     image[:, :, 100:] = 0  # where only the bias is left
 
-    def branches(most=torch.amax, envelope=torch.mean, relu=torch.relu, late=False):
+    def branches(most=torch.amax, envelope=torch.mean, relu=torch.relu):
         x = functional.conv2d(image[:, None], tall.reshape(16, 1, 38, 7), tall_bias,
                               padding=(0, 3))  # fmt: skip
         vertical = most(relu(x), dim=2)

@@ -3,7 +3,7 @@
 A name says the dimensions of kernels and of convolution: in k2c1 the kernels are as
 high as the spectrogram and move in time only; in k1c2 they are one band high and move
 in both; in k2c2 they are 3 x 3. All hear 96 mel bands in dB at 12 kHz, brought to mean
-0 and deviation 1 by a normalisation without parameters.
+0 and standard deviation 1 by a normalisation without parameters.
 
 Notebook: course/03_spectrogram_cnns.ipynb
 """
@@ -16,7 +16,7 @@ from tagkit.tagger import Conv2d, Tagger, scaled
 
 
 class MelImage(nn.Module):
-    """The spectrogram as a picture with one channel, of mean 0 and deviation 1.
+    """The spectrogram as a picture with one channel, standardised.
 
     Args:
         n_pad: frames of silence to set before and after, once the logarithm is taken.
@@ -153,6 +153,10 @@ def pyramid(channels: list[int], pools, ceil: bool = False) -> nn.Sequential:
 
     Shape: (batch, channels[0], n_mels, n_frames) -> (batch, channels[-1], ...).
     """
+    if len(channels) != len(pools) + 1:
+        raise ValueError(
+            f"channels are {list(channels[1:])}; needed are {len(pools)}, one for each unit"
+        )
     units = []
     for n_in, n_out, pool in zip(channels[:-1], channels[1:], pools, strict=True):
         units += unit(n_in, n_out, 3, pool, padding=1, ceil=ceil)

@@ -72,7 +72,7 @@ class PonsSpectrogram(Tagger):
     On 96 mel bands, all in parallel: filters of 7, 3 and 1 frames by 86 and 38 bands,
     of which the maximum over frequency goes on; and filters of 165, 128, 64 and 32
     frames on the mean over frequency. The spectrogram is log10(1 + 10000 power), as in
-    musicnn, brought to mean 0 and deviation 1 by a normalisation without parameters;
+    musicnn, standardised by a normalisation without parameters;
     the paper does not say which logarithm.
 
     Args:
