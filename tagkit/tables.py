@@ -149,9 +149,9 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
 
     Shape: a row per figure of data/published.csv; columns system, source, protocol,
     roc_auc (mean of n_runs with standard deviation sd, where the paper says so), ap,
-    ap_floor (that of equal scores there, where we know it), status ("verified": read in the
-    paper, its code or a paper that quotes it; "recalled": from memory, look it up
-    before you print it), ours with its t-interval over seeds, why.
+    ap_floor (that of equal scores there, where we know it), status ("verified": read
+    in the paper, its code or a paper that quotes it; "recalled": from memory, look it
+    up before you print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
 
     >>> cards = paper_cards()

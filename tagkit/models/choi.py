@@ -152,10 +152,12 @@ def pyramid(channels: list[int], pools, ceil: bool = False) -> nn.Sequential:
         ceil: let a pool keep the rest at the edge that does not fill it.
 
     Shape: (batch, channels[0], n_mels, n_frames) -> (batch, channels[-1], ...).
+    Raises: ValueError if there are not as many channels as pools, and one before them.
     """
     if len(channels) != len(pools) + 1:
         raise ValueError(
-            f"channels are {list(channels[1:])}; needed are {len(pools)}, one for each unit"
+            f"channels are {list(channels[1:])}; needed are {len(pools)}, one for each "
+            "unit"
         )
     units = []
     for n_in, n_out, pool in zip(channels[:-1], channels[1:], pools, strict=True):
