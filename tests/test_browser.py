@@ -175,8 +175,14 @@ def test_lesson_05_slides_and_relabels(run):
 
 def test_lesson_06_plays_the_point_that_is_clicked(run):
     page = run("06_recommendation")
-    point = page.locator("[data-sound]").nth(20)
-    point.scroll_into_view_if_needed()
+    points = page.locator("[data-sound]")
+    points.first.scroll_into_view_if_needed()
+    on_top = points.evaluate_all(
+        "all => all.findIndex(point => { const box = point.getBoundingClientRect();"
+        "return document.elementFromPoint(box.x + box.width / 2,"
+        "box.y + box.height / 2) === point; })"
+    )
+    point = points.nth(on_top)  # others may lie below their neighbours
     point.click()
     page.wait_for_timeout(900)
     playing = page.locator("audio").evaluate_all(
