@@ -18,7 +18,7 @@ from test_train import (  # noqa: F401
 )
 from torch import nn
 
-from tagkit import batches, devices, models, ranks, steps, train
+from tagkit import batches, devices, feed, models, ranks, steps, train
 from tagkit.augment import Augment
 
 
@@ -148,6 +148,20 @@ def test_weight_scales_the_gradient_and_not_the_loss():
     assert gradients_of(two)(batch(weight=0.5)) == loss
     for a, b in zip(grads(two), grads(one), strict=True):
         torch.testing.assert_close(2 * a, b)
+
+
+def test_the_mean_is_over_the_windows_that_all_processes_had(data, monkeypatch):
+    """Where one skips a broken shard, the others do not know of it."""
+    crops = data[0].crops(4000, 12_000, 4, 1, 0)
+    epoch = feed.Feed(crops, torch.device("cpu"), 4000, 3)
+    losses = steps.Losses(1, epoch, quiet())
+    with pytest.raises(ValueError, match="no clips to train on"):
+        losses.mean()
+    losses.add(torch.tensor(0.5), 4)
+    losses.add(torch.tensor(0.2), 1)
+    others = iter((5, 0.6 * 5))  # of another process: windows, the sum of losses
+    monkeypatch.setattr(ranks, "total", lambda mine: mine + next(others))
+    assert losses.mean() == pytest.approx((0.5 * 4 + 0.2 + 0.6 * 5) / 10)
 
 
 class Poisoned(models.DielemanRaw):
