@@ -81,6 +81,12 @@ def main():
         steps[f"K2C2, width {width}"] = step(model, whole, labels)
     model = models.K2C2(width=0.24).to(memory_format=torch.contiguous_format)
     steps["K2C2, width 0.24, channels first"] = step(model, whole, labels)
+    samples = 0.1 * torch.randn(8, 47_616)
+    for name in ("Musicnn, width 0.125", "the same, a gradient back to its image"):
+        model = models.Musicnn(width=0.125)
+        if "back" in name:
+            model.scale.register_forward_hook(lambda *of: of[-1].requires_grad_())
+        steps[name] = step(model, samples, labels)
     for name, work in steps.items():
         found[f"step of {name}"] = fastest(work, 8)
         limits[f"step of {name}"] = limit(work, 8)

@@ -110,8 +110,8 @@ def examples(
 class Crops:
     """Batches of windows, from which `train.fit` draws; the base of `RandomCrops`.
 
-    Who streams clips from elsewhere derives from it and gives `cuts` and `finish`. In
-    a job of several processes each gives its own part of every batch.
+    Who streams clips from elsewhere derives from it and gives `cuts` and `finish`; each
+    process of a job gives its own part of every batch.
     """
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

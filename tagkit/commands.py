@@ -91,7 +91,7 @@ def train(options):
 def _train_network(opened, settings, options):
     import torch
 
-    from tagkit import devices, models, predict, ranks, recipes, runs, train
+    from tagkit import devices, models, predict, ranks, recipes, runs, store, train
 
     merge, stages = "mean", (train.Config(),)
     if options.recipe:
@@ -115,7 +115,7 @@ def _train_network(opened, settings, options):
     torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
     model = models.build(options.model, n_tags=n_tags, **given)
-    clips = _prepared(opened, options.sample_rate or model.sample_rate)
+    clips = store.prepare(opened, options.sample_rate or model.sample_rate)
     parts = _parts(opened, clips, options, stages[0].seed)
     if say:
         say(
@@ -140,7 +140,7 @@ def _train_network(opened, settings, options):
 
 
 def _train_baseline(opened, settings, options):
-    from tagkit import features
+    from tagkit import features, store
 
     baseline = features.BASELINES[options.model]
     known = {"seed", *(features.TREES if baseline.listens else ())}
@@ -155,7 +155,7 @@ def _train_baseline(opened, settings, options):
     table = features.table(opened)
     seconds = time.perf_counter() - start
     print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
-    parts = _parts(opened, _prepared(opened), options, model.seed)
+    parts = _parts(opened, store.prepare(opened), options, model.seed)
     train, _, test = (table.loc[part.labels.index] for part in parts)
     start = time.perf_counter()
     model.fit(train, parts[0].labels)
@@ -173,16 +173,6 @@ def _train_baseline(opened, settings, options):
     what |= {"parameters": model.parameters, "config": {"seed": 0} | settings}
     what |= {"device": "cpu"}
     _report_and_record(what, history, parts, scores, seconds, "mean", options)
-
-
-def _prepared(opened, rate=16_000):
-    """Open the store of a corpus; say so if it has to be decoded first."""
-    from tagkit import corpus, ranks, store
-
-    n, folder = len(opened.clips), corpus.DATA / "cache" / f"{opened.key}-{rate}"
-    if ranks.is_first() and not (folder / "index.json").exists():
-        print(f"decoding {n:,} clips at {rate:,} Hz, once", file=sys.stderr)
-    return store.prepare(opened, rate)
 
 
 def _parts(opened, clips, options, seed):
@@ -210,7 +200,7 @@ def _report_and_record(what, history, parts, scores, seconds, merge, options):
 
 def evaluate(options):
     """Score a checkpoint on a part of a corpus."""
-    from tagkit import batches, corpus, devices, metrics, predict
+    from tagkit import batches, corpus, devices, metrics, predict, store
 
     model, about = _open(options.checkpoint)
     model.to(devices.best())
@@ -228,7 +218,7 @@ def evaluate(options):
         )
     opened = corpus.open(name)
     examples = batches.examples(
-        *(opened, _prepared(opened, model.sample_rate), options.part),
+        *(opened, store.prepare(opened, model.sample_rate), options.part),
         *(about["tags"], about["about"]["version"]),
     )
     scores = predict.clip_scores(model, examples, options.merge)

@@ -52,9 +52,8 @@ def average_precision(labels, scores) -> np.ndarray:
 def cross_entropy(labels, scores) -> float:
     """Compute the binary cross-entropy of scores, the mean over clips and tags.
 
-    What training makes small. A scorer that gives every clip the tags' shares of the
-    training clips is the one to beat; a score of 0 for a tag that is there costs
-    infinitely much.
+    What training makes small. To be beaten are the tags' shares of the training clips;
+    a score of 0 for a tag that is there costs infinitely much.
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) in [0, 1] -> a number.
     Raises: ValueError as `roc_auc`, or if scores leave [0, 1].
@@ -124,13 +123,9 @@ def evaluate(
         *(_mean(ap), *_interval(_macro(ap, boot_ap)), _mean(floor)),
     ]
     report["positives"] = report["positives"].astype(int)
-    report.attrs = {
-        "n_clips": len(labels),
-        "n_tags": len(roc),
-        "masked": [str(t) for t in report.index[:-1][np.isnan(roc)]],
-        "nothing_right": float(1 - labels.mean()),
-        "n_boot": n_boot,
-    }
+    masked = [str(tag) for tag in report.index[:-1][np.isnan(roc)]]
+    report.attrs = {"n_clips": len(labels), "n_tags": len(roc), "masked": masked}
+    report.attrs |= {"nothing_right": float(1 - labels.mean()), "n_boot": n_boot}
     return report
 
 
@@ -247,12 +242,9 @@ def seed_interval(values: Sequence[float], level: float = 0.95):
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
-        raise ValueError(
-            f"{len(values)} value(s) have no spread; train with at least two seeds"
-        )
-    mean, error = values.mean(), stats.sem(values)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * error
-    return mean, mean - half, mean + half
+        raise ValueError(f"{len(values)} value(s): a spread needs at least two seeds")
+    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+    return values.mean(), values.mean() - half, values.mean() + half
 
 
 def _checked(labels, scores):
@@ -286,8 +278,8 @@ def _areas(labels, scores, weights=None):
     """Compute ROC-AUC and AP of each tag for many weightings of the clips at once.
 
     A resample with replacement is a weighting by how often each clip was drawn, so
-    each tag is sorted only once. Shape: weights (n_boot, n_clips), by default each clip
-    once, -> two arrays (n_boot, n_tags).
+    each tag is sorted only once. Shape: weights (n_boot, n_clips), by default ones, ->
+    two arrays (n_boot, n_tags).
     """
     weights = np.ones((1, len(labels))) if weights is None else weights
     n_boot, n_tags = len(weights), labels.shape[1]
@@ -313,16 +305,23 @@ def _areas(labels, scores, weights=None):
     return roc, ap
 
 
+def drawn(n: int, groups: Sequence | None, n_boot: int, seed: int) -> np.ndarray:
+    """Draw n clips, or as many whole groups as there are, with replacement.
+
+    Shape: (n_boot, n), how often each came. Raises: ValueError for other groups.
+    """
+    group = np.unique(range(n) if groups is None else groups, return_inverse=True)[1]
+    if len(group) != n:
+        raise ValueError(f"{len(group)} groups; needed is one for each clip")
+    shares = np.full(group.max() + 1, 1 / (group.max() + 1))
+    random = np.random.default_rng(seed)
+    return random.multinomial(len(shares), shares, n_boot)[:, group]
+
+
 def _resampled(labels, scores, n_boot, seed, groups):
     if n_boot == 0:
         return np.full((2, 1, labels.shape[1]), np.nan)
-    groups = range(len(labels)) if groups is None else groups
-    if len(groups) != len(labels):
-        raise ValueError(f"{len(groups)} groups; needed is one for each clip")
-    n, group = len(set(groups)), np.unique(groups, return_inverse=True)[1]
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(n, np.full(n, 1 / n), size=n_boot)[:, group]
-    some = np.array_split(weights, -(-n_boot // 100))
+    some = np.array_split(drawn(len(labels), groups, n_boot, seed), -(-n_boot // 100))
     parts = [_areas(labels, scores, weights) for weights in some]
     return [np.concatenate(area) for area in zip(*parts, strict=True)]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tagkit import batches, predict
+from tagkit import batches, metrics, predict
 from tagkit.tagger import Tagger
 
 
@@ -156,12 +156,7 @@ def interval(values, groups=None, n_boot: int = 1000, seed: int = 0):
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values have shape {values.shape}; needed is (n_queries,)")
-    groups = np.arange(len(values)) if groups is None else np.asarray(groups)
-    _, group = np.unique(groups, return_inverse=True)
-    n_groups = group.max() + 1
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_boot)
-    weights = drawn[:, group]  # (n_boot, n_queries)
+    weights = metrics.drawn(len(values), groups, n_boot, seed)  # (n_boot, n_queries)
     means = (weights * values).sum(axis=1) / weights.sum(axis=1)
     return values.mean(), *np.percentile(means, (2.5, 97.5))
 

@@ -7,7 +7,7 @@ samples.int16   (n_rows, n_samples), a row per clip, written in place
 journal.jsonl   while it is being made: a line per finished clip
 index.json      once it is complete: the only sign that it may be opened
 
-So a run that is killed leaves no index, and the next one goes on from the journal.
+A run that is killed leaves no index; the next one goes on from the journal.
 
 Notebook: course/01_dataset_analysis.ipynb
 """
@@ -73,9 +73,8 @@ class ClipStore:
                 f"{folder}/samples.int16 has {found} bytes, {n_rows * n_samples * 2} "
                 "were needed; delete the folder and prepare it again"
             )
-        self.samples = np.memmap(
-            folder / "samples.int16", np.int16, "r", shape=(n_rows, n_samples)
-        )
+        path, shape = folder / "samples.int16", (n_rows, n_samples)
+        self.samples = np.memmap(path, np.int16, "r", shape=shape)
         for clip_id, row, crc32 in sums[:: -(-n_rows // N_VERIFIED) or 1]:
             if zlib.crc32(self.samples[row]) != crc32:
                 raise ValueError(
@@ -121,19 +120,17 @@ def prepare(
 
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
     say, is left out and named in `ClipStore.bad`; the others go on. Of a longer one,
-    such as a whole song, the middle 29.124 s are taken. Can be stopped at any time and
-    called again.
+    such as a whole song, the middle 29.124 s count. Can be stopped and called again.
 
     Args:
         sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
             saves that work for models of 12 kHz.
         folder: where to put it; default data/cache/<corpus>-<rate>.
         n_workers: threads; default one per core.
-        progress: show a bar; default only in a terminal, or in a notebook if it takes
-            more than five seconds.
+        progress: show a bar; default in a terminal, in a notebook if it takes more
+            than five seconds, and else a line.
 
-    Shape: (n_clips, 465984) int16 at 16 kHz: 0.93 MB a clip, 24.1 GB for all 25,860
-    clips of MagnaTagATune.
+    Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
     Raises: OSError if the disk is too small.
 
     >>> from tagkit import corpus
@@ -170,15 +167,17 @@ def _prepare(corpus, sample_rate, folder, n_workers, progress):
     head, wanted, done, is_work = _todo(corpus, sample_rate, folder)
     if not is_work:  # another process has done it
         return ClipStore(folder)
-    n_samples = head["n_samples"]
     todo = [entry for i, entry in wanted.items() if i not in done]
-    _check_disk(folder, n_bytes(corpus, sample_rate), len(todo) * n_samples * 2)
+    n_new = len(todo) * head["n_samples"] * 2
+    _check_disk(folder, n_bytes(corpus, sample_rate), n_new)
     # From here on the store is open work: first the journal, then no index.
     journal = "".join(json.dumps(e) + "\n" for e in [head, *done.values()])
     write_atomically(folder / "journal.jsonl", journal.encode())
     (folder / "index.json").unlink(missing_ok=True)
     in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
     show = sys.stderr.isatty() or in_notebook if progress is None else progress
+    if progress is None and not show and "ipykernel" not in sys.modules:
+        print(f"decoding {len(todo):,} clips at {sample_rate:,} Hz", file=sys.stderr)
     bar = {"unit": "clip", "disable": not show, "delay": 5 * in_notebook}
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
     file = os.open(folder / "samples.int16", flags)

@@ -103,9 +103,8 @@ def fit(
             without a stop.
         log: is given a line per epoch; None for silence.
 
-    Raises: ValueError if model, tags or an earlier run do not fit; OSError if an
-    epoch cannot be saved or the store is gone; FloatingPointError, naming epoch,
-    batch and clips, if the loss is not a finite number.
+    Raises: ValueError if model, tags or an earlier run do not fit; OSError if an epoch
+    cannot be saved or the store is gone; FloatingPointError if the loss is not finite.
 
     >>> from tagkit import corpus, models, store
     >>> mini = corpus.open("mini")

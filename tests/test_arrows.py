@@ -95,12 +95,7 @@ def test_metrics_and_pictures_know_no_models():
 
 def test_predict_and_train_know_no_particular_model():
     for path in FILES:
-        if layer(path) in (
-            "predict",
-            "train",
-            "state",
-            "steps",
-        ):
+        if layer(path) in ("predict", "train", "state", "steps"):
             assert "models" not in layers_of(path)
         if layer(path) in ("batches", "feed", "mel", "store"):
             assert not layers_of(path) & {"models", "tagger"}

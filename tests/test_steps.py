@@ -73,10 +73,8 @@ def test_a_batch_is_halved_once_and_stays_so():
 
 def test_a_window_left_alone_is_given_twice(tmp_path):
     """It has no spread for batch norm."""
-    calls, data = (
-        [],
-        made_examples(tmp_path / "s", noise(7, 40_000), labels_of(7), 16_000),
-    )
+    calls, samples = [], noise(7, 40_000)
+    data = made_examples(tmp_path / "s", samples, labels_of(7), 16_000)
     model = models.PonsWaveform(n_tags=3, width=0.02, n_samples=20_000)
     config = quiet(epochs=1, precision="float32")
     tight(model, 2, calls)

@@ -203,7 +203,7 @@ class Filters(nn.Conv2d):
 
     The gain is multiplied into the filters, and what they make of the shift, the same
     for all bands, is added afterwards. So no gradient goes back to the image, which is
-    data; it would take a CPU longer than all the rest of a step.
+    data; it would take a CPU longer than the rest of a step (benchmarks/steps.py).
 
     Shape: (batch, 1, n_mels, n_frames) -> (batch, n_filters, n_mels - n_bands + 1,
     n_frames).
