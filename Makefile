@@ -77,7 +77,7 @@ notebooks: prepared
 # on. Then the tables of the two READMEs.
 recorded-runs: prepared
 	$(BIN)/python data/record_runs.py
-	$(BIN)/python data/build_mini.py --card
+	$(BIN)/python data/build_mini/build_mini.py --card
 
 clean:
 	rm -rf build data/cache

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from tagkit import audio, corpus, store
+from tagkit.data import audio, corpus, store
 
 N_CLIPS = 100
 

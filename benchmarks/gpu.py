@@ -29,7 +29,10 @@ import torchaudio
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from tagkit import batches, devices, models, store, train
+from tagkit import models
+from tagkit.data import batches, store
+from tagkit.machine import devices
+from tagkit.training import train
 
 TRAINED = 18_706  # clips that MagnaTagATune trains on
 N_TAGS, BATCH, SECONDS = 50, 16, 4

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tagkit import corpus
+from tagkit.data import corpus
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 import torchaudio
 
-from tagkit import batches, corpus, mel, store
+from tagkit.data import batches, corpus, store
+from tagkit.models import mel
 
 RATE, N_FFT, HOP, N_MELS, N_CLIPS = 12_000, 512, 256, 96, 8
 

@@ -20,7 +20,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import batches, models, store, train
+from tagkit import models
+from tagkit.data import batches, store
+from tagkit.training import train
 
 N_SAMPLES = 349_488
 

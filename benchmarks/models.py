@@ -17,7 +17,10 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tagkit import batches, corpus, models, store, tables, train
+from tagkit import models
+from tagkit.data import batches, corpus, store
+from tagkit.evaluation import results
+from tagkit.training import train
 
 BATCH, SECONDS = 8, 29.124
 
@@ -76,9 +79,9 @@ def cases():
         yield name, {"n_tags": 50}
     yield "ShortChunkCNN", {"n_tags": 50, "residual": True}
     seen = {}
-    for run in tables.read_runs():
-        if run["model"] in models.MODELS and tables.label(run) not in models.MODELS:
-            seen[tables.label(run)] = run["model"], run["arguments"]
+    for run in results.read_runs():
+        if run["model"] in models.MODELS and results.label(run) not in models.MODELS:
+            seen[results.label(run)] = run["model"], run["arguments"]
     yield from seen.values()
 
 
@@ -92,7 +95,7 @@ def main():
         words = [sys.executable, __file__, name, json.dumps(arguments)]
         done = subprocess.run(words, stdout=subprocess.PIPE, check=True)
         found = json.loads(done.stdout)
-        row = [tables.label({"model": name, "arguments": arguments})]
+        row = [results.label({"model": name, "arguments": arguments})]
         row += [f"{found['parameters']:,}", f"{found['window']:.2f}"]
         row += [f"{found['step']:.3g}", f"{found['share']:.0%}"]
         row += [f"{found['waiting']:.1%}", f"{found['tag']:.3g}"]

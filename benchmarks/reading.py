@@ -16,7 +16,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tagkit import audio, batches, corpus, feed, mel, models, store, train
+from tagkit import models
+from tagkit.data import audio, batches, corpus, feed, store
+from tagkit.models import mel
+from tagkit.training import train
 
 RATE, N_SAMPLES = 12_000, 349_488
 

@@ -15,14 +15,17 @@ from functools import partial
 import machine
 import torch
 
-from tagkit import batches, corpus, models, ranks, store, train
+from tagkit import models
+from tagkit.data import batches, corpus, store
+from tagkit.machine import processes
+from tagkit.training import train
 
 MODELS = {"DielemanRaw": ({}, 10), "K2C2": ({"width": 0.24}, 1)}
 
 
 def epoch_of(name):
     """Seconds of the fastest of three epochs, in this process or job."""
-    ranks.start()
+    processes.start()
     music = corpus.open("mini")
     clips = store.prepare(music, sample_rate=12_000)
     parts = [batches.examples(music, clips, part) for part in ("train", "valid")]
@@ -61,7 +64,7 @@ def preparing(n_workers):
 def main():
     if len(sys.argv) > 1:
         seconds = epoch_of(sys.argv[1])
-        if ranks.is_first():
+        if processes.is_first():
             print(json.dumps(seconds))
         return
     one, two = (preparing(n) for n in (1, 2))

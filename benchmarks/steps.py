@@ -13,7 +13,8 @@ import machine
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tagkit import audio, batches, corpus, models, store
+from tagkit import models
+from tagkit.data import audio, batches, corpus, store
 
 # glibc keeps freed memory instead of giving it back and asking for it again.
 KEEP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}

@@ -8,7 +8,7 @@ import sys
 
 import machine
 
-from tagkit import corpus, tags
+from tagkit.data import corpus, tags
 
 
 def main():

@@ -18,7 +18,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tagkit import corpus, features, runs, store
+from tagkit.data import corpus, store
+from tagkit.evaluation import features
+from tagkit.training import checkpoints
 
 CRNN = {"channels": [16, 32, 32, 32], "epochs": 16, "batch_size": 8}
 CRNN |= {"learning_rate": 0.002}
@@ -124,7 +126,7 @@ def main():
     for name in CHECKPOINTS:
         best = CACHE / f"{name}-0" / "best.safetensors"
         if best.exists() and (RESULTS / f"{name}-0.json").exists():
-            runs.halve(
+            checkpoints.halve(
                 best, corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
             )
     return 0 if all(done) else 1

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from tagkit import corpus
 from tagkit.checks.engine import Answers
+from tagkit.data import corpus
 
 LABELS = corpus.open("mini").labels()
 GUITAR = LABELS["guitar"]

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import tags
 from tagkit.checks.engine import Answers
+from tagkit.data import tags
 
 ANSWERS: dict[str, Answers] = {}
 

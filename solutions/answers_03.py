@@ -13,8 +13,11 @@ import torchaudio
 from torch import nn
 from torch.nn import functional
 
-from tagkit import corpus, mel, models, runs
+from tagkit import models
 from tagkit.checks.engine import Answers
+from tagkit.data import corpus
+from tagkit.models import mel
+from tagkit.training import checkpoints
 
 ANSWERS: dict[str, Answers] = {}
 
@@ -362,7 +365,7 @@ ANSWERS["3.4"] = Answers(
 
 def recorded():
     path = corpus.DATA / "checkpoints" / "mini" / "DielemanMel.safetensors"
-    return runs.load(path)[0]
+    return checkpoints.load(path)[0]
 
 
 class Around(nn.Module):

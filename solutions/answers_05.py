@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from tagkit import metrics
 from tagkit.checks.engine import Answers
+from tagkit.evaluation import metrics
 
 ANSWERS: dict[str, Answers] = {}
 

@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.metrics.pairwise import cosine_similarity
 
-from tagkit import neighbours
 from tagkit.checks.engine import Answers
+from tagkit.evaluation import neighbours
 
 ANSWERS: dict[str, Answers] = {}
 

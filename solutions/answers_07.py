@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tagkit import feed
 from tagkit.checks.engine import Answers
+from tagkit.data import feed
 
 ANSWERS: dict[str, Answers] = {}
 

@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 from torch.nn import functional
 
-from tagkit import metrics, predict
 from tagkit.checks.engine import Answers
+from tagkit.evaluation import metrics, predict
 
 ANSWERS: dict[str, Answers] = {}
 

@@ -83,7 +83,8 @@ def _read(arguments):
 
 def _check_settings(model, settings):
     """Refuse settings that a training cannot have, before any work."""
-    from tagkit import models, train
+    from tagkit import models
+    from tagkit.training import train
 
     kinds, is_network = get_type_hints(train.Config), model in models.MODELS
     if is_network:

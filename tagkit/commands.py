@@ -17,7 +17,7 @@ N_SHOWN = 20  # clips left out that `prepare` names one by one
 
 def download(options):
     """Fetch MagnaTagATune, verify and unpack it."""
-    from tagkit import download as downloads
+    from tagkit.data import download as downloads
 
     if options.corpus != "magnatagatune":
         raise ValueError(
@@ -32,7 +32,7 @@ def download(options):
 
 def prepare(options):
     """Decode a corpus into a store, say how large it gets and what is left out."""
-    from tagkit import corpus, store
+    from tagkit.data import corpus, store
 
     start = time.perf_counter()
     opened = corpus.open(options.corpus)
@@ -55,7 +55,7 @@ def prepare(options):
 
 def pack(options):
     """Write a corpus into shards, say how large they are and what is left out."""
-    from tagkit import corpus, shards
+    from tagkit.data import corpus, shards
 
     start, opened = time.perf_counter(), corpus.open(options.corpus)
     which = options.tags, options.version, options.sample_rate
@@ -73,7 +73,9 @@ def pack(options):
 
 def train(options):
     """Train a network or a baseline, score it, record it."""
-    from tagkit import corpus, features, models
+    from tagkit import models
+    from tagkit.data import corpus
+    from tagkit.evaluation import features
 
     if options.record and Path(options.record).exists():
         print(f"{options.record} is there already")
@@ -91,7 +93,11 @@ def train(options):
 def _train_network(opened, settings, options):
     import torch
 
-    from tagkit import devices, models, predict, ranks, recipes, runs, store, train
+    from tagkit import models
+    from tagkit.data import store
+    from tagkit.evaluation import predict
+    from tagkit.machine import devices, processes
+    from tagkit.training import checkpoints, recipes, train
 
     merge, stages = "mean", (train.Config(),)
     if options.recipe:
@@ -109,8 +115,8 @@ def _train_network(opened, settings, options):
                 "would be another recipe, leave it out"
             )
     stages = [dataclasses.replace(stage, **settings) for stage in stages]
-    ranks.start()
-    say = print if ranks.is_first() else None
+    processes.start()
+    say = print if processes.is_first() else None
     device = devices.choose(stages[0].device)
     torch.manual_seed(stages[0].seed)
     n_tags = opened.labels(options.tags).shape[1]
@@ -129,18 +135,19 @@ def _train_network(opened, settings, options):
         history = recipes.fit_stages(model, *parts[:2], stages, **run)
     if history.interrupted:
         raise KeyboardInterrupt
-    if not ranks.is_first():
+    if not processes.is_first():
         return
     start = time.perf_counter()
     scores = predict.clip_scores(model, parts[2], merge)
     seconds = (time.perf_counter() - start) / len(parts[2])
-    what = runs.describe(model, stages[0]) | {"recipe": options.recipe}
+    what = checkpoints.describe(model, stages[0]) | {"recipe": options.recipe}
     what |= {"stages": [dataclasses.asdict(stage) for stage in stages]}
     _report_and_record(what, history.epochs, parts, scores, seconds, merge, options)
 
 
 def _train_baseline(opened, settings, options):
-    from tagkit import features, store
+    from tagkit.data import store
+    from tagkit.evaluation import features
 
     baseline = features.BASELINES[options.model]
     known = {"seed", *(features.TREES if baseline.listens else ())}
@@ -176,7 +183,7 @@ def _train_baseline(opened, settings, options):
 
 
 def _parts(opened, clips, options, seed):
-    from tagkit import batches, corpus
+    from tagkit.data import batches, corpus
 
     which = {"tag_list": options.tags, "version": options.version}
     names = ("train", "valid", "test")
@@ -188,19 +195,24 @@ def _parts(opened, clips, options, seed):
 
 
 def _report_and_record(what, history, parts, scores, seconds, merge, options):
-    from tagkit import metrics, runs
+    from tagkit.evaluation import metrics
+    from tagkit.training import checkpoints
 
     train, _, test = parts
     report = metrics.evaluate(test.labels, scores)
     _print_report(report, test.about | report.attrs | {"merge": merge})
     if options.record:
-        runs.record(options.record, what, history, train, test, scores, seconds, merge)
+        checkpoints.record(
+            options.record, what, history, train, test, scores, seconds, merge
+        )
         print(f"recorded in {options.record}")
 
 
 def evaluate(options):
     """Score a checkpoint on a part of a corpus."""
-    from tagkit import batches, corpus, devices, metrics, predict, store
+    from tagkit.data import batches, corpus, store
+    from tagkit.evaluation import metrics, predict
+    from tagkit.machine import devices
 
     model, about = _open(options.checkpoint)
     model.to(devices.best())
@@ -229,7 +241,9 @@ def evaluate(options):
 
 def tag(options):
     """Tag files of sound, or all below folders."""
-    from tagkit import audio, corpus, devices, predict
+    from tagkit.data import audio, corpus
+    from tagkit.evaluation import predict
+    from tagkit.machine import devices
 
     name = "DielemanMel" if options.timeline else "K2C2"  # of windows of 3 s, 29 s
     default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
@@ -286,15 +300,16 @@ def unknown(kind, name, names) -> str:
 
 def _open(checkpoint):
     """Build the model of a checkpoint, with its weights."""
-    from tagkit import models, runs
+    from tagkit import models
+    from tagkit.training import checkpoints
 
-    name = runs.read_checkpoint(checkpoint)["model"]
+    name = checkpoints.read_checkpoint(checkpoint)["model"]
     if name not in models.MODELS:
         raise ValueError(
             f"{unknown('model', name, models.MODELS)}; a model of your own is opened "
-            "from Python: runs.load_weights"
+            "from Python: checkpoints.load_weights"
         )
-    return runs.load(checkpoint)
+    return checkpoints.load(checkpoint)
 
 
 def _print_tags(table, options, first):
@@ -315,10 +330,10 @@ def _print_tags(table, options, first):
 
 
 def _print_report(report, about):
-    from tagkit import tables
+    from tagkit.evaluation import results
 
     macro = report.loc["macro"]
-    print(tables.caption(about))
+    print(results.caption(about))
     print(
         f"macro ROC-AUC {macro.roc_auc:.3f} [{macro.roc_low:.3f}, {macro.roc_high:.3f}]"
         f"  (without listening: 0.500)\n"

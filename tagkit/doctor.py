@@ -9,7 +9,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from tagkit import corpus, store
+from tagkit.data import corpus, store
 
 PACKAGES = ("torch", "torchaudio", "librosa", "jupyterlab", "ipywidgets", "soundfile")
 
@@ -73,7 +73,7 @@ def report(print=print) -> list[str]:
 
 def _device(problems) -> str:
     try:
-        from tagkit import devices
+        from tagkit.machine import devices
 
         return str(devices.best())
     except (ImportError, OSError) as error:
@@ -95,9 +95,9 @@ def _memory() -> str:
 def _checkpoint(path, problems) -> str:
     """Load a checkpoint into its model, as `tagkit tag` does."""
     try:
-        from tagkit import runs
+        from tagkit.training import checkpoints
 
-        return runs.load(path)[1]["model"]
+        return checkpoints.load(path)[1]["model"]
     except ImportError:
         return f"{path.name} (cannot be looked at without torch)"
     except (ValueError, KeyError, TypeError) as error:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tagkit import audio, corpus, store
+from tagkit.data import audio, corpus, store
 
 # The real MagnaTagATune tables are not part of the project: their licence is not
 # the project's. Point TAGKIT_MTT at a folder with them to run these tests.

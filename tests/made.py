@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from tagkit import batches, store
+from tagkit.data import batches, store
 
 
 def made_store(folder, samples, sample_rate=12_000, bad=()):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import write_tables
-from tagkit import annotations
+from tagkit.data import annotations
 
 HEADER = ["clip_id", "piano", "no piano", "mp3_path"]
 ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b-29-58.mp3"]]

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from conftest import tone
-from tagkit import audio, container, corpus
+from tagkit.data import audio, container, corpus
 
 
 def power_at(samples, rate, hz):

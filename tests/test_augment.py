@@ -5,7 +5,9 @@ import pytest
 import torch
 from made import noise
 
-from tagkit import augment, mel, ranks
+from tagkit.machine import processes
+from tagkit.models import mel
+from tagkit.training import augment
 
 
 def windows(n=64, n_samples=4096):
@@ -115,7 +117,7 @@ def test_mix_mixes_labels_in_the_shares_of_the_sounds():
 
 
 def batch(n=6):
-    return ranks.Batch(windows(n), torch.eye(n), n, 1.0)
+    return processes.Batch(windows(n), torch.eye(n), n, 1.0)
 
 
 ALL = tuple(augment.AUGMENTATIONS)
@@ -152,7 +154,7 @@ def test_one_more_changes_nothing_of_the_others_and_the_order_does_not_count():
 
 def test_processes_draw_each_for_itself(monkeypatch):
     first = augment.Augment(ALL, 0)(batch(), 1, 0)
-    monkeypatch.setattr(ranks, "place", lambda: (1, 2))
+    monkeypatch.setattr(processes, "place", lambda: (1, 2))
     second = augment.Augment(ALL, 0)(batch(), 1, 0)
     assert not torch.equal(first.labels, second.labels)
 

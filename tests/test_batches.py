@@ -7,7 +7,7 @@ import torch
 from made import made_examples, made_store, noise
 
 from conftest import tone
-from tagkit import audio, batches, corpus, store
+from tagkit.data import audio, batches, corpus, store
 
 
 @pytest.fixture

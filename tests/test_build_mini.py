@@ -13,7 +13,7 @@ pytest.importorskip("mido", reason="mido is needed only to rebuild mini")
 
 ROOT = Path(__file__).parents[1]
 MINI = ROOT / "data" / "mini"
-sys.path.insert(0, str(ROOT / "data"))
+sys.path.insert(0, str(ROOT / "data" / "build_mini"))
 
 import build_mini  # noqa: E402
 import mini_crowd  # noqa: E402

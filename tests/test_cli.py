@@ -13,7 +13,10 @@ import pytest
 from made import made_examples, made_store, noise
 
 from conftest import tone
-from tagkit import audio, cli, corpus, models, runs, tables, train
+from tagkit import cli, models
+from tagkit.data import audio, corpus
+from tagkit.evaluation import results
+from tagkit.training import checkpoints, train
 
 
 @pytest.fixture
@@ -43,14 +46,14 @@ def test_prepare_train_record_and_evaluate(small, tmp_path, capsys):
     written = json.loads(record.read_text())
     assert written["config"]["seed"] == 3 and written["arguments"]["width"] == 0.5
     assert len(written["history"]) == 2 and written["about"]["part"] == "test"
-    assert len(tables.leaderboard(tables.read_runs(record.parent))) == 1
+    assert len(results.leaderboard(results.read_runs(record.parent))) == 1
 
     before = record.stat().st_mtime_ns
     assert cli.main(command) == 0  # what is recorded is not trained again
     assert record.stat().st_mtime_ns == before
 
     best = run / "best.safetensors"
-    assert runs.read_checkpoint(best)["tags"] == ["high", "low"]
+    assert checkpoints.read_checkpoint(best)["tags"] == ["high", "low"]
     capsys.readouterr()
     assert cli.main(["evaluate", str(best), "--corpus", small]) == 0
     printed = capsys.readouterr().out
@@ -67,7 +70,7 @@ def test_stages_of_a_recipe_and_baselines_are_recorded_alike(small, tmp_path, ca
     ):
         record = ["--record", str(folder / f"{model}.json")]
         assert cli.main(["train", small, model, *more, *record, "--tags", "all"]) == 0
-    board = tables.leaderboard(tables.read_runs(folder))
+    board = results.leaderboard(results.read_runs(folder))
     assert set(board.index) == {
         "DielemanRaw (width=0.5)",
         "ConstantPrior",
@@ -96,7 +99,7 @@ def test_a_share_of_the_training_clips(small, tmp_path, model, capsys):
         assert run["n_train"] == n_train and run["about"]["n_clips"] == 2
     both = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
     with pytest.raises(ValueError, match="differ in n_train: 2 and 5"):
-        tables.leaderboard(both)
+        results.leaderboard(both)
     assert cli.main([*command[:-1], str(tmp_path / "none"), "--share", "2"]) == 1
     assert "above 0 and at most 1" in capsys.readouterr().err
 
@@ -272,14 +275,18 @@ class Mine(models.DielemanRaw):
     "cls, version, message",
     [
         (models.DielemanRaw, "own", "was trained on clip ids of its user's choice"),
-        (Mine, "full", "a model of your own is opened from Python: runs.load_weights"),
+        (
+            Mine,
+            "full",
+            "a model of your own is opened from Python: checkpoints.load_weights",
+        ),
     ],
 )
 def test_what_only_python_can_score_is_told_so(tmp_path, cls, version, message, capsys):
     made = made_examples(tmp_path / "s", noise(2, 100), [[0], [1]])
     made = replace(made, about=made.about | {"version": version})
     model, best = cls(n_tags=1), tmp_path / "best.safetensors"
-    runs.save_weights(best, model, model.state_dict(), train.Config(), made, {})
+    checkpoints.save_weights(best, model, model.state_dict(), train.Config(), made, {})
     assert cli.main(["evaluate", str(best), "--corpus", "mini"]) == 1
     assert message in capsys.readouterr().err
     if cls is Mine:
@@ -302,7 +309,7 @@ def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
     assert cli.main([*train, "--tags", "low,high"]) == 0
     assert f"{root.name}, test part of the artist split: " in capsys.readouterr().out
     best = f"{run}/best.safetensors"
-    assert runs.read_checkpoint(best)["tags"] == ["low", "high"]
+    assert checkpoints.read_checkpoint(best)["tags"] == ["low", "high"]
     assert cli.main(["evaluate", best]) == 1
     assert "say where it is: --corpus FOLDER" in capsys.readouterr().err
     assert cli.main(["evaluate", best, "--corpus", small]) == 0

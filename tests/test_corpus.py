@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from conftest import tone, write_tables
-from tagkit import audio, corpus, store, tags
+from tagkit.data import audio, corpus, store, tags
 
 PATHS = [
     f"{f}/band-album-01-song-{29 * i}-{29 * i + 29}.mp3" for f in "0ce" for i in (0, 1)

@@ -23,7 +23,12 @@ from test_train import (  # noqa: F401
 )
 from torch import distributed, nn
 
-from tagkit import augment, devices, feed, mel, models, predict, ranks, runs, train
+from tagkit import models
+from tagkit.data import feed
+from tagkit.evaluation import predict
+from tagkit.machine import devices, processes
+from tagkit.models import mel
+from tagkit.training import augment, checkpoints, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 GPU = torch.device("cuda", 0)
@@ -150,7 +155,7 @@ def test_a_run_goes_on_there_and_elsewhere(data, tmp_path, model):
 def test_a_checkpoint_scores_the_same_on_both(data, tmp_path):
     model, other = small(), small()
     history = train.fit(model, *data, on_gpu(epochs=2), tmp_path / "run", log=None)
-    runs.load_weights(other, tmp_path / "run" / "best.safetensors")
+    checkpoints.load_weights(other, tmp_path / "run" / "best.safetensors")
     found = train.validate(other, data[1])  # on the CPU
     for name in ("valid_loss", "valid_roc_auc", "valid_ap"):
         assert found[name] == pytest.approx(history.best[name], rel=1e-4), name
@@ -201,8 +206,8 @@ def test_augmentation_is_that_of_the_cpu():
     samples = torch.from_numpy(noise(6, 8000)).float()
     labels = torch.tensor(labels_of(6)).float()
     names = tuple(name for name in augment.AUGMENTATIONS if name != "noise")
-    batch = ranks.Batch(samples, labels, 6, 1.0)
-    there = ranks.Batch(samples.to(GPU), labels.to(GPU), 6, 1.0)
+    batch = processes.Batch(samples, labels, 6, 1.0)
+    there = processes.Batch(samples.to(GPU), labels.to(GPU), 6, 1.0)
     change = augment.Augment(names, seed=3)
     for mine, its in zip(change(batch, 1, 2)[:2], change(there, 1, 2)[:2], strict=True):
         torch.testing.assert_close(its.cpu(), mine, rtol=1e-4, atol=1e-5)
@@ -240,8 +245,8 @@ def test_wrapped_for_many_gpus_one_gives_the_same_gradient(monkeypatch, tmp_path
     file = f"file://{tmp_path}/meet"
     distributed.init_process_group("nccl", init_method=file, rank=0, world_size=1)
     try:
-        monkeypatch.setattr(ranks, "place", lambda: (0, 2))
-        wrapped = ranks.wrap(model.to(GPU))
+        monkeypatch.setattr(processes, "place", lambda: (0, 2))
+        wrapped = processes.wrap(model.to(GPU))
         assert any(isinstance(m, nn.SyncBatchNorm) for m in wrapped.modules())
         samples = torch.randn(5, 1, 30, device=GPU)
         for network in (wrapped, twin):

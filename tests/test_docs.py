@@ -23,48 +23,47 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Public names without an example, and why.
 NO_EXAMPLE = {
-    "tagkit.audio.AudioError": "an exception; audio.load raises it",
-    "tagkit.tagger.Tagger": "a base class; every model's example shows it",
-    "tagkit.batches.Examples": "made by batches.examples, whose example shows it",
-    "tagkit.batches.Window": "used by RandomCrops and GridCrops, whose examples run it",
+    "tagkit.data.audio.AudioError": "an exception; audio.load raises it",
+    "tagkit.models.tagger.Tagger": "a base class; every model's example shows it",
+    "tagkit.data.batches.Examples": "made by batches.examples",
+    "tagkit.data.batches.Window": "RandomCrops and GridCrops run it",
     "tagkit.models.Entry": "a row of MODELS",
-    "tagkit.state.History": "given by fit, whose example shows it",
-    "tagkit.train.line": "its figures are those of a run",
-    "tagkit.runs.load_weights": "needs the file of a run; test_runs.py has one",
-    "tagkit.runs.halve": "needs the file of a run; test_runs.py has one",
-    "tagkit.recipes.Recipe": "a row of RECIPES; recipes.table shows them",
-    "tagkit.runs.record": "needs a finished run; test_runs.py has one",
-    "tagkit.store.write_atomically": "touches the disk; test_runs.py tries it",
-    "tagkit.metrics.drawn": "called by evaluate, compare and neighbours.interval",
-    "tagkit.runs.keep_stages": "called by recipes.fit_stages, at its start",
-    "tagkit.runs.keep_best": "called by recipes.fit_stages, after a stage",
-    "tagkit.runs.save_weights": "called by state.State, in the middle of a run",
-    "tagkit.runs.set_weights": "called by load_weights; test_runs.py tries it",
-    "tagkit.state.State": "made by train.fit, at the start of a run",
-    "tagkit.steps.Gradients": "used by train.fit, whose example runs it",
-    "tagkit.steps.Losses": "used by train.fit, whose example runs it",
-    "tagkit.batches.Crops": "the base of RandomCrops, whose example shows it",
-    "tagkit.ranks.Batch": "given by ranks.even, whose example shows it",
+    "tagkit.training.state.History": "given by fit, whose example shows it",
+    "tagkit.training.train.line": "its figures are those of a run",
+    "tagkit.training.checkpoints.load_weights": "test_runs.py has one",
+    "tagkit.training.checkpoints.halve": "test_runs.py has one",
+    "tagkit.training.recipes.Recipe": "a row of RECIPES; recipes.table shows them",
+    "tagkit.training.checkpoints.record": "test_runs.py has one",
+    "tagkit.evaluation.metrics.drawn": "called by evaluate and compare",
+    "tagkit.training.checkpoints.keep_stages": "called by fit_stages",
+    "tagkit.training.checkpoints.keep_best": "called by fit_stages",
+    "tagkit.training.checkpoints.save_weights": "called by State",
+    "tagkit.training.checkpoints.set_weights": "called by load_weights",
+    "tagkit.training.state.State": "made by train.fit, at the start of a run",
+    "tagkit.training.steps.Gradients": "used by train.fit, whose example runs it",
+    "tagkit.training.steps.Losses": "used by train.fit, whose example runs it",
+    "tagkit.data.batches.Crops": "the base of RandomCrops, whose example shows it",
+    "tagkit.machine.processes.Batch": "given by processes.even, whose example shows it",
 }
 # No notebook introduces these: they are the inside of something that one does.
 NO_NOTEBOOK = {
-    "tagkit.audio.AudioError",
-    "tagkit.batches.Examples",
-    "tagkit.batches.Window",
+    "tagkit.data.audio.AudioError",
+    "tagkit.data.batches.Examples",
+    "tagkit.data.batches.Window",
     "tagkit.models.Entry",
-    "tagkit.tagger.scaled",
-    "tagkit.state.History",
-    "tagkit.recipes.Recipe",
-    "tagkit.metrics.drawn",
-    "tagkit.runs.keep_stages",
-    "tagkit.runs.keep_best",
-    "tagkit.state.State",
-    "tagkit.runs.save_weights",
-    "tagkit.runs.set_weights",
-    "tagkit.batches.Crops",
-    "tagkit.batches.cut_length",
-    "tagkit.batches.finish",
-    "tagkit.ranks.Batch",
+    "tagkit.models.tagger.scaled",
+    "tagkit.training.state.History",
+    "tagkit.training.recipes.Recipe",
+    "tagkit.evaluation.metrics.drawn",
+    "tagkit.training.checkpoints.keep_stages",
+    "tagkit.training.checkpoints.keep_best",
+    "tagkit.training.state.State",
+    "tagkit.training.checkpoints.save_weights",
+    "tagkit.training.checkpoints.set_weights",
+    "tagkit.data.batches.Crops",
+    "tagkit.data.batches.cut_length",
+    "tagkit.data.batches.finish",
+    "tagkit.machine.processes.Batch",
 }
 ARRAYS = re.compile(r"ndarray|Tensor|DataFrame|Series")
 
@@ -103,6 +102,8 @@ def is_package(module):
 def is_part(name):
     """A part of networks, such as models.pons.Tall: the example of each runs it."""
     *folder, last = name.split(".")
+    if folder[-1] in ("mel", "tagger"):
+        return False
     return len(folder) == 3 and folder[1] == "models" and not hasattr(models, last)
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MTT, tone, write_tables
-from tagkit import archive, audio, corpus, download
+from tagkit.data import archive, audio, corpus, download
 
 EMPTY = corpus.EMPTY_CLIPS[35644]
 PART = "mp3.zip.002"
@@ -625,7 +625,7 @@ def test_full_disk_or_interrupt_while_unpacking(
 
 CHILD = """
 import json, shutil, subprocess, sys
-from tagkit import download
+from tagkit.data import download
 how, sizes, target = json.loads(sys.argv[1])
 usage = shutil.disk_usage("/")
 shutil.disk_usage = lambda _: usage  # so that only the writing itself can notice
@@ -707,7 +707,7 @@ def test_lock_without_fcntl(fetch, monkeypatch):
 
 ZYGOTE = """
 import json, os, sys
-from tagkit import download
+from tagkit.data import download
 download.WAIT = 0.001
 for line in sys.stdin:
     if not (pid := os.fork()):

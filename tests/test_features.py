@@ -13,7 +13,8 @@ import threadpoolctl
 from sklearn.metrics import log_loss
 
 from conftest import tone
-from tagkit import audio, corpus, features, metrics
+from tagkit.data import audio, corpus
+from tagkit.evaluation import features, metrics
 
 RATE = 16_000
 

@@ -7,7 +7,8 @@ import time
 import pytest
 import torch
 
-from tagkit import devices, feed
+from tagkit.data import feed
+from tagkit.machine import devices
 
 
 def test_ahead_gives_all_in_order():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tagkit import audio, container, corpus
+from tagkit.data import audio, container, corpus
 
 SECONDS = 4
 WINDOW = 1_600  # 0.1 s at 16 kHz
@@ -235,7 +235,7 @@ def damaged(clean):
 CHILD = """
 import faulthandler, pathlib, resource, sys
 import numpy as np
-from tagkit import audio
+from tagkit.data import audio
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     faulthandler.dump_traceback_later(10, exit=True)

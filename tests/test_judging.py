@@ -17,8 +17,10 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support
 
 from conftest import tone, write_tables
-from tagkit import audio, corpus, metrics, models, plots, predict, widgets
-from tagkit.tagger import Tagger
+from tagkit import models, plots, widgets
+from tagkit.data import audio, corpus
+from tagkit.evaluation import metrics, predict
+from tagkit.models.tagger import Tagger
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,9 @@ import pandas as pd
 import pytest
 
 from conftest import MTT
-from tagkit import batches, corpus, metrics, store, widgets
+from tagkit import widgets
+from tagkit.data import batches, corpus, store
+from tagkit.evaluation import metrics
 
 COURSE = corpus.DATA.parent / "course"
 # Words of cells that need sound, a network or a reader.

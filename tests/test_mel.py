@@ -7,7 +7,7 @@ import torch
 import torchaudio
 
 from conftest import tone
-from tagkit import mel
+from tagkit.models import mel
 
 SETTINGS = [(12_000, 512, 256, 96), (16_000, 512, 256, 96), (12_000, 1024, 256, 128)]
 

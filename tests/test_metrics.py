@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from tagkit import metrics
+from tagkit.evaluation import metrics
 
 COLUMNS = ["positives", "roc_auc", "roc_low", "roc_high", "ap", "ap_low", "ap_high"]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from tagkit import models
 from tagkit.models import pons
-from tagkit.tagger import Conv2d
+from tagkit.models.tagger import Conv2d
 
 # Window length/stride -> parameters with 1, 32 and 128 strided filters; frames after
 # the strided convolution and after the two pools.

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from conftest import MTT
-from tagkit import audio, batches, cli, corpus, models, predict, store, tags
+from tagkit import cli, models
+from tagkit.data import audio, batches, corpus, store, tags
+from tagkit.evaluation import predict
 
 REAL = next((MTT / "clips").rglob("*.mp3"), None)  # the one clip with sound
 needs_sound = pytest.mark.skipif(REAL is None, reason=f"no clips in {MTT}")

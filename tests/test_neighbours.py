@@ -13,7 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from tagkit import batches, models, neighbours, plots, predict, store, widgets
+from tagkit import models, plots, widgets
+from tagkit.data import batches, store
+from tagkit.evaluation import neighbours, predict
 from tagkit.widgets import map as maps
 
 

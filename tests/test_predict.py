@@ -9,8 +9,10 @@ from test_audio import bad_files
 from torch import nn
 
 from conftest import tone
-from tagkit import audio, batches, models, predict
-from tagkit.tagger import Tagger
+from tagkit import models
+from tagkit.data import audio, batches
+from tagkit.evaluation import predict
+from tagkit.models.tagger import Tagger
 
 
 class Loudness(Tagger):

@@ -7,7 +7,9 @@ import pytest
 import torch
 from made import made_examples, noise
 
-from tagkit import models, predict, recipes, runs, train
+from tagkit import models
+from tagkit.evaluation import predict
+from tagkit.training import checkpoints, recipes, train
 
 # name -> epochs, batch size in windows, optimizer, rate, momentum. Where a paper is
 # silent the value is ours, and `differs` says so.
@@ -117,7 +119,7 @@ def test_stages_go_on_from_the_best_so_far(data, tmp_path):
     assert frame["learning_rate"].tolist() == [1e-3, 1e-3, 0.5, 0, 0]
     assert frame["valid_loss"].iloc[3] == pytest.approx(first.best["valid_loss"])
     again = small()
-    runs.load_weights(again, folder / "best.safetensors")
+    checkpoints.load_weights(again, folder / "best.safetensors")
     assert_same(weights(again), weights(model))
 
 

@@ -6,7 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from tagkit import batches, corpus, features, metrics, models, predict, runs, tables
+from tagkit import models
+from tagkit.data import batches, corpus
+from tagkit.evaluation import features, metrics, predict, results
+from tagkit.training import checkpoints
 
 ROOT = corpus.DATA.parent
 CHECKPOINTS = sorted((corpus.DATA / "checkpoints" / "mini").glob("*.safetensors"))
@@ -14,12 +17,12 @@ CHECKPOINTS = sorted((corpus.DATA / "checkpoints" / "mini").glob("*.safetensors"
 
 @pytest.fixture(scope="module")
 def recorded():
-    return tables.read_runs()
+    return results.read_runs()
 
 
 @pytest.fixture(scope="module")
 def board(recorded):
-    return tables.leaderboard(recorded)
+    return results.leaderboard(recorded)
 
 
 def test_every_model_and_baseline_has_three_seeds(recorded, board):
@@ -40,14 +43,14 @@ def test_what_does_not_listen_is_at_its_floors(board):
     for name in ("PredictNothing", "ConstantPrior"):
         assert board.at[name, "roc_auc"] == 0.5
     assert board.at["PredictNothing", "loss"] == np.inf
-    about = tables.read_runs()[0]["about"]
+    about = results.read_runs()[0]["about"]
     assert board.at["PredictNothing", "right"] == pytest.approx(
         about["nothing_right"], abs=1e-5
     )
 
 
 def test_records_are_those_of_record_runs():
-    sys.path.insert(0, str(corpus.DATA))
+    sys.path.insert(0, str(corpus.DATA / "build_mini"))
     import record_runs
 
     folder = corpus.DATA / "results"
@@ -65,7 +68,7 @@ def test_records_are_those_of_record_runs():
 
 def test_runs_on_shares_differ_in_their_clips_alone():
     """As many windows and the same rule for each; the boards above never see them."""
-    shares = tables.read_runs(corpus.DATA / "results" / "shares")
+    shares = results.read_runs(corpus.DATA / "results" / "shares")
     rows = {}
     for run in shares:
         key = run["model"], run["n_train"]
@@ -77,7 +80,7 @@ def test_runs_on_shares_differ_in_their_clips_alone():
     kinds = ("DielemanRaw", "DielemanMel", "BoostedTrees")
     assert rows == {(k, n): [0, 1, 2] for k in kinds for n in (45, 90, 180, 360)}
     with pytest.raises(ValueError, match="differ in n_train"):
-        tables.leaderboard(shares)
+        results.leaderboard(shares)
     scores = {key: [] for key in rows}
     for run in shares:
         scores[run["model"], run["n_train"]].append(run["macro"]["roc_auc"])
@@ -87,7 +90,7 @@ def test_runs_on_shares_differ_in_their_clips_alone():
 
 
 def test_readmes_hold_the_leaderboard(board):
-    sys.path.insert(0, str(corpus.DATA))
+    sys.path.insert(0, str(corpus.DATA / "build_mini"))
     import mini_card
 
     whole = (corpus.DATA / "README.md").read_text()
@@ -101,10 +104,10 @@ def test_readmes_hold_the_leaderboard(board):
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda p: p.stem)
 def test_shipped_weights_score_as_recorded(path, mini, mini_store, recorded):
     """Half precision, on other threads: the third decimal may move, no more."""
-    about = runs.read_checkpoint(path)
+    about = checkpoints.read_checkpoint(path)
     model = models.build(about["model"], **about["arguments"])
     test = batches.examples(mini, mini_store, "test")
-    runs.load_weights(model, path, list(test.labels.columns))
+    checkpoints.load_weights(model, path, list(test.labels.columns))
     scores = predict.clip_scores(model, test)
     (run,) = (
         r for r in recorded if r["model"] == about["model"] and r["config"]["seed"] == 0

@@ -30,7 +30,10 @@ from test_train import (  # noqa: F401
 )
 
 import tagkit
-from tagkit import batches, devices, feed, models, recipes, runs, state, train
+from tagkit import models
+from tagkit.data import batches, feed
+from tagkit.machine import devices
+from tagkit.training import checkpoints, recipes, state, train
 
 CONFIG = {"epochs": 4, "schedule": "plateau", "learning_rate": 5e-3, "flat_epochs": 1}
 CONFIG |= {"augment": ("gain", "mix", "noise")}
@@ -55,7 +58,7 @@ def assert_ends_alike(folder, data, undisturbed):
     history = train.fit(model, *data, quiet(**CONFIG), folder, log=None)
     pd.testing.assert_frame_equal(facts(history), undisturbed[1], check_exact=True)
     assert_same_weights(weights(model), undisturbed[0])
-    runs.load_weights(model, folder / "best.safetensors")
+    checkpoints.load_weights(model, folder / "best.safetensors")
     assert_same_weights(weights(model), undisturbed[0])
 
 
@@ -70,7 +73,7 @@ from pathlib import Path
 import test_resume
 from made import made_examples, noise
 from test_train import labels_of, quiet
-from tagkit import train
+from tagkit.training import train
 whole = made_examples(Path({store!r}), 3 * noise(16, 6000), labels_of(16))
 data = whole.take(11), whole.take(range(111, 116))
 count = 0
@@ -151,7 +154,7 @@ def test_killed_at_twenty_random_moments(data, tmp_path, zygote, undisturbed):
             if not killed:
                 break
         if (folder / "best.safetensors").exists():
-            runs.read_checkpoint(folder / "best.safetensors")
+            checkpoints.read_checkpoint(folder / "best.safetensors")
         assert_ends_alike(folder, data, undisturbed)
     assert len(wholes) > 1  # it was not always the same epoch
 
@@ -167,7 +170,7 @@ def test_killed_at_every_call_of_the_disk(data, tmp_path, zygote, undisturbed):
             assert_ends_alike(folder, data, undisturbed)
         elif (folder / "last.pt").exists():
             torch.load(folder / "last.pt", weights_only=True)
-            runs.read_checkpoint(folder / "best.safetensors")
+            checkpoints.read_checkpoint(folder / "best.safetensors")
         if status == 0:
             break
         assert status == signal.SIGKILL
@@ -211,7 +214,7 @@ def test_interrupted_fit_returns_what_is_there_and_goes_on(
     expected = undisturbed[1].iloc[:n_whole]
     if n_whole:
         pd.testing.assert_frame_equal(facts(history), expected, check_exact=True)
-        runs.load_weights(best := dropping(), folder / "best.safetensors")
+        checkpoints.load_weights(best := dropping(), folder / "best.safetensors")
         assert_same_weights(weights(model), weights(best))
         assert f"are those of epoch {history.best['epoch']}, the best" in said[-1]
     assert f"interrupted in epoch {n_whole + 1};" in said[-1]
@@ -439,7 +442,7 @@ def test_a_state_of_version_0_3_is_read(data, tmp_path):
     expected = train.fit(whole, *data, config, log=None)
     train.fit(small(), *data, quiet(epochs=1), folder, log=None)
     state = torch.load(folder / "last.pt", weights_only=True)
-    for name in runs.LATER:
+    for name in checkpoints.LATER:
         state["run"].pop(name, None)
     state["random"] = state["random"]["cpu"]
     torch.save(state, folder / "last.pt")
@@ -455,7 +458,7 @@ def test_stages_of_version_0_3_are_the_same_stages(data, tmp_path):
     recipes.fit_stages(small(), *data, stages, tmp_path / "run", None)
     path = tmp_path / "run" / "stages.json"
     old = [
-        {k: v for k, v in stage.items() if k not in runs.LATER}
+        {k: v for k, v in stage.items() if k not in checkpoints.LATER}
         for stage in json.loads(path.read_text())
     ]
     path.write_text(json.dumps(old))

@@ -12,7 +12,10 @@ from made import made_examples, noise
 from safetensors.torch import save_file
 
 from conftest import tone
-from tagkit import batches, metrics, models, predict, runs, train
+from tagkit import models
+from tagkit.data import batches
+from tagkit.evaluation import metrics, predict
+from tagkit.training import checkpoints, train
 
 TAGS = ["low", "high"]
 
@@ -55,17 +58,17 @@ def test_a_run_leaves_two_files_and_nothing_half_done(run):
 
 def test_a_checkpoint_is_loaded_in_one_call(run):
     folder, model, _ = run
-    found, about = runs.load(folder / "best.safetensors", TAGS)
+    found, about = checkpoints.load(folder / "best.safetensors", TAGS)
     assert about["tags"] == TAGS and not found.training
     for name, value in model.state_dict().items():
         assert torch.equal(found.state_dict()[name], value), name
     with pytest.raises(ValueError, match="'low'.*'high'|'high'.*'low'"):
-        runs.load(folder / "best.safetensors", TAGS[::-1])
+        checkpoints.load(folder / "best.safetensors", TAGS[::-1])
 
 
 def test_checkpoint_says_what_it_is_for(run, clips):
     folder, model, history = run
-    about = runs.read_checkpoint(folder / "best.safetensors")
+    about = checkpoints.read_checkpoint(folder / "best.safetensors")
     assert about["model"] == "DielemanRaw" and about["arguments"] == model.arguments
     assert about["tags"] == TAGS
     assert about["about"] == clips.about
@@ -75,10 +78,10 @@ def test_checkpoint_says_what_it_is_for(run, clips):
 
 def test_weights_come_back_into_a_new_model(run, clips):
     folder, model, _ = run
-    about = runs.read_checkpoint(folder / "best.safetensors")
+    about = checkpoints.read_checkpoint(folder / "best.safetensors")
     torch.manual_seed(7)
     again = models.build(about["model"], **about["arguments"])
-    runs.load_weights(again, folder / "best.safetensors", tags=TAGS)
+    checkpoints.load_weights(again, folder / "best.safetensors", tags=TAGS)
     np.testing.assert_array_equal(
         predict.clip_scores(again, clips), predict.clip_scores(model, clips)
     )
@@ -93,7 +96,7 @@ def test_batch_statistics_come_back_too(tmp_path):
     config = train.Config(epochs=1, device="cpu", batch_size=2)
     train.fit(model, clips, clips, config, tmp_path / "run", log=None)
     again = models.K2C2(n_tags=2, width=0.05)
-    runs.load_weights(again, tmp_path / "run" / "best.safetensors")
+    checkpoints.load_weights(again, tmp_path / "run" / "best.safetensors")
     for (name, a), b in zip(
         model.state_dict().items(), again.state_dict().values(), strict=True
     ):
@@ -113,7 +116,7 @@ def test_batch_statistics_come_back_too(tmp_path):
 def test_another_tag_list_is_refused_with_both_sides(run, tags, words):
     folder, model, _ = run
     with pytest.raises(ValueError) as caught:
-        runs.load_weights(model, folder / "best.safetensors", tags)
+        checkpoints.load_weights(model, folder / "best.safetensors", tags)
     for word in [*words, "best.safetensors", "read_checkpoint"]:
         assert word in str(caught.value)
 
@@ -131,7 +134,7 @@ def test_another_model_is_refused_with_both_sides(run, other):
     model = other()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(ValueError) as caught:
-        runs.load_weights(model, run[0] / "best.safetensors")
+        checkpoints.load_weights(model, run[0] / "best.safetensors")
     message = str(caught.value)
     assert str(model.arguments) in message and str(run[1].arguments) in message
     assert f"the model is {type(model).__name__}" in message
@@ -170,9 +173,9 @@ def test_what_is_no_checkpoint_is_refused_and_none_of_its_code_runs(run, tmp_pat
     assert len(paths) == 15
     for path in [*paths, folder / "gone"]:
         with pytest.raises(ValueError, match="is not a checkpoint of tagkit"):
-            runs.read_checkpoint(path)
+            checkpoints.read_checkpoint(path)
         with pytest.raises(ValueError, match="is not a checkpoint of tagkit"):
-            runs.load_weights(run[1], path)
+            checkpoints.load_weights(run[1], path)
         assert not trap.exists(), path
 
 
@@ -199,7 +202,7 @@ def test_the_trap_is_one(tmp_path):
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "new" / "x"
-    runs.write_atomically(path, b"old")
+    checkpoints.write_atomically(path, b"old")
     assert path.read_bytes() == b"old"
 
     def fail(*_):
@@ -209,9 +212,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fail)
             with pytest.raises(OSError, match="No space"):
-                runs.write_atomically(path, b"new and longer")
+                checkpoints.write_atomically(path, b"new and longer")
         assert path.read_bytes() == b"old"
-    runs.write_atomically(path, b"new")
+    checkpoints.write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["x"]
 
@@ -220,10 +223,10 @@ def test_record_says_all_that_a_figure_needs(run, clips, tmp_path):
     _, model, history = run
     labels = clips.labels.assign(low=0)  # a tag that cannot be scored
     scores = predict.clip_scores(model, clips)
-    what = runs.describe(model, train.Config(epochs=2, seed=5))
+    what = checkpoints.describe(model, train.Config(epochs=2, seed=5))
     path = tmp_path / "results" / "x.json"
     test = batches.Examples(clips.store, labels, clips.about)
-    runs.record(path, what, history.epochs, clips, test, scores, 0.25, "vote")
+    checkpoints.record(path, what, history.epochs, clips, test, scores, 0.25, "vote")
     report = metrics.evaluate(labels, scores)
     text = path.read_text()
     assert "NaN" not in text and "Infinity" not in text
@@ -262,18 +265,18 @@ def log_loss(labels, scores):
 def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):
     folder, model, _ = run
     target = tmp_path / "new" / "half.safetensors"
-    runs.halve(folder / "best.safetensors", target)
+    checkpoints.halve(folder / "best.safetensors", target)
     assert target.stat().st_size < 0.6 * (folder / "best.safetensors").stat().st_size
-    assert runs.read_checkpoint(target) == runs.read_checkpoint(
+    assert checkpoints.read_checkpoint(target) == checkpoints.read_checkpoint(
         folder / "best.safetensors"
     )
     again = small()
-    runs.load_weights(again, target, TAGS)
+    checkpoints.load_weights(again, target, TAGS)
     assert next(again.parameters()).dtype == torch.float32
     scores = predict.clip_scores(again, clips)
     np.testing.assert_allclose(scores, predict.clip_scores(model, clips), atol=2e-3)
     with pytest.raises(ValueError, match="is not a checkpoint"):
-        runs.halve(__file__, target)
+        checkpoints.halve(__file__, target)
 
 
 def test_saved_model_tags_a_file_alike(run, tmp_path):
@@ -282,7 +285,7 @@ def test_saved_model_tags_a_file_alike(run, tmp_path):
     folder, model, _ = run
     soundfile.write(tmp_path / "x.wav", tone(500, 2), 16_000)
     again = small()
-    runs.load_weights(again, folder / "best.safetensors")
+    checkpoints.load_weights(again, folder / "best.safetensors")
     one = predict.tag_file(model, tmp_path / "x.wav", TAGS)
     assert one.equals(predict.tag_file(again, tmp_path / "x.wav", TAGS))
 
@@ -290,14 +293,14 @@ def test_saved_model_tags_a_file_alike(run, tmp_path):
 def test_checkpoint_with_other_layers_is_refused(run, tmp_path):
     """As one of an older version: the same name and arguments, other layers."""
     folder, model, _ = run
-    about = runs.read_checkpoint(folder / "best.safetensors")
+    about = checkpoints.read_checkpoint(folder / "best.safetensors")
     weights = {k.replace("strided", "first"): v for k, v in model.state_dict().items()}
     path = tmp_path / "old.safetensors"
     save_file(weights, path, {"tagkit": json.dumps(about)})
     with pytest.raises(
         ValueError, match=r"it has first\.bias, the model strided\.bias"
     ):
-        runs.load_weights(small(), path)
+        checkpoints.load_weights(small(), path)
 
 
 def test_halve_leaves_what_batch_norm_counted(tmp_path):
@@ -307,18 +310,18 @@ def test_halve_leaves_what_batch_norm_counted(tmp_path):
     about = {"model": "K2C2", "arguments": model.arguments, "tags": TAGS}
     weights = {k: v.contiguous() for k, v in model.state_dict().items()}
     save_file(weights, tmp_path / "a", {"tagkit": json.dumps(about)})
-    runs.halve(tmp_path / "a", tmp_path / "b")
+    checkpoints.halve(tmp_path / "a", tmp_path / "b")
     again = models.K2C2(n_tags=2, width=0.05)
-    runs.load_weights(again, tmp_path / "b", TAGS)
+    checkpoints.load_weights(again, tmp_path / "b", TAGS)
     assert torch.equal(again.image.scale.running_var, model.image.scale.running_var)
 
 
 def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
     folder, model, _ = run
-    about = runs.read_checkpoint(folder / "best.safetensors")
+    about = checkpoints.read_checkpoint(folder / "best.safetensors")
     weights = model.state_dict()
     weights["output.bias"] = torch.full_like(weights["output.bias"], 1e5)
     save_file(weights, tmp_path / "big.safetensors", {"tagkit": json.dumps(about)})
     with pytest.raises(ValueError, match=r"output\.bias holds numbers above 65,504"):
-        runs.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+        checkpoints.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
     assert not (tmp_path / "half.safetensors").exists()

@@ -18,9 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_ranks import job
+from test_processes import job
 
-from tagkit import batches, models, predict, shards, train
+from tagkit import models
+from tagkit.data import batches, shards
+from tagkit.evaluation import predict
+from tagkit.training import train
 
 PER_SHARD = 4
 TAGS = ["guitar", "piano", "drums"]
@@ -204,7 +207,7 @@ def test_fit_learns_the_same_weights_from_url_and_folder(packed, url, tmp_path):
 
 
 STREAMED = """
-from tagkit import shards
+from tagkit.data import shards
 url = {url!r}
 stream, valid = shards.Stream(url), shards.Stream(url, "valid")
 valid = valid.keep(folder / f"valid{{rank}}")

@@ -18,8 +18,11 @@ from test_train import (  # noqa: F401
 )
 from torch import nn
 
-from tagkit import batches, devices, feed, models, ranks, steps, train
-from tagkit.augment import Augment
+from tagkit import models
+from tagkit.data import batches, feed
+from tagkit.machine import devices, processes
+from tagkit.training import steps, train
+from tagkit.training.augment import Augment
 
 
 def tight(model, most, calls=None):
@@ -39,7 +42,7 @@ def tight(model, most, calls=None):
 
 def batch(n=7, weight=1.0):
     samples = torch.from_numpy(noise(n, 4000)).float()
-    return ranks.Batch(samples, torch.tensor(labels_of(n)).float(), n, weight)
+    return processes.Batch(samples, torch.tensor(labels_of(n)).float(), n, weight)
 
 
 def gradients_of(model, config=None, log=print):
@@ -158,7 +161,7 @@ def test_the_mean_is_over_the_windows_that_all_processes_had(data, monkeypatch):
     losses.add(torch.tensor(0.5), 4)
     losses.add(torch.tensor(0.2), 1)
     others = iter((5, 0.6 * 5))  # of another process: windows, the sum of losses
-    monkeypatch.setattr(ranks, "total", lambda mine: mine + next(others))
+    monkeypatch.setattr(processes, "total", lambda mine: mine + next(others))
     assert losses.mean() == pytest.approx((0.5 * 4 + 0.2 + 0.6 * 5) / 10)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tagkit import corpus, metrics, models, tables
+from tagkit import models
+from tagkit.data import corpus
+from tagkit.evaluation import metrics, results
 
 ROOT = Path(__file__).parents[1]
 MTT = {"corpus": "magnatagatune", "n_clips": 5329}
@@ -52,7 +54,7 @@ def test_best_model_first_with_both_intervals():
     runs = [run("DielemanRaw", s, 0.6) for s in range(3)]
     small = {"width": 0.25}
     runs += [run("K2C2", s, v, small, loss=v) for s, v in enumerate(values)]
-    board = tables.leaderboard(runs)
+    board = results.leaderboard(runs)
     assert list(board.index) == ["K2C2 (width=0.25)", "DielemanRaw"]
     row = board.iloc[0]
     mean, low, high = metrics.seed_interval(values)
@@ -65,18 +67,18 @@ def test_best_model_first_with_both_intervals():
 
 
 def test_times_are_the_smallest_seen():
-    row = tables.leaderboard([run(seed=1), run(seed=0), run(seed=2)]).iloc[0]
+    row = results.leaderboard([run(seed=1), run(seed=0), run(seed=2)]).iloc[0]
     assert row.train_seconds == pytest.approx(0.05)
     assert row.tag_seconds == pytest.approx(0.01)
 
 
 def test_caption_says_on_what_and_what_luck_reaches():
-    said = tables.leaderboard([run()]).attrs["caption"]
+    said = results.leaderboard([run()]).attrs["caption"]
     for word in ("90 clips", "raw50", "full", "0.500", "0.070", "0.240", "93.0%"):
         assert word in said
 
 
-@pytest.mark.parametrize("table", [tables.leaderboard, tables.per_tag])
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
 @pytest.mark.parametrize(
     "differs", [{"version": "clean"}, {"corpus": "magnatagatune"}, {"n_clips": 89},
                 {"tag_list": "merged50"}, {"part": "valid"}, {"merge": "max"},
@@ -87,7 +89,7 @@ def test_scores_of_different_protocols_are_not_put_side_by_side(table, differs):
         table([run(), run("DielemanRaw", **differs)])
 
 
-@pytest.mark.parametrize("table", [tables.leaderboard, tables.per_tag])
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
 def test_a_run_does_not_count_twice(table):
     with pytest.raises(ValueError, match="K2C2 has seed 3 more than once"):
         table([run(seed=3), run(seed=4), run(seed=3)])
@@ -95,7 +97,7 @@ def test_a_run_does_not_count_twice(table):
     assert set(other.index.get_level_values(-1)) == {"K2C2", "K2C2 (width=0.5)"}
 
 
-@pytest.mark.parametrize("table", [tables.leaderboard, tables.per_tag])
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
 def test_another_training_is_not_another_seed(table):
     """The same network with another rate, or by a recipe, is no run of one kind."""
     other = run(seed=1)
@@ -109,19 +111,21 @@ def test_another_training_is_not_another_seed(table):
 
 
 def test_one_seed_has_no_interval_over_seeds():
-    row = tables.leaderboard([run()]).iloc[0]
+    row = results.leaderboard([run()]).iloc[0]
     assert row[["seed_low", "seed_high"]].isna().all()
 
 
 def test_an_infinite_loss_is_null_in_a_record():
     sure = [run("PredictNothing", s, 0.5, loss=None) for s in range(2)]
-    board = tables.leaderboard([*sure, run()])
+    board = results.leaderboard([*sure, run()])
     assert board.loss["PredictNothing"] == np.inf and board.loss["K2C2"] == 0.2
 
 
 def test_each_tag_has_both_intervals_and_frequent_tags_come_first():
     runs = [run("DielemanRaw", s, 0.6) for s in range(2)]
-    frame = tables.per_tag(runs + [run("K2C2", s, v) for s, v in enumerate((0.8, 0.9))])
+    frame = results.per_tag(
+        runs + [run("K2C2", s, v) for s, v in enumerate((0.8, 0.9))]
+    )
     order = [(t, m) for t in ("piano", "harp") for m in ("K2C2", "DielemanRaw")]
     assert list(frame.index[:4]) == order and frame.index.names == ["tag", "model"]
     row = frame.loc[("harp", "K2C2")]
@@ -142,13 +146,13 @@ def test_a_file_that_is_no_record_is_named(tmp_path, lacks):
     (tmp_path / "x.json").write_text(json.dumps(record))
     said = rf"x\.json is not the record of a run \('{lacks}'\)"
     with pytest.raises(ValueError, match=said):
-        tables.read_runs(tmp_path)
+        results.read_runs(tmp_path)
     (tmp_path / "x.json").write_text(json.dumps(run()))
-    assert tables.read_runs(tmp_path) == [run()]
+    assert results.read_runs(tmp_path) == [run()]
 
 
 def test_every_published_figure_has_a_source_a_protocol_and_a_status():
-    cards = tables.paper_cards()
+    cards = results.paper_cards()
     assert not cards[["system", "source", "protocol", "status"]].isna().any(axis=None)
     assert set(cards["status"]) == {"verified", "recalled"}
     assert cards["roc_auc"].between(0.4, 1, inclusive="neither").all()
@@ -159,7 +163,7 @@ def test_every_published_figure_has_a_source_a_protocol_and_a_status():
 
 
 def test_published_figures_are_those_of_the_documents():
-    cards = tables.paper_cards()
+    cards = results.paper_cards()
     counts = cards["source"].value_counts()
     for source, n in {"Weber, EPFL 2019": 1, "Roy, Bristol": 6}.items():
         assert counts[source] == n
@@ -188,7 +192,7 @@ def test_published_figures_are_those_of_the_documents():
 
 
 def test_a_full_and_a_clean_test_set_have_different_floors():
-    cards = tables.paper_cards().set_index("source")
+    cards = results.paper_cards().set_index("source")
     assert cards.at["Wang et al. 2019", "ap_floor"] == 0.0653
     assert set(cards.loc["Dieleman & Schrauwen 2014", "ap_floor"]) == {0.0531}
     assert set(cards.loc["Roy, Bristol", "ap_floor"]) == {0.0639}
@@ -197,7 +201,7 @@ def test_a_full_and_a_clean_test_set_have_different_floors():
 
 def test_a_run_stands_only_beside_figures_of_its_own_clips():
     runs = [run("DielemanRaw", s, v, **MTT) for s, v in enumerate((0.82, 0.84))]
-    cards = tables.paper_cards(runs)
+    cards = results.paper_cards(runs)
     beside = cards[cards["ours"].notna()]
     assert list(beside["source"] + " " + beside["system"]) == [
         "Dieleman & Schrauwen 2014 raw 256/256"
@@ -208,7 +212,7 @@ def test_a_run_stands_only_beside_figures_of_its_own_clips():
     assert beside["why"].item() == ""
     clean = MTT | {"version": "clean", "tag_list": "merged50", "n_clips": 4392}
     both = runs + [run("DielemanRaw", 0, 0.8, **clean)]
-    beside = tables.paper_cards(both).dropna(subset="ours")
+    beside = results.paper_cards(both).dropna(subset="ours")
     assert list(beside["ours"]) == [0.8, pytest.approx(0.83)]
     assert set(beside["source"]) == {
         "Elwood & Varosyan, Bristol", "Dieleman & Schrauwen 2014"
@@ -220,7 +224,7 @@ def test_a_run_stands_only_beside_figures_of_its_own_clips():
                 {"merge": "max"}, {"arguments": {"width": 0.5}}]
 )  # fmt: skip
 def test_other_clips_merges_or_networks_are_not_ours(differs):
-    cards = tables.paper_cards([run("DielemanMel", **(MTT | differs))])
+    cards = results.paper_cards([run("DielemanMel", **(MTT | differs))])
     assert cards["ours"].isna().all()
     card = cards[cards["system"] == "spectrogram 256/256"].iloc[0]
     assert "no run of DielemanMel on these clips; our runs are on" in card["why"]
@@ -228,7 +232,7 @@ def test_other_clips_merges_or_networks_are_not_ours(differs):
 
 def test_arguments_of_a_card_choose_the_run():
     arguments = {"length": 1024, "stride": 512}
-    cards = tables.paper_cards([run("DielemanMel", arguments=arguments, **MTT)])
+    cards = results.paper_cards([run("DielemanMel", arguments=arguments, **MTT)])
     assert list(cards.dropna(subset="ours")["system"]) == ["spectrogram 1024/512"]
 
 
@@ -241,7 +245,7 @@ def test_a_card_names_a_model_and_arguments_that_there_are():
 
 def test_a_default_that_went_through_json_is_still_the_default():
     arguments = json.loads(json.dumps(models.build("CRNN").arguments))
-    assert tables.label({"model": "CRNN", "arguments": arguments}) == "CRNN"
+    assert results.label({"model": "CRNN", "arguments": arguments}) == "CRNN"
 
 
 def test_an_unsound_figure_has_a_reason_and_no_neighbour():
@@ -256,13 +260,13 @@ def test_an_unsound_figure_has_a_reason_and_no_neighbour():
         pairs = str(card["arguments"] if card["arguments"] == card["arguments"] else "")
         named = dict(pair.split("=") for pair in pairs.split())
         beside["arguments"] |= {k: int(v) for k, v in named.items()}  # all are numbers
-        cards = tables.paper_cards([beside]).set_index(["source", "system"])
+        cards = results.paper_cards([beside]).set_index(["source", "system"])
         mine = cards.loc[(card["source"], card["system"])]
         assert np.isnan(mine["ours"]) and mine["why"] == card["why"]
 
 
 def test_card_gets_the_whole_board_and_readme_the_best_five(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "data"))
+    monkeypatch.syspath_prepend(str(ROOT / "data" / "build_mini"))
     import mini_card
 
     mini = ROOT / "data" / "mini"

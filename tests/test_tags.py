@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tagkit import tags
+from tagkit.data import tags
 
 
 def frame(**columns):

@@ -16,7 +16,10 @@ from made import made_examples, noise
 from torch import nn
 
 import tagkit
-from tagkit import batches, metrics, models, predict, runs, train
+from tagkit import models
+from tagkit.data import batches
+from tagkit.evaluation import metrics, predict
+from tagkit.training import checkpoints, train
 
 FACTS = ["epoch", "loss", "valid_loss", "valid_roc_auc", "valid_ap", "learning_rate"]
 
@@ -416,7 +419,7 @@ def test_the_readmes_model_of_your_own_trains_and_comes_back(tmp_path):
     data = made_examples(tmp_path / "s", noise(4, 40_000), labels, sample_rate=16_000)
     train.fit(model, data, data, quiet(epochs=1), tmp_path / "run", log=None)
     again = scope["Mine"]()
-    runs.load_weights(again, tmp_path / "run" / "best.safetensors")
+    checkpoints.load_weights(again, tmp_path / "run" / "best.safetensors")
     assert_same_weights(weights(model), weights(again))
 
 
@@ -493,7 +496,7 @@ def test_goes_on_bit_exactly_after_a_stop_at_any_moment(
                 assert k > 18  # 3 epochs of 4 passes and 2 to 4 file operations
                 return
         if (folder / "best.safetensors").exists():
-            runs.read_checkpoint(folder / "best.safetensors")
+            checkpoints.read_checkpoint(folder / "best.safetensors")
         if (folder / "last.pt").exists():
             torch.manual_seed(k)  # the next process knows nothing of this one
             model = kind(**whole.arguments)
@@ -502,7 +505,7 @@ def test_goes_on_bit_exactly_after_a_stop_at_any_moment(
         again = fit(model, data, config, folder)
         pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
         assert_same_weights(weights(model), expected)
-        runs.load_weights(model, folder / "best.safetensors")
+        checkpoints.load_weights(model, folder / "best.safetensors")
         assert_same_weights(weights(model), expected)
     raise AssertionError("the run was still stopped at the 98th moment")
 
@@ -567,7 +570,7 @@ import torch
 torch.set_num_threads(1)
 from made import made_examples, noise
 from test_train import labels_of, quiet, small
-from tagkit import train
+from tagkit.training import train
 from pathlib import Path
 whole = made_examples(Path({store!r}), 3 * noise(16, 6000), labels_of(16))
 count = 0

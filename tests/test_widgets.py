@@ -11,7 +11,8 @@ import pytest
 import soundfile
 from IPython.core.interactiveshell import InteractiveShell
 
-from tagkit import audio, corpus, widgets
+from tagkit import widgets
+from tagkit.data import audio, corpus
 
 TAGS = ["guitar", "no vocals", "<b>loud</b>"]
 LABELS = [(1, 1, 0), (1, 0, 1), (0, 0, 1), (0, 0, 0), (1, 0, 0), (1, 0, 0)]

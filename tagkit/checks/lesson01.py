@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit import tags
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.values import (
     Wrong,
@@ -21,6 +20,7 @@ from tagkit.checks.values import (
     table,
     words,
 )
+from tagkit.data import tags
 
 
 @task(

@@ -7,11 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from tagkit import batches, mel, predict, store, train
 from tagkit.checks import probes03
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.tensors import array, built, output, without_gradient
 from tagkit.checks.values import number, refuse_slips, several, short
+from tagkit.data import batches, store
+from tagkit.evaluation import predict
+from tagkit.models import mel
+from tagkit.training import train
 
 
 @task(

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from tagkit import metrics
 from tagkit.checks import probes04
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.tensors import array, built, output, without_gradient, yes_or_no
 from tagkit.checks.values import number, refuse_slips, several, short
+from tagkit.evaluation import metrics
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 

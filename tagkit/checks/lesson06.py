@@ -6,10 +6,10 @@ Each probe tries small cases with traps: equal clips, zeros, ties, values below 
 import numpy as np
 from scipy import stats
 
-from tagkit import neighbours
 from tagkit.checks.engine import call, task
 from tagkit.checks.museum import array, refuse
 from tagkit.checks.values import Wrong, number, plain, several, short
+from tagkit.evaluation import neighbours
 
 
 @task(

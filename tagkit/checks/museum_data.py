@@ -5,10 +5,10 @@ import pandas as pd
 import torch
 from sklearn.metrics import average_precision_score
 
-from tagkit import metrics, predict
 from tagkit.checks.engine import call, task
 from tagkit.checks.museum import Still, array, named, refuse
 from tagkit.checks.values import Wrong, number, plain, several, short
+from tagkit.evaluation import metrics, predict
 
 
 @task(

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tagkit import mel
 from tagkit.checks.engine import call
 from tagkit.checks.tensors import array, output
 from tagkit.checks.values import Wrong, refuse_slips, several
+from tagkit.models import mel
 
 
 def filter_slips(rate, n_fft, n_mels):

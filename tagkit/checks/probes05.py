@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from tagkit import metrics
+from tagkit.evaluation import metrics
 
 
 def areas(has, scores):

@@ -15,8 +15,8 @@ from tagkit.models.dieleman import DielemanMel, DielemanRaw, RoyBase, RoyImprove
 from tagkit.models.pons import Musicnn, PonsSpectrogram, PonsWaveform
 from tagkit.models.samplecnn import ReSE2Multi, SampleCNN
 from tagkit.models.shortchunk import ShortChunkCNN
-from tagkit.models.way import shapes, walk
-from tagkit.tagger import Tagger
+from tagkit.models.tagger import Tagger
+from tagkit.models.walk import shapes, walk
 
 __all__ = [
     "CRNN",

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tagkit.models.choi import MelImage, pyramid
-from tagkit.tagger import Tagger, scaled
+from tagkit.models.tagger import Tagger, scaled
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 

@@ -8,8 +8,8 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 import torch
 from torch import nn
 
-from tagkit import mel
-from tagkit.tagger import Tagger, scaled
+from tagkit.models import mel
+from tagkit.models.tagger import Tagger, scaled
 
 KERNEL, POOL = 8, 4
 

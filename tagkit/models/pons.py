@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tagkit import mel
-from tagkit.tagger import Tagger, scaled
+from tagkit.models import mel
+from tagkit.models.tagger import Tagger, scaled
 
 N_FRAMES = 187  # 3 s: 47,616 samples at 16 kHz, a frame every 256, the first at 0
 N_SAMPLES = 256 * (N_FRAMES - 1)

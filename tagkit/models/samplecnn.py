@@ -6,7 +6,7 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 import torch
 from torch import nn
 
-from tagkit.tagger import Tagger, scaled
+from tagkit.models.tagger import Tagger, scaled
 
 CHANNELS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
 N_SAMPLES = 3**10

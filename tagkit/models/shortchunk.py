@@ -6,8 +6,8 @@ Notebook: course/03_spectrogram_cnns.ipynb
 import torch
 from torch import nn
 
-from tagkit import mel
-from tagkit.tagger import Conv2d, Tagger, scaled
+from tagkit.models import mel
+from tagkit.models.tagger import Conv2d, Tagger, scaled
 
 CHANNELS = (128, 128, 256, 256, 256, 256, 512)
 

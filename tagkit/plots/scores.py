@@ -84,7 +84,7 @@ def score_against_data(
     the single seeds. Each step to the right doubles the clips. The models stand a
     little beside each other, so that no bar hides another.
 
-    Args: runs, such as tables.read_runs gives, as a frame; chance, the score of
+    Args: runs, such as results.read_runs gives, as a frame; chance, the score of
     guessing, drawn as a dotted line.
     Shape: a row per run; columns model, n_train (clips) and score.
     Raises: ValueError where columns are missing, nothing is there, or a score or
@@ -96,13 +96,13 @@ def score_against_data(
     >>> alt_text(score_against_data(runs))
     'ROC-AUC against the number of training clips, 45 to 90: raw from 0.600 to 0.700.'
     """
-    from tagkit.metrics import seed_interval
+    from tagkit.evaluation.metrics import seed_interval
 
     needed = ["model", "n_train", "score"]
     if not {*needed} <= {*runs} or runs.empty:
         raise ValueError(
             f"runs has {len(runs)} rows and columns {list(runs)}; needed are runs with "
-            f"{', '.join(needed)}; make the frame from tables.read_runs(folder)"
+            f"{', '.join(needed)}; make the frame from results.read_runs(folder)"
         )
     figures = runs[["n_train", "score"]].to_numpy(dtype=float)
     if not (np.isfinite(figures) & (figures > 0)).all():

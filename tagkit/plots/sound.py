@@ -133,7 +133,10 @@ def mel_scale(max_hz: float = 8000, ax=None):
             f"max_hz is {max_hz}; needed is a frequency above 0; take half the "
             "sampling rate"
         )
-    from tagkit.mel import hz_to_mel, mel_to_hz  # torch, so only when it is needed
+    from tagkit.models.mel import (  # torch, so only when it is needed
+        hz_to_mel,
+        mel_to_hz,
+    )
 
     hz = np.linspace(0, max_hz, 400)
     steps = mel_to_hz(np.linspace(0, hz_to_mel(max_hz), 11))
@@ -311,7 +314,10 @@ def _responses(weights, sample_rate):
 
 def _mel_centres(n_mels: int, sample_rate: int) -> np.ndarray:
     """Centres of n_mels triangles between 0 Hz and half the rate, in Hz."""
-    from tagkit.mel import hz_to_mel, mel_to_hz  # torch, so only when it is needed
+    from tagkit.models.mel import (  # torch, so only when it is needed
+        hz_to_mel,
+        mel_to_hz,
+    )
 
     return mel_to_hz(np.linspace(0, hz_to_mel(sample_rate / 2), n_mels + 2)[1:-1])
 

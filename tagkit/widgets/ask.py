@@ -5,8 +5,8 @@ import string
 import ipywidgets
 import numpy as np
 
-from tagkit import tags
-from tagkit.corpus import Corpus
+from tagkit.data import tags
+from tagkit.data.corpus import Corpus
 from tagkit.widgets.page import CROWD, MAX_SECONDS, View, box, listing, safe, tags_of
 from tagkit.widgets.sound import player
 
@@ -30,7 +30,7 @@ def tag_explorer(
 
     Raises: ValueError for a tag that is not in the list, or a list without clips.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> tag_explorer(corpus.open("mini"), n_clips=1, tag="piano")  # doctest: +ELLIPSIS
     Tag explorer: piano, 1 of ... clips
 
@@ -90,7 +90,7 @@ def guess(
 
     Raises: ValueError for an unknown clip, AudioError for one that cannot be read.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> guess(mini, mini.clips.index[0])  # doctest: +ELLIPSIS
     Guess: 12 tags for clip ...

@@ -7,8 +7,9 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from tagkit import metrics, plots
-from tagkit.corpus import Corpus
+from tagkit import plots
+from tagkit.data.corpus import Corpus
+from tagkit.evaluation import metrics
 from tagkit.widgets.page import CROWD, View, box, listing, safe, tags_of
 from tagkit.widgets.sound import player
 
@@ -116,7 +117,7 @@ def relabel(
     Shape: labels (n_clips, n_tags), scores (n_clips, n_tags).
     Raises: ValueError for no mistakes or one that is not in labels; as `player`.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> labels = mini.labels(["piano", "harp"]).iloc[:40]
     >>> relabel(mini, labels, labels.to_numpy() / 2, [(labels.index[0], "harp")])

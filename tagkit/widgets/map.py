@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 import numpy as np
 
-from tagkit import audio, plots
-from tagkit.corpus import Corpus
+from tagkit import plots
+from tagkit.data import audio
+from tagkit.data.corpus import Corpus
 from tagkit.widgets.page import CROWD, View, audio_tag, box, cut, listing, safe, tags_of
 
 RATE = 12_000  # Hz: a map of 90 clips has to be small
@@ -55,7 +56,7 @@ def clip_map(
     Shape: points (n_clips, 2).
     Raises: ValueError as `plots.clip_map`, or if no clip can be read.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> clip_map(mini, mini.clips.index[:2], np.eye(2), seconds=1)
     Clip map: 2 clips, all play
@@ -123,7 +124,7 @@ def clip_list(
 
     Raises: ValueError for an unknown clip, or notes that are not one for each.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> clip_list(mini, mini.clips.index[:2], title="Two clips")
     Clip list: Two clips, 2 clips
@@ -172,7 +173,7 @@ def playlist_maker(
             such as neighbours.playlist with the similarities filled in.
         first, variety: what to begin with, and what a static page shows.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> playlist_maker(mini, mini.clips.index[:9], lambda first, variety: [first, 3])
     Playlist maker: 2 clips, variety 0.3

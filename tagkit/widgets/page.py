@@ -5,7 +5,7 @@ import html
 
 import numpy as np
 
-from tagkit import audio
+from tagkit.data import audio
 from tagkit.plots.picture import is_static
 
 MAX_SECONDS = 10  # a player of 10 s is about 40 kB of the notebook

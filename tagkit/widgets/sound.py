@@ -6,7 +6,8 @@ import html
 import ipywidgets
 import numpy as np
 
-from tagkit import audio, plots
+from tagkit import plots
+from tagkit.data import audio
 from tagkit.widgets.page import (
     CROWD,
     MAX_SECONDS,

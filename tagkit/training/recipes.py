@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tagkit import batches, runs, train
-from tagkit.tagger import Tagger
-from tagkit.train import Config
+from tagkit.data import batches
+from tagkit.models.tagger import Tagger
+from tagkit.training import checkpoints, train
+from tagkit.training.train import Config
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def fit_stages(
         replace(c, seed=c.seed + i, start_at_prior=c.start_at_prior and i == 0)
         for i, c in enumerate(stages)
     ]
-    runs.keep_stages(run_dir, stages)
+    checkpoints.keep_stages(run_dir, stages)
     whole, best = train.History(), None
     for i, config in enumerate(stages):
         folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
@@ -214,7 +215,7 @@ def fit_stages(
         ]
         if history.epochs and whole.best["stage"] == i:  # else interrupted, or no gain
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-            runs.keep_best(run_dir, folder)
+            checkpoints.keep_best(run_dir, folder)
         model.load_state_dict(best or model.state_dict())
         if history.interrupted:
             whole.interrupted = True

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit import corpus, metrics, models
+from tagkit import models
+from tagkit.data import corpus
+from tagkit.evaluation import metrics
 
 # Two scores compare only if all of these are the same.
 TEST = ("corpus", "version", "tag_list", "part", "n_clips")
@@ -31,7 +33,7 @@ FLOORS = {
 
 
 def read_runs(folder: str | Path | None = None) -> list[dict]:
-    """Read the records of runs, written by `runs.record`, in the order of their names.
+    """Read the records of runs, written by `checkpoints.record`, ordered by name.
 
     Args:
         folder: default data/results, the runs that are shipped.

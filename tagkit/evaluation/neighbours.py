@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tagkit import batches, metrics, predict
-from tagkit.tagger import Tagger
+from tagkit.data import batches
+from tagkit.evaluation import metrics, predict
+from tagkit.models.tagger import Tagger
 
 
 def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
@@ -22,7 +23,8 @@ def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
     Shape: (n_clips, n_features) float32; as many features as the last layer has
     inputs.
 
-    >>> from tagkit import corpus, models, store
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
     >>> embeddings(models.DielemanRaw(), valid).shape

@@ -27,9 +27,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import batches, feed, ranks
-from tagkit import store as stores
-from tagkit.corpus import Corpus
+from tagkit import files
+from tagkit.data import batches, feed
+from tagkit.data import store as stores
+from tagkit.data.corpus import Corpus
+from tagkit.machine import processes
 
 FORM = "tagkit shards 1"
 CLIPS = 128  # in a shard: 119 MB at 16 kHz
@@ -58,7 +60,7 @@ def pack(
     Raises: ValueError if the folder holds other shards; OSError for a full disk.
 
     >>> import tempfile
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> few = dataclasses.replace(mini, clips=mini.clips[:4])
     >>> manifest = pack(few, tempfile.mkdtemp(), ["guitar", "piano"])
@@ -94,7 +96,7 @@ def pack(
 
 
 def _say(path: Path, what: dict):
-    stores.write_atomically(path, json.dumps(what).encode())
+    files.write_atomically(path, json.dumps(what).encode())
 
 
 def _source(corpus: Corpus, labels: pd.DataFrame) -> int:
@@ -146,7 +148,7 @@ def _write(corpus, folder: Path, name: str, part: str, labels, head: dict) -> di
                     member.size = len(data)
                     archive.addfile(member, io.BytesIO(data))
         data = file.getvalue()
-        stores.write_atomically(folder / name, data)
+        files.write_atomically(folder / name, data)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     said = {"name": name, "part": part, "n_clips": len(tagged), "n_bytes": len(data)}
@@ -168,7 +170,7 @@ class Stream:
     Raises: ValueError if where holds no manifest, or no such part.
 
     >>> import tempfile
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini, folder = corpus.open("mini"), tempfile.mkdtemp()
     >>> _ = pack(dataclasses.replace(mini, clips=mini.clips[:4]), folder, ["piano"])
     >>> stream = Stream(folder)
@@ -290,7 +292,7 @@ class _Crops(batches.Crops):
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
-        rank, n_ranks = ranks.place()
+        rank, n_ranks = processes.place()
         size = max(1, (self.batch_size + n_ranks - 1 - rank) // n_ranks)
         windows = self._shuffled(k, rank, n_ranks)
         batch = list(itertools.islice(windows, size))

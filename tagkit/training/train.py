@@ -13,13 +13,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from tagkit import batches, devices, metrics, predict, ranks
-from tagkit.augment import Augment
-from tagkit.feed import Feed
-from tagkit.interrupts import Interrupts
-from tagkit.state import History, State
-from tagkit.steps import Gradients, Losses
-from tagkit.tagger import Tagger
+from tagkit.data import batches
+from tagkit.data.feed import Feed
+from tagkit.evaluation import metrics, predict
+from tagkit.machine import devices, processes
+from tagkit.models.tagger import Tagger
+from tagkit.training.augment import Augment
+from tagkit.training.interrupts import Interrupts
+from tagkit.training.state import History, State
+from tagkit.training.steps import Gradients, Losses
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def fit(
     Raises: ValueError if model, tags or an earlier run do not fit; OSError if an epoch
     cannot be saved or the store is gone; FloatingPointError if the loss is not finite.
 
-    >>> from tagkit import corpus, models, store
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
     >>> history = fit(models.DielemanRaw(), valid, valid, Config(epochs=1), log=None)
@@ -115,8 +118,8 @@ def fit(
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    ranks.start()
-    log = log if log and ranks.is_first() else _silent
+    processes.start()
+    log = log if log and processes.is_first() else _silent
     device = _check_fit(model, train, valid, config)
     torch.manual_seed(config.seed)
     devices.place(model, device, config.precision)
@@ -136,7 +139,7 @@ def fit(
             while len(history.epochs) < config.epochs and not _is_flat(history, config):
                 epoch = len(history.epochs) + 1
                 model.train()
-                ranks.begin_epoch(config.seed, epoch)
+                processes.begin_epoch(config.seed, epoch)
                 start, losses = time.perf_counter(), Losses(epoch, feed, config)
                 for number, batch in enumerate(feed.epoch(epoch)):
                     optimizer.zero_grad()
@@ -243,7 +246,8 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     positives and negatives.
     Raises: FloatingPointError if the loss is not a finite number.
 
-    >>> from tagkit import corpus, models, store
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
     >>> sorted(validate(models.DielemanRaw(), valid))
@@ -251,12 +255,12 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    ranks.end_epoch(model)
-    mine, logits = ranks.share(len(valid)), None
+    processes.end_epoch(model)
+    mine, logits = processes.share(len(valid)), None
     if len(mine):
         part = batches.Examples(valid.store, valid.labels.iloc[mine], valid.about)
         logits = predict.window_logits(model, part)
-    logits = ranks.join(mine, logits, len(valid))  # (n_clips, n_windows, n_tags)
+    logits = processes.join(mine, logits, len(valid))  # (n_clips, n_windows, n_tags)
     labels = torch.tensor(valid.labels.to_numpy(), dtype=torch.float32)
     each = labels[:, None].expand(logits.shape)
     loss = nn.functional.binary_cross_entropy_with_logits(
@@ -296,7 +300,7 @@ def _is_flat(history, config):
 
 
 def _say_interrupted(history, run_dir, log):
-    if ranks.place()[1] > 1:
+    if processes.place()[1] > 1:
         raise  # one process alone cannot stop a job
     history.interrupted, n = True, len(history.epochs)
     holds = f"those of epoch {history.best['epoch']}, the best" if n else "the first"

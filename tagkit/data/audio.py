@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from tagkit import container
+from tagkit.data import container
 
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
@@ -50,7 +50,7 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     by more than half a second, silent throughout, longer than 12 hours, or holds
     values that are not numbers.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> load(mini.path(mini.clips.index[0])).shape
     (465984,)

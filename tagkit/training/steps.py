@@ -8,8 +8,8 @@ import math
 import torch
 from torch import nn
 
-from tagkit import devices, ranks
-from tagkit.feed import Feed
+from tagkit.data.feed import Feed
+from tagkit.machine import devices, processes
 
 LATE = 32  # steps after which a GPU is asked for its losses; to ask is to wait for it
 
@@ -31,14 +31,14 @@ class Gradients:
     """
 
     def __init__(self, model: nn.Module, config, device: torch.device, log):
-        network = ranks.wrap(model)
+        network = processes.wrap(model)
         self.network = torch.compile(network) if config.compile else network
         self.casting = devices.casting(config.precision, device)
         self.loss_of = nn.BCEWithLogitsLoss()
         self.model, self.device, self.log = model, device, log
         self.most = math.inf  # windows at a time
 
-    def __call__(self, batch: ranks.Batch) -> torch.Tensor:
+    def __call__(self, batch: processes.Batch) -> torch.Tensor:
         while True:
             try:
                 return self._in_parts(batch)
@@ -66,7 +66,7 @@ class Gradients:
         if not devices.is_out_of_memory(error):
             raise error
         halved = self.most < math.inf
-        if halved or n < 3 or ranks.place()[1] > 1:
+        if halved or n < 3 or processes.place()[1] > 1:
             raise MemoryError(
                 f"the memory of {self.device} is too small for {n} windows"
                 f"{', even half at a time' if halved else ''}; take a "
@@ -103,10 +103,10 @@ class Losses:
         """Give the mean over the windows of the epoch, of all processes."""
         self._look()
         sums = (loss * n for loss, n in zip(self.known, self.sizes, strict=True))
-        n_windows = ranks.total(sum(self.sizes))
+        n_windows = processes.total(sum(self.sizes))
         if not n_windows:
             raise ValueError("there were no clips to train on")
-        return ranks.total(sum(sums)) / n_windows
+        return processes.total(sum(sums)) / n_windows
 
     def _look(self):
         for loss in torch.stack(self.new).tolist() if self.new else []:

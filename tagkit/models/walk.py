@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tagkit.tagger import Tagger
+from tagkit.models.tagger import Tagger
 
 PLAIN = (nn.ReLU, nn.ELU, nn.Tanh, nn.Sigmoid, nn.Dropout, nn.Flatten, nn.Identity)
 PLAIN += (nn.ZeroPad1d, nn.ZeroPad2d)  # before a convolution, and part of it

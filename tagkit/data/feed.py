@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
-from tagkit import devices, ranks
+from tagkit.machine import devices, processes
 
 
 class Feed:
@@ -30,7 +30,7 @@ class Feed:
         waiting: seconds that the training stood still for data in this epoch. While a
             GPU still computes the step before, nothing stands still.
 
-    >>> from tagkit import batches, corpus, store
+    >>> from tagkit.data import batches, corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid")
     >>> feed = Feed(valid.crops(4000, 12_000, 8, 1, 0), torch.device("cpu"), 4000, 50)
@@ -45,7 +45,7 @@ class Feed:
         self.shape = n_samples, n_tags
         self.is_resident = getattr(crops, "reside", lambda device: False)(device)
 
-    def epoch(self, k: int) -> Iterator[ranks.Batch]:
+    def epoch(self, k: int) -> Iterator[processes.Batch]:
         """Yield the batches of epoch k, on the device."""
         self.waiting = 0.0
         if hasattr(self.crops, "cuts"):
@@ -56,7 +56,7 @@ class Feed:
             steps = ((finish(c), labels.to(self.device)) for c, labels in steps)
         else:
             steps = to_device(steps, finish, self.device)
-        return ranks.even(self._timed(steps), *self.shape, self.device)
+        return processes.even(self._timed(steps), *self.shape, self.device)
 
     def clips(self, k: int, batch: int) -> list:
         """Name the clips of a batch of epoch k, where the crops know them."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit import annotations, audio, tags
+from tagkit.data import annotations, audio, tags
 
-DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[1] / "data")
+DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[2] / "data")
 NAMED = ("mini", "magnatagatune")
 VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from tagkit import ranks
+from tagkit.machine import processes
 
 PRECISIONS = ("float32", "bf16")
 RESIDENT = 0.6  # of the free memory at most; the rest is for the training itself
@@ -23,7 +23,7 @@ def best() -> torch.device:
     Notebook: course/00_start_here.ipynb
     """
     if torch.cuda.is_available():
-        return ranks.this_device()
+        return processes.this_device()
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
@@ -49,7 +49,7 @@ def choose(name: str | None = None) -> torch.device:
             f"device {name!r} is not on this machine; needed is None, which takes the "
             f"best, or one of {known}"
         )
-    return ranks.this_device() if name == "cuda" else torch.device(name)
+    return processes.this_device() if name == "cuda" else torch.device(name)
 
 
 def precision(wanted: str | None, device: torch.device) -> str:
@@ -135,7 +135,7 @@ def describe(device: torch.device, wanted: str | None = None) -> str:
     name = str(device)
     if device.type == "cuda":
         name += f" ({torch.cuda.get_device_name(device)})"
-    n_ranks = ranks.place()[1]
+    n_ranks = processes.place()[1]
     many = f", {n_ranks} processes" if n_ranks > 1 else ""
     return f"{name}, {precision(wanted, device)}{many}"
 

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tagkit import audio
-from tagkit import corpus as corpora
-from tagkit import store as stores
+from tagkit import files
+from tagkit.data import audio
+from tagkit.data import corpus as corpora
 
 VERSION = 1  # of what `describe` computes: raise it and every table is made again
 N_FFT, HOP = 2048, 256  # samples
@@ -128,7 +128,7 @@ def table(
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
     Raises: ImportError without librosa, if the table is not on the disk.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> table(corpus.open("mini")).shape
     (480, 113)
 
@@ -163,7 +163,7 @@ def table(
     }
     file = io.BytesIO()
     np.savez(file, source=source, **made)
-    stores.write_atomically(path, file.getvalue())
+    files.write_atomically(path, file.getvalue())
     return _frame(**made)
 
 

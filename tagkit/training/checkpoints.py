@@ -1,7 +1,7 @@
 """What a run leaves on the disk: its best weights and its record.
 
 best.safetensors   the weights of the best epoch, and what they are for
-*.json             the record of a finished run, see `tables.leaderboard`
+*.json             the record of a finished run, see `results.leaderboard`
 
 and last.pt, see state.py. Each file is there whole or not at all, and none can run code
 when it is read.
@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit import metrics
-from tagkit.store import write_atomically
-from tagkit.tagger import Tagger
+from tagkit.evaluation import metrics
+from tagkit.files import write_atomically
+from tagkit.models.tagger import Tagger
 
 # Settings of train.Config that version 0.3 did not know, and what they were there.
 LATER = {"precision": None, "compile": False, "augment": None, "keep": "valid_loss"}
@@ -36,7 +36,7 @@ def read_checkpoint(path: str | Path) -> dict:
     >>> read_checkpoint(__file__)
     Traceback (most recent call last):
     ...
-    ValueError: ...runs.py is not a checkpoint ...
+    ValueError: ...checkpoints.py is not a checkpoint ...
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -59,7 +59,7 @@ def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]
     Shape: the model, in evaluation mode, and what `read_checkpoint` gives.
     Raises: ValueError as `read_checkpoint`, `models.build` and `load_weights`.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> model, about = load(corpus.DATA / "checkpoints" / "mini" / "K2C2.safetensors")
     >>> about["tags"][:3]
     ['slow', 'guitar', 'classical']
@@ -92,7 +92,7 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
         raise ValueError(
             f"{path} holds {its[0]} with {its[1]}, the model is {mine[0]} with "
             f"{mine[1]}; build it with models.build(about['model'], "
-            "**about['arguments']), about = runs.read_checkpoint(path)"
+            "**about['arguments']), about = checkpoints.read_checkpoint(path)"
         )
     if tags is not None and list(tags) != about["tags"]:
         both = zip_longest(about["tags"], tags, fillvalue="no tag")
@@ -100,7 +100,7 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
         raise ValueError(
             f"{path} was trained on {len(about['tags'])} tags, yours are {len(tags)}; "
             f"tag {at} is {its!r} there and {mine!r} here; use the checkpoint's own "
-            "list, runs.read_checkpoint(path)['tags']"
+            "list, checkpoints.read_checkpoint(path)['tags']"
         )
     with safe_open(path, "pt") as file:
         set_weights(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
@@ -158,7 +158,8 @@ def describe(model: Tagger, config) -> dict:
     Args:
         config: a train.Config.
 
-    >>> from tagkit import models, train
+    >>> from tagkit import models
+    >>> from tagkit.training import train
     >>> describe(models.DielemanRaw(), train.Config())["parameters"]
     55422
 
@@ -175,7 +176,7 @@ def describe(model: Tagger, config) -> dict:
 
 
 def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
-    """Write what a run was and gave as one JSON, for `tables.leaderboard`.
+    """Write what a run was and gave as one JSON, for `results.leaderboard`.
 
     Args:
         what: model, arguments, parameters, config with a seed: see `describe`.

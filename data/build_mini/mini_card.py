@@ -11,7 +11,8 @@ import numpy as np
 from mini_crowd import OPPOSITES, TAGS
 from mini_plan import HOMES
 
-from tagkit import corpus, metrics, tables
+from tagkit.data import corpus
+from tagkit.evaluation import metrics, results
 
 MARKS = "<!-- {0}: begin (build_mini.py --card) -->", "<!-- {0}: end -->"
 PARTS = {"t": "train", "v": "valid", "s": "test"}
@@ -152,7 +153,7 @@ def board_lines(board):
 
 def results_lines(root, runs):
     """The leaderboard of the recorded runs, how it was made, and its ceiling."""
-    yield from board_lines(tables.leaderboard(runs))
+    yield from board_lines(results.leaderboard(runs))
     mini = corpus.open(root)
     labels = mini.labels(runs[0]["tags"])[mini.split() == "test"]
     truth = mini.truth.loc[labels.index, labels.columns]
@@ -186,11 +187,11 @@ def write(root, folder):
     lines += label_lines(said, true, tags)
     readme = Path(folder, "README.md")
     replace(readme, "numbers", lines)
-    runs = tables.read_runs(folder / "results")
+    runs = results.read_runs(folder / "results")
     mine = {"corpus": "mini", "tag_list": "raw50", "version": "full"}
     runs = [run for run in runs if mine.items() <= run["about"].items()]
     replace(readme, "results", results_lines(root, runs))
-    best = tables.leaderboard(runs).head()
+    best = results.leaderboard(runs).head()
     replace(folder.parent / "README.md", "results", board_lines(best))
     if all((root / row["mp3_path"]).exists() for row in said):
         contact_sheet(root, said, true, Path(folder, SHEET))

@@ -36,7 +36,7 @@ def promised(sound, path: str | Path) -> float:
     Raises: ValueError with the fault, if parts of the file contradict each other.
 
     >>> import soundfile
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> path = next((corpus.DATA / "mini" / "0").iterdir())
     >>> promised(soundfile.SoundFile(path), path)
     29.124

@@ -7,7 +7,7 @@ import signal
 import threading
 from contextlib import contextmanager
 
-from tagkit import ranks
+from tagkit.machine import processes
 
 
 class Interrupts:
@@ -35,7 +35,7 @@ class Interrupts:
 
     def __enter__(self):
         main = threading.current_thread() is threading.main_thread()
-        if main and ranks.place()[1] == 1:
+        if main and processes.place()[1] == 1:
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
                     self.before[number] = signal.signal(number, self._answer)

@@ -16,9 +16,9 @@ import torch
 import torchaudio
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tagkit import devices, ranks
-from tagkit import store as stores
-from tagkit.corpus import Corpus
+from tagkit.data import store as stores
+from tagkit.data.corpus import Corpus
+from tagkit.machine import devices, processes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Examples:
     def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
         """Give random windows to train on: what `train.fit` asks of a training set."""
         window = n_samples, sample_rate, batch_size, crops_per_clip, seed
-        return RandomCrops(self, *window, *ranks.place())
+        return RandomCrops(self, *window, *processes.place())
 
 
 def examples(
@@ -77,7 +77,7 @@ def examples(
 
     Raises: ValueError for an unknown part or if no clip is left.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> examples(mini, stores.prepare(mini), "test").labels.shape
     (90, 50)
@@ -142,12 +142,12 @@ class RandomCrops(Crops):
         n_samples, sample_rate: the window, as the model wants it.
         batch_size: windows in a batch; the last may be smaller, or larger by one.
         crops_per_clip: windows of each clip in an epoch.
-        rank, n_ranks: which part of every batch, see `ranks.place`; all of it.
+        rank, n_ranks: which part of every batch, see `processes.place`; all of it.
 
     Shape: `epoch(k)` yields samples (batch, n_samples) float32 in [-1, 1] and labels
     (batch, n_tags) float32. Each clip's label is taken for each of its windows.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> valid = examples(mini, stores.prepare(mini), "valid")
     >>> samples, labels = next(RandomCrops(valid, 34_950, 12_000, 8).epoch(0))
@@ -228,7 +228,7 @@ class GridCrops:
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> valid = examples(mini, stores.prepare(mini), "valid")
     >>> GridCrops(valid, 34_950, 12_000).n_windows

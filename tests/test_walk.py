@@ -6,7 +6,7 @@ import torch
 
 from tagkit import models
 from tagkit.models import way
-from tagkit.tagger import Tagger
+from tagkit.models.tagger import Tagger
 
 NARROW = {name: {"width": 0.02} for name in models.MODELS}
 

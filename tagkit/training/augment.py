@@ -13,7 +13,8 @@ import zlib
 import numpy as np
 import torch
 
-from tagkit import mel, ranks
+from tagkit.machine import processes
+from tagkit.models import mel
 
 
 def gain(samples, labels, random):
@@ -153,11 +154,11 @@ class Augment:
         names: such as ("gain", "mix"); None for none.
         seed: of the training.
 
-    Shape: called with a `ranks.Batch`, epoch and number of the batch, gives such a
+    Shape: called with a `processes.Batch`, epoch and number of the batch, gives such a
     batch.
     Raises: ValueError for another name.
 
-    >>> batch = ranks.Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
+    >>> batch = processes.Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
     >>> Augment(None)(batch, epoch=1, number=0).samples[0]
     tensor([1., 1., 1., 1.])
 
@@ -174,14 +175,16 @@ class Augment:
         self.names = [name for name in AUGMENTATIONS if name in (names or ())]
         self.seed = seed
 
-    def __call__(self, batch: ranks.Batch, epoch: int, number: int) -> ranks.Batch:
+    def __call__(
+        self, batch: processes.Batch, epoch: int, number: int
+    ) -> processes.Batch:
         samples, labels = batch.samples, batch.labels
         for name in self.names:
             key = [  # so that none needs a state of its own
                 self.seed,
                 epoch,
                 number,
-                ranks.place()[0],
+                processes.place()[0],
                 zlib.crc32(name.encode()),
             ]
             random = np.random.default_rng(key)

@@ -35,7 +35,7 @@ def read(path: str | Path) -> pd.DataFrame:
     Raises: ValueError with file, line and value where the table is not as said.
     Source: annotations_final.csv, Law et al. 2009.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> table = read(corpus.DATA / "mini" / "annotations_final.csv")
     >>> len(table), table.columns[-1]
     (480, 'mp3_path')
@@ -73,7 +73,7 @@ def read_clip_info(path: str | Path) -> pd.DataFrame:
     Raises: ValueError as `read`.
     Source: clip_info_final.csv, Law et al. 2009.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> info = read_clip_info(corpus.DATA / "mini" / "clip_info_final.csv")
     >>> list(info.columns[:4])
     ['track_number', 'title', 'artist', 'album']

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import audio, batches, feed
-from tagkit.tagger import Tagger
+from tagkit.data import audio, batches, feed
+from tagkit.models.tagger import Tagger
 
 MERGES = ("mean", "vote", "max", "mean_logits")
 
@@ -24,7 +24,8 @@ def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
     Shape: (n_clips, n_windows, n_tags), any real number.
     Raises: ValueError if window and store do not fit, see `batches.Window`.
 
-    >>> from tagkit import corpus, models, store
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
     >>> window_logits(models.DielemanRaw(), valid).shape
@@ -75,7 +76,8 @@ def clip_scores(
 
     Shape: (n_clips, n_tags) in [0, 1].
 
-    >>> from tagkit import corpus, models, store
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
     >>> clip_scores(models.DielemanRaw(), valid).shape
@@ -95,7 +97,8 @@ def tag_file(
     Raises: audio.AudioError for a file that cannot be decoded; ValueError if the tags
     are not as many as the model's outputs.
 
-    >>> from tagkit import corpus, models
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> path = mini.path(mini.clips.index[0])
     >>> len(tag_file(models.DielemanRaw(n_tags=2), path, ["piano", "flute"]))
@@ -118,7 +121,8 @@ def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
     seconds, columns tags.
     Raises: as `tag_file`.
 
-    >>> from tagkit import corpus, models
+    >>> from tagkit import models
+    >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> path = mini.path(mini.clips.index[0])
     >>> timeline(models.DielemanRaw(n_tags=1), path, ["piano"]).index[:2].tolist()
@@ -202,7 +206,7 @@ def _file_logits(model, path, tags):
     if logits.shape[1] != len(tags):
         raise ValueError(
             f"the model has {logits.shape[1]} outputs, you gave {len(tags)} tags; use "
-            "the list that it was trained on, runs.read_checkpoint(path)['tags']"
+            "the list that it was trained on, checkpoints.read_checkpoint(path)['tags']"
         )
     return logits, starts
 

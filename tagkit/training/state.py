@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit import devices, ranks, runs
-from tagkit.store import write_atomically
+from tagkit.files import write_atomically
+from tagkit.machine import devices, processes
+from tagkit.training import checkpoints
 
 SUMS = ("checksum of training clips and labels", "checksum of validation ones")
 
@@ -76,7 +77,7 @@ class State:
         self.device = next(model.parameters()).device
         if self.run_dir is not None:
             _check_folder(self.run_dir)
-            state = ranks.from_first(self._read)
+            state = processes.from_first(self._read)
             if state is not None:
                 self._restore(state)
 
@@ -93,7 +94,7 @@ class State:
         self.schedule.step(*flat)
         if self.history.best is row:
             self.best = self._weights()
-        if self.run_dir is not None and ranks.is_first():
+        if self.run_dir is not None and processes.is_first():
             try:
                 self._save()
             except OSError as error:
@@ -106,13 +107,13 @@ class State:
                     "make room there, or copy the folder to where there is, and the "
                     "same training goes on"
                 ) from error
-        ranks.wait()
+        processes.wait()
 
     def _save(self):
         """Write best.safetensors if this epoch was the best, then last.pt."""
         if self.history.best is self.history.epochs[-1]:
             path, epoch = self.run_dir / "best.safetensors", self.history.best
-            runs.save_weights(
+            checkpoints.save_weights(
                 path, self.model, self.best, self.config, self.train, epoch
             )
         buffer = io.BytesIO()
@@ -155,14 +156,15 @@ class State:
         differs = [
             f"{key} there {its.get(key)}, here {value}; "
             for key, value in mine.items()
-            if value != its.get(key, value if key in SUMS else runs.LATER.get(key))
+            if value
+            != its.get(key, value if key in SUMS else checkpoints.LATER.get(key))
         ]
         if differs:
             raise ValueError(
                 f"{self.run_dir} holds another run: {''.join(differs)}name another "
                 "folder or delete that one"
             )
-        runs.set_weights(self.model, state["model"], self.run_dir / "last.pt")
+        checkpoints.set_weights(self.model, state["model"], self.run_dir / "last.pt")
         for group in state["optimizer"]["param_groups"]:  # of this device, not the last
             group["fused"] = self.optimizer.defaults.get("fused")
         self.optimizer.load_state_dict(state["optimizer"])

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tagkit import annotations, archive
-from tagkit import corpus as corpora
+from tagkit.data import annotations, archive
+from tagkit.data import corpus as corpora
+from tagkit.files import check_room
 
 BASES = (
     "https://mirg.city.ac.uk/datasets/magnatagatune/",
@@ -147,7 +148,7 @@ def _check_disk(root: Path, files: dict, parts: list):
             needed += max(0, files[path.name][1] - there)
     if not all(path.exists() for path in parts):  # else unpack knows it exactly
         needed += max(0, n_archive * ROOM - n_clips)
-    archive.check_room(root, needed, "MagnaTagATune (archive and clips)")
+    check_room(root, needed, "MagnaTagATune (archive and clips)")
 
 
 def _fetch(path: Path, files: dict, bases: list, timeout: float, show: bool) -> Path:
@@ -241,7 +242,7 @@ def _receive(url, part: Path, n_bytes, timeout, bar, known: dict) -> bool:
             said = f"{total if total is not None else 'some'} bytes of {kind}"
             raise _Refused(f"{said} are offered, about {n_bytes} bytes were needed")
         at = at if response.status == 206 else 0
-        archive.check_room(part.parent, (total or n_bytes) - _size(part), part.stem)
+        check_room(part.parent, (total or n_bytes) - _size(part), part.stem)
         known["version"], bar.total, bar.n = version, total, at
         resumed, mark, since = at > 0, at, time.monotonic()
         with open(part, "ab" if at else "wb", buffering=0) as file:

@@ -14,7 +14,6 @@ Notebook: course/01_dataset_analysis.ipynb
 
 import json
 import os
-import shutil
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +26,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tagkit import audio
-from tagkit import corpus as corpora
+from tagkit import files
+from tagkit.data import audio
+from tagkit.data import corpus as corpora
 
 FULL_SCALE = 32767  # the int16 value of 1.0
 CHUNK = 32  # clips between two entries in the journal
@@ -48,7 +48,7 @@ class ClipStore:
     Raises: ValueError if the folder holds no complete store, or if one of 16 rows,
     evenly spaced, is not what was written.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> clips = prepare(corpus.open("mini"))
     >>> clips.samples.shape, clips.sample_rate
     ((480, 465984), 16000)
@@ -133,7 +133,7 @@ def prepare(
     Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
     Raises: OSError if the disk is too small.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> len(prepare(corpus.open("mini")).bad)
     0
 
@@ -169,10 +169,10 @@ def _prepare(corpus, sample_rate, folder, n_workers, progress):
         return ClipStore(folder)
     todo = [entry for i, entry in wanted.items() if i not in done]
     n_new = len(todo) * head["n_samples"] * 2
-    _check_disk(folder, n_bytes(corpus, sample_rate), n_new)
+    _check_room(folder, n_bytes(corpus, sample_rate), n_new)
     # From here on the store is open work: first the journal, then no index.
     journal = "".join(json.dumps(e) + "\n" for e in [head, *done.values()])
-    write_atomically(folder / "journal.jsonl", journal.encode())
+    files.write_atomically(folder / "journal.jsonl", journal.encode())
     (folder / "index.json").unlink(missing_ok=True)
     in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
     show = sys.stderr.isatty() or in_notebook if progress is None else progress
@@ -207,7 +207,7 @@ def _prepare(corpus, sample_rate, folder, n_workers, progress):
         pool.shutdown(cancel_futures=True)
         os.close(file)
     index = json.dumps(head | {"clips": [done[i] for i in wanted]})
-    write_atomically(folder / "index.json", index.encode())
+    files.write_atomically(folder / "index.json", index.encode())
     (folder / "journal.jsonl").unlink(missing_ok=True)
     return ClipStore(folder)
 
@@ -215,7 +215,7 @@ def _prepare(corpus, sample_rate, folder, n_workers, progress):
 def n_bytes(corpus: corpora.Corpus, sample_rate: int = audio.SAMPLE_RATE) -> int:
     """Say how many bytes the store of a corpus takes, before it is made.
 
-    >>> from tagkit import corpus
+    >>> from tagkit.data import corpus
     >>> f"{n_bytes(corpus.open('mini')) / 1e9:.2f} GB"
     '0.45 GB'
 
@@ -324,26 +324,8 @@ def _decode(corpus, clip_id, sample_rate) -> np.ndarray:
     return np.rint(samples, out=samples).astype(np.int16)
 
 
-def write_atomically(path: Path, data: bytes):
-    """Write a file so that it is there whole or not at all.
-
-    Notebook: course/07_scaling_up.ipynb
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def _check_disk(folder: Path, n_bytes: int, n_new: int):
+def _check_room(folder: Path, n_bytes: int, n_new: int):
+    """See that the new rows fit, those that the file has no blocks for yet."""
     file = folder / "samples.int16"
     there = getattr(file.stat(), "st_blocks", 0) * 512 if file.exists() else 0
-    free = shutil.disk_usage(folder).free
-    if free < min(n_new, n_bytes - there):
-        raise OSError(
-            f"the store needs {n_new / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB "
-            "are free; make room or name another place with folder=..."
-        )
+    files.check_room(folder, min(n_new, n_bytes - there), "the store")

@@ -18,7 +18,10 @@ from made import made_examples, noise
 from test_train import FACTS, labels_of, quiet, small
 
 import tagkit
-from tagkit import batches, predict, ranks, train
+from tagkit.data import batches
+from tagkit.evaluation import predict
+from tagkit.machine import processes
+from tagkit.training import train
 
 # What each process of a job does: the code behind it ends with `say(...)`.
 HEAD = """
@@ -29,18 +32,22 @@ torch.set_num_threads(1)
 from pathlib import Path
 from made import made_examples, noise
 from test_train import Dropping, labels_of, quiet, small
-from tagkit import batches, models, predict, ranks, runs, steps, train
-ranks.PATIENCE = 30
+from tagkit import models
+from tagkit.data import batches
+from tagkit.evaluation import predict
+from tagkit.machine import processes
+from tagkit.training import checkpoints, steps, train
+processes.PATIENCE = 30
 if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "1":
     time.sleep(2)  # the other must not take the address of the process that died
-ranks.start()
-rank, n_ranks = ranks.place()
+processes.start()
+rank, n_ranks = processes.place()
 folder = Path({folder!r})
 def say(**what):
     (folder / f"said{{rank}}.json").write_text(json.dumps(what))
 def data(n=16, valid=5):
-    from tagkit.store import ClipStore
-    from test_ranks import opened
+    from tagkit.data.store import ClipStore
+    from test_processes import opened
     return opened(folder / "s", n, valid)
 """
 
@@ -49,7 +56,7 @@ def opened(folder, n=16, valid=5):
     """Clips to train on, clips to validate, in a store that is made already or now."""
     if not (folder / "index.json").exists():
         made_examples(folder, 3 * noise(n, 6000), labels_of(n))
-    from tagkit.store import ClipStore
+    from tagkit.data.store import ClipStore
 
     clips = ClipStore(folder)
     tags = [f"tag {i}" for i in range(3)]
@@ -81,7 +88,7 @@ def job(folder, code, *options, check=True):
 
 
 def test_who_meets_nobody_ends():
-    code = "from tagkit import ranks; ranks.PATIENCE = 1; ranks.start()"
+    code = "from tagkit.machine import processes as p; p.PATIENCE = 1; p.start()"
     world = {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "alone"}
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -97,11 +104,11 @@ def test_who_meets_nobody_ends():
 
 def test_alone_nothing_is_started_and_nothing_is_changed():
     model = small()
-    assert ranks.place() == (0, 1) and ranks.is_first()
-    assert ranks.wrap(model) is model
-    assert ranks.gather(3) == [3] and ranks.total(2.5) == 2.5
+    assert processes.place() == (0, 1) and processes.is_first()
+    assert processes.wrap(model) is model
+    assert processes.gather(3) == [3] and processes.total(2.5) == 2.5
     before = torch.get_rng_state()
-    ranks.begin_epoch(0, 1)
+    processes.begin_epoch(0, 1)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -134,10 +141,10 @@ def test_parts_are_the_batches_without_double_or_lost_windows(
 
 
 def test_a_process_with_one_window_gives_it_twice(monkeypatch):
-    monkeypatch.setattr(ranks, "total", lambda n: 3 if n else 0)
-    monkeypatch.setattr(ranks, "place", lambda: (1, 2))
+    monkeypatch.setattr(processes, "total", lambda n: 3 if n else 0)
+    monkeypatch.setattr(processes, "place", lambda: (1, 2))
     one = torch.full((1, 5), 0.5), torch.ones(1, 2)
-    (batch,) = ranks.even([one], 5, 2)
+    (batch,) = processes.even([one], 5, 2)
     assert batch.samples.shape == (2, 5) and (batch.samples == 0.5).all()
     assert batch.labels.tolist() == [[1, 1], [1, 1]]
     assert (batch.n, batch.weight) == (1, 2 / 3)
@@ -146,14 +153,14 @@ def test_a_process_with_one_window_gives_it_twice(monkeypatch):
 def test_a_process_that_ran_out_gives_its_last_windows_again(monkeypatch):
     """Silence would go into the statistics of batch norm."""
     rest = iter([4, 2, 0])  # windows of all processes, step by step
-    monkeypatch.setattr(ranks, "total", lambda n: next(rest))
-    monkeypatch.setattr(ranks, "place", lambda: (0, 2))
+    monkeypatch.setattr(processes, "total", lambda n: next(rest))
+    monkeypatch.setattr(processes, "place", lambda: (0, 2))
     two = torch.full((2, 5), 0.5), torch.ones(2, 2)
-    first, second = ranks.even([two], 5, 2)
+    first, second = processes.even([two], 5, 2)
     assert first.weight == 1 and (second.n, second.weight) == (0, 0)
     assert torch.equal(second.samples, two[0]) and torch.equal(second.labels, two[1])
     rest = iter([2, 0])
-    (silent,) = ranks.even([], 5, 2)
+    (silent,) = processes.even([], 5, 2)
     assert silent.samples.shape == (2, 5) and not silent.samples.any()
 
 
@@ -164,8 +171,8 @@ def test_every_clip_is_scored_by_one_process_in_the_same_company(
 ):
     shares = []
     for rank in range(n_ranks):
-        monkeypatch.setattr(ranks, "place", lambda rank=rank: (rank, n_ranks))
-        shares.append(ranks.share(n))
+        monkeypatch.setattr(processes, "place", lambda rank=rank: (rank, n_ranks))
+        shares.append(processes.share(n))
     assert sorted(np.concatenate(shares).tolist()) == list(range(n))
     for mine in shares:
         for at in range(0, len(mine), 8):  # as GridCrops takes them
@@ -185,10 +192,10 @@ for n_train in (11, 9):  # the last batch: 3 windows, 2 and 1; or 5, 3 and 2
     crops = part.crops(4000, 12_000, 4, 1, 0)
     step = steps.Gradients(model, quiet(), torch.device("cpu"), print)
     found = []
-    for batch in ranks.even(crops.epoch(1), 4000, 3):
+    for batch in processes.even(crops.epoch(1), 4000, 3):
         model.zero_grad()
         loss = step(batch)
-        sums = ranks.total(loss.item() * batch.n), ranks.total(batch.n)
+        sums = processes.total(loss.item() * batch.n), processes.total(batch.n)
         grads = [p.grad.flatten().tolist() for p in model.parameters()]
         found.append((sums, sum(grads, [])))
     out[str(n_train)] = found
@@ -230,16 +237,16 @@ printed = []
 history = train.fit(model, part, valid, quiet(epochs=2, optimizer="sgd",
     learning_rate=0.05, start_at_prior=True), folder / "run", log=printed.append)
 scores = predict.clip_scores(model, valid)
-runs.load_weights(model, folder / "run" / "best.safetensors")
+checkpoints.load_weights(model, folder / "run" / "best.safetensors")
 again = train.validate(model, valid)
 norm = models.K2C2(n_tags=3, width=0.02)
 norm.n_samples = 6000
 torch.manual_seed(rank)
 with torch.no_grad():
     norm.units[1].running_mean.add_(rank)
-ranks.end_epoch(norm)
+processes.end_epoch(norm)
 dropped = Dropping(**model.arguments).train()
-ranks.begin_epoch(0, 1)
+processes.begin_epoch(0, 1)
 noisy = dropped.drop(torch.ones(1, 50))
 say(epochs=history.epochs, printed=printed, scores=scores.tolist(), again=again,
     best=history.best, mean=norm.units[1].running_mean.tolist(),
@@ -264,9 +271,9 @@ def test_two_train_as_one_and_score_to_the_last_digit(tmp_path):
     assert (first["mean"], second["mean"]) == (first["mean"], first["mean"])
     assert first["noisy"] != second["noisy"]  # dropout of its own in each
     # The weights that were saved, scored here by one process: the same digits.
-    from tagkit import runs
+    from tagkit.training import checkpoints
 
-    runs.load_weights(model, tmp_path / "run" / "best.safetensors")
+    checkpoints.load_weights(model, tmp_path / "run" / "best.safetensors")
     found = train.validate(model, valid)
     for name in ("valid_loss", "valid_roc_auc", "valid_ap"):
         assert found[name] == first["best"][name], name
@@ -275,7 +282,7 @@ def test_two_train_as_one_and_score_to_the_last_digit(tmp_path):
 
 LOST = """
 import signal
-from tagkit import state
+from tagkit.training import state
 if rank == 1 and not (folder / "killed").exists():
     end_epoch = state.State.end_epoch
     def deadly(self, row):

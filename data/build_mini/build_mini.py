@@ -1,10 +1,11 @@
 """Build the embedded corpus `mini`: tables, truth, audio and checksums.
 
-    python data/build_mini.py                    # everything, into data/mini
-    python data/build_mini.py --root /tmp/trial  # everything, somewhere else
-    python data/build_mini.py --tables-only      # only the tables (a second or two)
-    python data/build_mini.py --check            # compare data/mini with a rebuild
-    python data/build_mini.py --card             # renew the numbers of README.md
+    cd data/build_mini
+    python build_mini.py                    # everything, into data/mini
+    python build_mini.py --root /tmp/trial  # everything, somewhere else
+    python build_mini.py --tables-only      # only the tables (a second or two)
+    python build_mini.py --check            # compare data/mini with a rebuild
+    python build_mini.py --card             # renew the numbers of data/README.md
 
 The tables depend on the seed only and come out the same bit for bit. Audio needs
 the Debian packages fluidsynth and fluid-soundfont-gm; clips
@@ -26,12 +27,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 HERE = Path(__file__).resolve().parent
+DATA = HERE.parent
 sys.path.insert(0, str(HERE))  # its own files, from wherever it is started
 
 import mini_crowd as crowd  # noqa: E402
 import mini_plan as planning  # noqa: E402
 
-MINI = HERE / "mini"
+MINI = DATA / "mini"
 TABLES = ("annotations_final.csv", "clip_info_final.csv", "truth.csv")
 SUMS = "SHA256SUMS"
 N_UNHEARD = 60  # clips of clip_info_final.csv that no player ever heard: no audio
@@ -196,7 +198,7 @@ def main(arguments=None):
     if options.card:
         import mini_card as card
 
-        card.write(options.root, HERE)
+        card.write(options.root, DATA)
         return 0
     work = write_tables(options.root)
     if not options.tables_only:

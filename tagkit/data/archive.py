@@ -10,7 +10,6 @@ Notebook: course/01_dataset_analysis.ipynb
 import io
 import os
 import re
-import shutil
 import struct
 import zipfile
 import zlib
@@ -19,6 +18,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from tqdm import tqdm
+
+from tagkit import files
 
 CLIP = re.compile(r"[0-9a-f]/[A-Za-z0-9_-][A-Za-z0-9_.-]*\.mp3")
 UNSAFE = re.compile(r"^/|^[A-Za-z]:|\\|\0|(^|/)\.\.(/|$)")
@@ -147,7 +148,7 @@ def _safe_clips(members: list, root: Path, n_archive: int) -> list:
         )
     # A file takes whole blocks of the disk.
     new = [i.file_size + 4096 for i in clips if not (root / i.filename).exists()]
-    check_room(root, sum(new), f"unpacking {len(clips)} clips")
+    files.check_room(root, sum(new), f"unpacking {len(clips)} clips")
     return sorted(clips, key=lambda info: info.header_offset)
 
 
@@ -156,22 +157,3 @@ def _is_whole(path: Path, info) -> bool:
         return False
     data = path.read_bytes() if path.stat().st_size == info.file_size else None
     return data is not None and zlib.crc32(data) == info.CRC
-
-
-def check_room(folder: Path, n_bytes: float, what: str):
-    """Raise OSError, with both numbers, if a disk has not so many bytes left.
-
-    >>> check_room(Path("."), 1e18, "everything")
-    Traceback (most recent call last):
-    ...
-    OSError: everything needs 1000000000.000 GB more in ., ... GB are free; ...
-
-    Notebook: course/01_dataset_analysis.ipynb
-    """
-    free = shutil.disk_usage(folder).free
-    if free < n_bytes:
-        raise OSError(
-            f"{what} needs {n_bytes / 1e9:.3f} GB more in {folder}, {free / 1e9:.3f} "
-            "GB are free; make room, or name a folder on another disk (root=..., "
-            "--root)"
-        )

@@ -1,0 +1,1 @@
+"""What the computer offers: devices, and the processes of torchrun."""

@@ -1,0 +1,1 @@
+"""From a model and labelled clips to a trained tagger."""
