@@ -40,8 +40,8 @@ def loading(music, examples, folder):
     order = np.random.default_rng(0).permutation(len(examples))
     sounds = [music.path(i) for i in examples.labels.index[order]]
     bands = np.array(mel_files(examples, folder))[order]
-    whole = batches.RandomCrops(examples, N_SAMPLES, RATE, 16)
-    short = batches.RandomCrops(examples, 34_950, RATE, 160, 10)
+    whole = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
+    short = batches.RandomCrops(examples, 34_950, RATE, batch_size=160, crops_per_clip=10)
 
     def drain(steps):
         for _ in steps:
@@ -110,7 +110,7 @@ def in_turn(model, examples) -> float:
         torch.nn.BCEWithLogitsLoss(),
     )
     crops = 10 if model.n_samples < 40_000 else 1
-    steps = batches.RandomCrops(examples, model.n_samples, RATE, 16, crops).epoch(1)
+    steps = batches.RandomCrops(examples, model.n_samples, RATE, batch_size=16, crops_per_clip=crops).epoch(1)
     start, loaded = time.perf_counter(), 0.0
     while True:
         asked = time.perf_counter()
@@ -139,7 +139,7 @@ class Clips(Dataset):
 
 def workers(examples):
     """Print what DataLoader's worker processes give beside threads."""
-    crops = batches.RandomCrops(examples, N_SAMPLES, RATE, 16)
+    crops = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
     rows = []
     for n in (0, 1, 2):
         loader = DataLoader(Clips(examples), 16, shuffle=True, num_workers=n)

@@ -23,7 +23,7 @@ def clip_of(samples):
 
 
 def test_labels_stand_beside_their_samples(numbered):
-    for samples, labels in batches.RandomCrops(numbered, 100, 12_000, 4).epoch(0):
+    for samples, labels in batches.RandomCrops(numbered, 100, 12_000, batch_size=4).epoch(0):
         assert samples.dtype == labels.dtype == torch.float32
         assert samples.shape[1:] == (100,) and labels.shape[1:] == (4,)
         number = (labels * torch.tensor([1, 2, 4, 8])).sum(dim=1)
@@ -32,12 +32,12 @@ def test_labels_stand_beside_their_samples(numbered):
 
 @pytest.mark.filterwarnings("error")
 def test_making_batches_warns_of_nothing(numbered):
-    assert len(list(batches.RandomCrops(numbered, 100, 12_000, 4).epoch(0))) == 3
+    assert len(list(batches.RandomCrops(numbered, 100, 12_000, batch_size=4).epoch(0))) == 3
 
 
 def test_labels_stay_beside_their_samples_when_clips_are_taken(numbered):
     some = numbered.take([107, 102, 105])
-    (samples, labels), *rest = batches.RandomCrops(some, 100, 12_000, 4).epoch(0)
+    (samples, labels), *rest = batches.RandomCrops(some, 100, 12_000, batch_size=4).epoch(0)
     assert not rest
     assert sorted(clip_of(samples).tolist()) == [2, 5, 7]
     number = (labels * torch.tensor([1, 2, 4, 8])).sum(dim=1)
@@ -52,7 +52,7 @@ def test_labels_stay_beside_their_samples_when_clips_are_taken(numbered):
 def test_every_clip_comes_equally_often_in_an_epoch(
     numbered, batch_size, crops_per_clip
 ):
-    crops = batches.RandomCrops(numbered, 100, 12_000, batch_size, crops_per_clip)
+    crops = batches.RandomCrops(numbered, 100, 12_000, batch_size=batch_size, crops_per_clip=crops_per_clip)
     seen = torch.cat([clip_of(samples) for samples, _ in crops.epoch(1)])
     assert torch.bincount(seen).tolist() == [crops_per_clip] * 10
     assert crops.n_windows == len(seen)
@@ -60,7 +60,7 @@ def test_every_clip_comes_equally_often_in_an_epoch(
 
 def test_epochs_differ_and_the_same_epoch_does_not(numbered):
     def order(seed, k):
-        crops = batches.RandomCrops(numbered, 100, 12_000, 4, seed=seed)
+        crops = batches.RandomCrops(numbered, 100, 12_000, batch_size=4, seed=seed)
         return torch.cat([clip_of(samples) for samples, _ in crops.epoch(k)]).tolist()
 
     assert order(0, 1) == order(0, 1)
@@ -239,7 +239,7 @@ def test_a_last_window_alone_joins_the_batch_before_it(tmp_path, n, size, sizes)
     """Batch norm cannot learn a spread from one window."""
     labels = np.zeros((n, 2))
     whole = made_examples(tmp_path / "s", noise(n, 4000), labels)
-    crops = whole.crops(4000, 12_000, size, 1, 0)
+    crops = whole.crops(4000, 12_000, batch_size=size, crops_per_clip=1, seed=0)
     assert [len(wanted) for _, wanted in crops.epoch(1)] == sizes
     found = [crops.clips(1, number) for number in range(len(sizes))]
     assert [len(ids) for ids in found] == sizes

@@ -118,9 +118,9 @@ def test_parts_are_the_batches_without_double_or_lost_windows(
     tmp_path, n_ranks, batch_size, crops
 ):
     part, _ = opened(tmp_path / "s")
-    whole = batches.RandomCrops(part, 4000, 12_000, batch_size, crops, 1)
+    whole = batches.RandomCrops(part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1)
     parts = [
-        batches.RandomCrops(part, 4000, 12_000, batch_size, crops, 1, rank, n_ranks)
+        batches.RandomCrops(part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1, rank=rank, n_ranks=n_ranks)
         for rank in range(n_ranks)
     ]
     for number, (samples, labels) in enumerate(whole.epoch(2)):
@@ -209,7 +209,7 @@ def test_two_give_the_gradients_of_one(tmp_path):
     assert len(said) == 2 and said[0] == said[1]
     for n_train in (11, 9):
         model = small()
-        crops = batches.RandomCrops(part.take(n_train), 4000, 12_000, 4)
+        crops = batches.RandomCrops(part.take(n_train), 4000, 12_000, batch_size=4)
         steps_ = said[0][str(n_train)]
         assert len(steps_) == (3 if n_train == 11 else 2)
         loss_of = torch.nn.BCEWithLogitsLoss()

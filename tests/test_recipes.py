@@ -109,7 +109,7 @@ def stage(**settings):
 def test_stages_go_on_from_the_best_so_far(data, tmp_path):
     stages = [stage(), stage(epochs=1, learning_rate=0.5), stage(learning_rate=0.0)]
     model, folder = small(), tmp_path / "run"
-    history = recipes.fit_stages(model, *data, stages, folder, log=None)
+    history = recipes.fit_stages(model, *data, stages, run_dir=folder, log=None)
     one = small()
     first = train.fit(one, *data, stages[0], log=None)
     assert_same(weights(model), weights(one))  # a rate of 0.5 only harmed
@@ -154,10 +154,10 @@ def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
             raise KeyboardInterrupt
 
     model = small()
-    half = recipes.fit_stages(model, *data, stages, tmp_path / "run", interrupt)
+    half = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=interrupt)
     assert half.interrupted and len(half.epochs) == stop
     model = small()
-    found = recipes.fit_stages(model, *data, stages, tmp_path / "run", None).frame()
+    found = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=None).frame()
     for column in ("epoch", "stage", "loss", "valid_loss"):
         assert found[column].tolist() == expected[column].tolist(), column
     assert_same(weights(model), weights(whole))
@@ -186,10 +186,10 @@ def test_only_the_first_stage_starts_at_the_prior(data):
 
 
 def test_a_folder_with_other_stages_is_refused(data, tmp_path):
-    recipes.fit_stages(small(), *data, [stage(), stage()], tmp_path / "run", None)
+    recipes.fit_stages(small(), *data, [stage(), stage()], run_dir=tmp_path / "run", log=None)
     with pytest.raises(ValueError, match="holds a run with other stages"):
         other = [stage(epochs=3), stage()]
-        recipes.fit_stages(small(), *data, other, tmp_path / "run", None)
+        recipes.fit_stages(small(), *data, other, run_dir=tmp_path / "run", log=None)
 
 
 @pytest.mark.parametrize("name", list(recipes.RECIPES))

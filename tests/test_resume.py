@@ -55,7 +55,7 @@ def assert_ends_alike(folder, data, undisturbed):
     """Go on in a folder; weights and history must be those of an undisturbed run."""
     model = dropping()
     torch.rand(9)  # what was drawn before does not count
-    history = train.fit(model, *data, quiet(**CONFIG), folder, log=None)
+    history = train.fit(model, *data, quiet(**CONFIG), run_dir=folder, log=None)
     pd.testing.assert_frame_equal(facts(history), undisturbed[1], check_exact=True)
     assert_same_weights(weights(model), undisturbed[0])
     checkpoints.load_weights(model, folder / "best.safetensors")
@@ -208,7 +208,7 @@ def test_interrupted_fit_returns_what_is_there_and_goes_on(
     with monkeypatch.context() as patch:
         pressing(patch, at, number)
         config = quiet(**CONFIG)
-        history = train.fit(model, *data, config, folder, log=said.append)
+        history = train.fit(model, *data, config, run_dir=folder, log=said.append)
     n_whole = (at - 1) // 3  # three steps in an epoch
     assert history.interrupted and len(history.epochs) == n_whole
     expected = undisturbed[1].iloc[:n_whole]
@@ -243,7 +243,7 @@ def test_an_interruption_waits_for_a_save(data, tmp_path, monkeypatch, undisturb
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", pressed)
         model = dropping()
-        history = train.fit(model, *data, quiet(**CONFIG), tmp_path / "run", log=None)
+        history = train.fit(model, *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=None)
     assert history.interrupted and len(history.epochs) == 1
     state = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
     assert len(state["epochs"]) == 1
@@ -267,10 +267,10 @@ def test_interrupted_stages_go_no_further(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         pressing(patch, 5)
         model = small()
-        half = recipes.fit_stages(model, *data, stages, tmp_path / "run", None)
+        half = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=None)
     assert half.interrupted and len(half.epochs) == 1
-    again = recipes.fit_stages(small(), *data, stages, tmp_path / "run", None)
-    whole = recipes.fit_stages(small(), *data, stages, None, None)
+    again = recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
+    whole = recipes.fit_stages(small(), *data, stages, run_dir=None, log=None)
     assert [e["loss"] for e in again.epochs] == [e["loss"] for e in whole.epochs]
 
 
@@ -307,7 +307,7 @@ def test_a_disk_that_fails_costs_an_epoch_and_no_more(
     with monkeypatch.context() as patch:
         failing(patch, name, at, error)
         with pytest.raises(OSError) as caught:
-            train.fit(dropping(), *data, quiet(**CONFIG), folder, log=None)
+            train.fit(dropping(), *data, quiet(**CONFIG), run_dir=folder, log=None)
     message = str(caught.value)
     assert os.strerror(error) in message and str(folder) in message
     assert f"epoch {1 if at < 3 else 2} could not be saved" in message
@@ -325,7 +325,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_first_step(
     model = small()
     model.forward = None  # nothing is computed
     with pytest.raises(OSError, match="nothing can be written in .*name another"):
-        train.fit(model, *data, quiet(), tmp_path / "file", log=None)
+        train.fit(model, *data, quiet(), run_dir=tmp_path / "file", log=None)
 
     def read_only(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -333,7 +333,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_first_step(
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", read_only)
         with pytest.raises(OSError, match="written in .*Read-only file system"):
-            train.fit(model, *data, quiet(), tmp_path / "run", log=None)
+            train.fit(model, *data, quiet(), run_dir=tmp_path / "run", log=None)
 
 
 @pytest.mark.parametrize("harm", ["removed", "cut", "folder"])
@@ -354,7 +354,7 @@ def test_a_store_that_goes_away_is_named(
                 path.parent.rename(tmp_path / "away")
 
     with pytest.raises(OSError, match=r"samples\.int16 has \d+ bytes, 192000 when it"):
-        train.fit(dropping(), *data, quiet(**CONFIG), tmp_path / "run", log=spoil)
+        train.fit(dropping(), *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=spoil)
     assert len(lines) == 1
     if harm == "folder":
         (tmp_path / "away").rename(path.parent)
@@ -375,7 +375,7 @@ def test_a_state_lies_in_memory_as_the_weights_do(tmp_path):
     """Adam in one kernel wants it so; a GPU has channels last where a CPU has not."""
     data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
     config, found = quiet(epochs=1), []
-    train.fit(k2c1(), data, data, config, tmp_path / "run", log=None)
+    train.fit(k2c1(), data, data, config, run_dir=tmp_path / "run", log=None)
     for form in (torch.contiguous_format, torch.channels_last):
         model = k2c1().to(memory_format=form)
         optimizer = train.make_optimizer(model, config)
@@ -393,7 +393,7 @@ def test_a_state_lies_in_memory_as_the_weights_do(tmp_path):
 @pytest.mark.parametrize("what", ["other", "clips", "validation"])
 def test_other_clips_or_labels_are_another_run(data, tmp_path, what):
     train_set, valid = data
-    train.fit(small(), train_set, valid, quiet(epochs=1), tmp_path / "run", log=None)
+    train.fit(small(), train_set, valid, quiet(epochs=1), run_dir=tmp_path / "run", log=None)
     labels = train_set.labels
     if what == "validation":
         valid = valid.take(len(valid) - 1)
@@ -403,20 +403,20 @@ def test_other_clips_or_labels_are_another_run(data, tmp_path, what):
         labels = 1 - labels
     other = batches.Examples(train_set.store, labels, train_set.about)
     with pytest.raises(ValueError, match="holds another run: checksum of"):
-        train.fit(small(), other, valid, quiet(epochs=2), tmp_path / "run", log=None)
+        train.fit(small(), other, valid, quiet(epochs=2), run_dir=tmp_path / "run", log=None)
 
 
 def test_a_state_with_a_wrong_bit_is_refused(data, tmp_path):
     """PyTorch reads it as if nothing were wrong."""
     path = tmp_path / "run" / "last.pt"
-    train.fit(small(), *data, quiet(epochs=1), path.parent, log=None)
+    train.fit(small(), *data, quiet(epochs=1), run_dir=path.parent, log=None)
     state, whole = torch.load(path, weights_only=True), bytearray(path.read_bytes())
     some = next(iter(state["model"].values())).numpy().tobytes()
     whole[whole.index(some) + 5] ^= 16
     path.write_bytes(whole)
     torch.load(path, weights_only=True)
     with pytest.raises(ValueError, match="cannot be read as the state.*is damaged"):
-        train.fit(small(), *data, quiet(epochs=2), path.parent, log=None)
+        train.fit(small(), *data, quiet(epochs=2), run_dir=path.parent, log=None)
 
 
 def test_a_second_interruption_waits_for_the_best_weights(data, monkeypatch):
@@ -440,32 +440,32 @@ def test_a_state_of_version_0_3_is_read(data, tmp_path):
     """Without the settings that came later, with the CPU's random state alone."""
     config, folder, whole = quiet(epochs=3), tmp_path / "run", small()
     expected = train.fit(whole, *data, config, log=None)
-    train.fit(small(), *data, quiet(epochs=1), folder, log=None)
+    train.fit(small(), *data, quiet(epochs=1), run_dir=folder, log=None)
     state = torch.load(folder / "last.pt", weights_only=True)
     for name in checkpoints.LATER:
         state["run"].pop(name, None)
     state["random"] = state["random"]["cpu"]
     torch.save(state, folder / "last.pt")
     model = small()
-    history = train.fit(model, *data, config, folder, log=None)
+    history = train.fit(model, *data, config, run_dir=folder, log=None)
     pd.testing.assert_frame_equal(facts(history), facts(expected), check_exact=True)
     with pytest.raises(ValueError, match=r"precision there None, here bf16"):
-        train.fit(small(), *data, quiet(precision="bf16"), folder, log=None)
+        train.fit(small(), *data, quiet(precision="bf16"), run_dir=folder, log=None)
 
 
 def test_stages_of_version_0_3_are_the_same_stages(data, tmp_path):
     stages = [quiet(epochs=1)]
-    recipes.fit_stages(small(), *data, stages, tmp_path / "run", None)
+    recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
     path = tmp_path / "run" / "stages.json"
     old = [
         {k: v for k, v in stage.items() if k not in checkpoints.LATER}
         for stage in json.loads(path.read_text())
     ]
     path.write_text(json.dumps(old))
-    recipes.fit_stages(small(), *data, stages, tmp_path / "run", None)
+    recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
     with pytest.raises(ValueError, match="other stages"):
         stages = [quiet(epochs=1, augment="gain")]
-        recipes.fit_stages(small(), *data, stages, tmp_path / "run", None)
+        recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
 
 
 # --- where the samples are
@@ -475,15 +475,15 @@ def test_clips_stay_on_the_device_where_there_is_room(data, monkeypatch):
     cpu, n_bytes = torch.device("cpu"), 11 * 6000 * 2
     for free, stays in ((0, False), (n_bytes, False), (2 * n_bytes, True)):
         monkeypatch.setattr(devices, "free_memory", lambda device, free=free: free)
-        crops = data[0].crops(4000, 12_000, 4, 2, 0)
+        crops = data[0].crops(4000, 12_000, batch_size=4, crops_per_clip=2, seed=0)
         assert feed.Feed(crops, cpu, 4000, 3).is_resident == stays
 
 
 def test_a_resident_store_gives_the_same_training(data, monkeypatch, undisturbed):
     monkeypatch.setattr(devices, "free_memory", lambda device: 10**9)
     some = data[0].take(range(110, 99, -1))  # rows in another order than the store's
-    straight = list(some.crops(4000, 12_000, 4, 1, 0).epoch(1))
-    crops = some.crops(4000, 12_000, 4, 1, 0)
+    straight = list(some.crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0).epoch(1))
+    crops = some.crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
     assert crops.reside(torch.device("cpu"))
     for (a, b), (c, d) in zip(crops.epoch(1), straight, strict=True):
         assert torch.equal(a, c) and torch.equal(b, d)

@@ -38,7 +38,7 @@ def run(tmp_path, clips):
     """A folder with a finished run of two epochs, and its model and history."""
     torch.manual_seed(0)
     model, config = small(), train.Config(epochs=2, device="cpu")
-    history = train.fit(model, clips, clips, config, tmp_path / "run", log=None)
+    history = train.fit(model, clips, clips, config, run_dir=tmp_path / "run", log=None)
     return tmp_path / "run", model, history
 
 
@@ -94,7 +94,7 @@ def test_batch_statistics_come_back_too(tmp_path):
     torch.manual_seed(0)
     model = models.K2C2(n_tags=2, width=0.05)
     config = train.Config(epochs=1, device="cpu", batch_size=2)
-    train.fit(model, clips, clips, config, tmp_path / "run", log=None)
+    train.fit(model, clips, clips, config, run_dir=tmp_path / "run", log=None)
     again = models.K2C2(n_tags=2, width=0.05)
     checkpoints.load_weights(again, tmp_path / "run" / "best.safetensors")
     for (name, a), b in zip(
@@ -191,7 +191,7 @@ def test_broken_state_is_refused_and_none_of_its_code_runs(run, clips, tmp_path)
             continue
         (folder / "last.pt").write_bytes(path.read_bytes())
         with pytest.raises(ValueError, match=r"last\.pt cannot be read as the state"):
-            train.fit(model, clips, clips, config, folder, log=None)
+            train.fit(model, clips, clips, config, run_dir=folder, log=None)
         assert not trap.exists(), path
 
 

@@ -153,7 +153,7 @@ def test_weight_scales_the_gradient_and_not_the_loss():
 
 def test_the_mean_is_over_the_windows_that_all_processes_had(data, monkeypatch):
     """Where one skips a broken shard, the others do not know of it."""
-    crops = data[0].crops(4000, 12_000, 4, 1, 0)
+    crops = data[0].crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
     epoch = feed.Feed(crops, torch.device("cpu"), 4000, 3)
     losses = steps.Losses(1, epoch, quiet())
     with pytest.raises(ValueError, match="no clips to train on"):
@@ -191,7 +191,7 @@ def test_the_batch_and_its_clips_are_named(tmp_path, monkeypatch, late):
     before = weights(model)
     with pytest.raises(FloatingPointError) as caught:
         train.fit(model, *part, quiet(batch_size=2), log=None)
-    crops = part[0].crops(4000, 12_000, 2, 1, 0)
+    crops = part[0].crops(4000, 12_000, batch_size=2, crops_per_clip=1, seed=0)
     (number,) = [i for i in range(5) if 103 in crops.clips(1, i)]
     named = ", ".join(map(str, crops.clips(1, number)))
     assert f"at epoch 1, batch {number}, clips {named}; try" in str(caught.value)
@@ -200,7 +200,7 @@ def test_the_batch_and_its_clips_are_named(tmp_path, monkeypatch, late):
 
 
 def test_clips_are_those_of_the_batch(data):
-    crops = batches.RandomCrops(data[0], 4000, 12_000, 4, 2, 3)
+    crops = batches.RandomCrops(data[0], 4000, 12_000, batch_size=4, crops_per_clip=2, seed=3)
     order = [data[0].labels.loc[crops.clips(5, i)].to_numpy() for i in range(6)]
     for mine, (_, labels) in zip(order, crops.epoch(5), strict=True):
         assert (labels.numpy() == mine).all()

@@ -84,7 +84,7 @@ def assert_same_weights(a, b):
 
 
 def fit(model, data, config=None, run_dir=None, log=None):
-    return train.fit(model, *data, config or quiet(), run_dir, log=log)
+    return train.fit(model, *data, config or quiet(), run_dir=run_dir, log=log)
 
 
 # --- the loop
@@ -96,7 +96,7 @@ def test_is_the_textbook_loop(data):
     one, other = small(), small()
     history = fit(one, data, config)
     loss_of = nn.BCEWithLogitsLoss()
-    crops = batches.RandomCrops(data[0], 4000, 12_000, 4, 1, 0)
+    crops = batches.RandomCrops(data[0], 4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
     for epoch in (1, 2):
         total = 0
         for samples, labels in crops.epoch(epoch):
@@ -417,7 +417,7 @@ def test_the_readmes_model_of_your_own_trains_and_comes_back(tmp_path):
     model = scope["model"]
     labels = np.eye(4, 50, dtype=int)
     data = made_examples(tmp_path / "s", noise(4, 40_000), labels, sample_rate=16_000)
-    train.fit(model, data, data, quiet(epochs=1), tmp_path / "run", log=None)
+    train.fit(model, data, data, quiet(epochs=1), run_dir=tmp_path / "run", log=None)
     again = scope["Mine"]()
     checkpoints.load_weights(again, tmp_path / "run" / "best.safetensors")
     assert_same_weights(weights(model), weights(again))
@@ -558,7 +558,7 @@ def test_folder_of_another_run_is_refused_with_both_sides(data, tmp_path, change
         mine = batches.Examples(mine.store, mine.labels, mine.about | {"corpus": "x"})
         words = ["'corpus': 'made'", "'corpus': 'x'"]
     with pytest.raises(ValueError) as caught:
-        train.fit(model, mine, valid, config, tmp_path / "run", log=None)
+        train.fit(model, mine, valid, config, run_dir=tmp_path / "run", log=None)
     for word in [*words, "holds another run", "name another folder or delete"]:
         assert word in str(caught.value)
 

@@ -1,7 +1,7 @@
 """Batches: windows cut from the clip store, random to train on, a grid to score.
 
 A batch holds samples and labels only; what a model makes of the samples, mel bands
-or not, is its own affair. The first file that knows torch.
+or not, is its own affair.
 
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
@@ -53,10 +53,27 @@ class Examples:
         labels = self.labels.iloc[:n] if is_number else self.labels.loc[ids]
         return Examples(self.store, labels, self.about | {"n_clips": len(labels)})
 
-    def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
+    def crops(
+        self,
+        n_samples: int,
+        sample_rate: int,
+        *,
+        batch_size=16,
+        crops_per_clip=1,
+        seed=0,
+    ) -> "RandomCrops":
         """Give random windows to train on: what `train.fit` asks of a training set."""
-        window = n_samples, sample_rate, batch_size, crops_per_clip, seed
-        return RandomCrops(self, *window, *processes.place())
+        rank, n_ranks = processes.place()
+        return RandomCrops(
+            self,
+            n_samples,
+            sample_rate,
+            batch_size=batch_size,
+            crops_per_clip=crops_per_clip,
+            seed=seed,
+            rank=rank,
+            n_ranks=n_ranks,
+        )
 
 
 def examples(
@@ -110,9 +127,15 @@ def examples(
 class Crops:
     """Batches of windows, from which `train.fit` draws; the base of `RandomCrops`.
 
-    Who streams clips from elsewhere derives from it and gives `cuts` and `finish`; each
-    process of a job gives its own part of every batch.
+    A source of other kinds, such as a stream, derives from it and gives `cuts` and
+    `finish`; each process of a job gives its own part of every batch.
+
+    Attributes:
+        reads_ahead: whether making a batch waits for a disk or a network, so that a
+            thread should make the next ones meanwhile.
     """
+
+    reads_ahead = False
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
@@ -150,7 +173,8 @@ class RandomCrops(Crops):
     >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> valid = examples(mini, stores.prepare(mini), "valid")
-    >>> samples, labels = next(RandomCrops(valid, 34_950, 12_000, 8).epoch(0))
+    >>> crops = RandomCrops(valid, 34_950, 12_000, batch_size=8)
+    >>> samples, labels = next(crops.epoch(0))
     >>> samples.shape, labels.shape
     (torch.Size([8, 34950]), torch.Size([8, 50]))
 
@@ -159,17 +183,22 @@ class RandomCrops(Crops):
 
     def __init__(
         self,
-        examples,
-        n_samples,
-        sample_rate,
-        batch_size=16,
-        crops_per_clip=1,
-        seed=0,
-        rank=0,
-        n_ranks=1,
+        examples: Examples,
+        n_samples: int,
+        sample_rate: int,
+        *,
+        batch_size: int = 16,
+        crops_per_clip: int = 1,
+        seed: int = 0,
+        rank: int = 0,
+        n_ranks: int = 1,
     ):
-        self.examples, self.batch_size, self.seed = examples, batch_size, seed
-        self.crops_per_clip, self.rank, self.n_ranks = crops_per_clip, rank, n_ranks
+        self.examples = examples
+        self.batch_size = batch_size
+        self.crops_per_clip = crops_per_clip
+        self.seed = seed
+        self.rank = rank
+        self.n_ranks = n_ranks
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
@@ -237,8 +266,16 @@ class GridCrops:
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
-    def __init__(self, examples, n_samples, sample_rate, clips_per_batch=8):
-        self.examples, self.clips_per_batch = examples, clips_per_batch
+    def __init__(
+        self,
+        examples: Examples,
+        n_samples: int,
+        sample_rate: int,
+        *,
+        clips_per_batch: int = 8,
+    ):
+        self.examples = examples
+        self.clips_per_batch = clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
@@ -266,8 +303,11 @@ class Window:
     """
 
     def __init__(self, store, n_samples: int, sample_rate: int):
-        self.store, self.n_samples, self.sample_rate = store, n_samples, sample_rate
-        self.samples, self.on_device = np.asarray(store.samples), None
+        self.store = store
+        self.n_samples = n_samples
+        self.sample_rate = sample_rate
+        self.samples = np.asarray(store.samples)
+        self.on_device = None
         self.n_row = store.samples.shape[1]
         self.n_cut = cut_length(n_samples, store.sample_rate, sample_rate)
         self.last_start = self.n_row - self.n_cut
@@ -314,7 +354,7 @@ class Window:
         if found < self.samples.nbytes:
             raise OSError(
                 f"{path} has {found} bytes, {self.samples.nbytes} when it was opened: "
-                "somebody has removed or changed it; make it again with `tagkit "
+                "it was removed or changed; make it again with `tagkit "
                 "prepare`, then the same training goes on from its last checkpoint"
             )
 

@@ -1,21 +1,48 @@
-"""The way of batches to the device, and how long the training waited for them.
+"""The way of batches to the device, and how long a training waits for them.
 
-On a CPU a thread cuts, scales and resamples the next batches while the present one is
-computed. To a GPU it copies them as int16, half the bytes, from memory that the GPU can
-read itself (pinned); they are scaled and resampled there. Where all clips fit into the
-GPU's memory they stay there, and nothing has to be copied any more.
-
-Notebook: course/07_scaling_up.ipynb
+On a CPU a batch is cut when it is asked for: a thread that reads ahead would take the
+cores that compute. Reading ahead pays where batches come from elsewhere, and on a GPU,
+to which a thread copies the next batches as int16, half the bytes, from memory that the
+GPU can read itself (pinned). Where all clips fit into the GPU's memory they stay there.
 """
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 
 from tagkit.machine import devices, processes
+
+
+class Batch(NamedTuple):
+    """A batch on the device, or the part of one process.
+
+    Attributes:
+        samples, labels: (n, n_samples) and (n, n_tags) float32.
+        n: number of windows that count; 0 for a stand-in.
+        weight: of its mean loss, such that the mean over processes is the mean over
+            all windows of the batch; 1 with one process.
+    """
+
+    samples: torch.Tensor
+    labels: torch.Tensor
+    n: int
+    weight: float
+
+    def parts(self, n_parts: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
+        """Yield samples and labels in parts, and the share of the windows in each.
+
+        Batch norm needs two windows: a small batch has fewer parts.
+        """
+        n_windows = len(self.labels)
+        n_parts = max(1, min(n_parts, n_windows // 2))
+        samples = self.samples.tensor_split(n_parts)
+        labels = self.labels.tensor_split(n_parts)
+        for some, their_labels in zip(samples, labels, strict=True):
+            yield some, their_labels, len(some) / n_windows
 
 
 class Feed:
@@ -27,40 +54,45 @@ class Feed:
 
     Attributes:
         is_resident: whether all clips are on the device.
-        waiting: seconds that the training stood still for data in this epoch. While a
-            GPU still computes the step before, nothing stands still.
+        waiting: seconds of this epoch in which the training stood still for data. While
+            a GPU still computes the step before, nothing stands still.
 
     >>> from tagkit.data import batches, corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid")
-    >>> feed = Feed(valid.crops(4000, 12_000, 8, 1, 0), torch.device("cpu"), 4000, 50)
+    >>> crops = batches.RandomCrops(valid, 4000, 12_000, batch_size=8)
+    >>> feed = Feed(crops, torch.device("cpu"), 4000, 50)
     >>> [batch.n for batch in feed.epoch(1)]
     [8, 8, 8, 6]
-
-    Notebook: course/07_scaling_up.ipynb
     """
 
     def __init__(self, crops, device: torch.device, n_samples: int, n_tags: int):
-        self.crops, self.device, self.waiting = crops, device, 0.0
-        self.shape = n_samples, n_tags
+        self.crops = crops
+        self.device = device
+        self.n_samples = n_samples
+        self.n_tags = n_tags
+        self.waiting = 0.0
         self.is_resident = getattr(crops, "reside", lambda device: False)(device)
 
-    def epoch(self, k: int) -> Iterator[processes.Batch]:
+    def epoch(self, k: int) -> Iterator[Batch]:
         """Yield the batches of epoch k, on the device."""
         self.waiting = 0.0
-        if hasattr(self.crops, "cuts"):
-            steps, finish = self.crops.cuts(k), self.crops.finish
-        else:
-            steps, finish = self.crops.epoch(k), _as_it_is
-        if self.is_resident:  # cut there: nothing to wait for
-            steps = ((finish(c), labels.to(self.device)) for c, labels in steps)
-        else:
-            steps = to_device(steps, finish, self.device)
-        return processes.even(self._timed(steps), *self.shape, self.device)
+        steps = self._timed(self._steps(k))
+        return even(steps, self.n_samples, self.n_tags, self.device)
 
     def clips(self, k: int, batch: int) -> list:
         """Name the clips of a batch of epoch k, where the crops know them."""
         return getattr(self.crops, "clips", lambda k, batch: [])(k, batch)
+
+    def _steps(self, k):
+        if self.is_resident:  # cut on the device
+            return self.crops.epoch(k)
+        if self.device.type != "cpu":
+            cuts = getattr(self.crops, "cuts", self.crops.epoch)(k)
+            return to_device(cuts, getattr(self.crops, "finish", _as_is), self.device)
+        if getattr(self.crops, "reads_ahead", False):
+            return ahead(self.crops.epoch(k))
+        return iter(self.crops.epoch(k))
 
     def _timed(self, steps):
         while True:
@@ -74,10 +106,50 @@ class Feed:
             yield batch
 
 
+def _as_is(samples):
+    return samples
+
+
+def even(
+    steps: Iterable, n_samples: int, n_tags: int, device: torch.device | str = "cpu"
+) -> Iterator[Batch]:
+    """Weigh the parts of each batch by their sizes, and let no process step alone.
+
+    A process without windows while others still have some gives its last ones again,
+    with weight 0 (had it none, two of silence); without that the others would wait for
+    it for ever. One that has a single window gives it twice, which has the same mean,
+    so that batch norm has two.
+
+    Shape: steps of samples (n, n_samples) and labels (n, n_tags) -> `Batch`.
+
+    >>> steps = [(torch.zeros(3, 5), torch.zeros(3, 2))]
+    >>> [(batch.n, batch.weight) for batch in even(steps, 5, 2)]
+    [(3, 1.0)]
+    """
+    n_ranks = processes.place()[1]
+    steps = iter(steps)
+    silence = torch.zeros(2, n_samples, device=device)
+    last = silence, torch.zeros(2, n_tags, device=device)
+    while True:
+        samples, labels = next(steps, (None, None))
+        n = 0 if samples is None else len(samples)
+        n_all = processes.total(n)
+        if n_all == 0:
+            return
+        if n == 0:
+            samples, labels = last
+        if n == 1 < n_ranks:
+            samples, labels = samples.repeat(2, 1), labels.repeat(2, 1)
+        last = samples, labels
+        yield Batch(samples, labels, n, n * n_ranks / n_all)
+
+
 def to_device(
     steps: Iterable[tuple[torch.Tensor, ...]], finish: Callable, device: torch.device
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Bring batches to a device while those before are used, and finish them there.
+    """Bring batches to a device, and finish them there.
+
+    To a GPU the next ones are copied while those before are used.
 
     Args:
         steps: cuts first, then what belongs to them, as `batches.Crops.cuts` gives.
@@ -89,16 +161,13 @@ def to_device(
     >>> ((samples, labels),) = to_device(steps, torch.exp, torch.device("cpu"))
     >>> samples.shape
     torch.Size([2, 3])
-
-    Notebook: course/07_scaling_up.ipynb
     """
-    if device.type == "cpu":
-        yield from ahead((finish(cuts), *rest) for cuts, *rest in steps)
-        return
     if device.type == "cuda":
         stream = torch.cuda.Stream(device)
         steps = (_copy(step, device, stream) for step in steps)
-    for cuts, *rest in ahead(steps):
+    if device.type != "cpu":
+        steps = ahead(steps)
+    for cuts, *rest in steps:
         yield finish(cuts.to(device)), *(tensor.to(device) for tensor in rest)
 
 
@@ -112,10 +181,6 @@ def _copy(step, device, stream):
     return step
 
 
-def _as_it_is(samples):
-    return samples
-
-
 def ahead(steps: Iterable, n: int = 2) -> Iterator:
     """Make the next n batches in a thread while the present one is used.
 
@@ -126,7 +191,9 @@ def ahead(steps: Iterable, n: int = 2) -> Iterator:
 
     Notebook: course/07_scaling_up.ipynb
     """
-    made, end, stopped = queue.Queue(n), object(), threading.Event()
+    made = queue.Queue(n)
+    end = object()
+    stopped = threading.Event()
 
     def put(item):
         while not stopped.is_set():

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from tagkit.data import audio, batches, feed
+from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
 MERGES = ("mean", "vote", "max", "mean_logits")
@@ -214,6 +215,8 @@ def _file_logits(model, path, tags):
 def _run(model: Tagger, samples: torch.Tensor) -> np.ndarray:
     training = model.training
     device = next(model.parameters()).device
+    if device.type == "cpu":
+        devices.keep_freed_memory()
     try:
         with torch.inference_mode():
             return model.eval()(samples.to(device)).float().cpu().numpy()

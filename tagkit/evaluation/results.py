@@ -7,14 +7,18 @@ import ast
 import inspect
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from tagkit import models
 from tagkit.data import corpus
 from tagkit.evaluation import metrics
+from tagkit.files import write_atomically
+from tagkit.models.tagger import Tagger
 
 # Two scores compare only if all of these are the same.
 TEST = ("corpus", "version", "tag_list", "part", "n_clips")
@@ -33,7 +37,7 @@ FLOORS = {
 
 
 def read_runs(folder: str | Path | None = None) -> list[dict]:
-    """Read the records of runs, written by `checkpoints.record`, ordered by name.
+    """Read the records of runs, written by `record`, ordered by name.
 
     Args:
         folder: default data/results, the runs that are shipped.
@@ -326,3 +330,72 @@ def _ours(card, runs):
     wanted = label({"model": card["model"], "arguments": named})
     ours = f"; our runs are on {' and '.join(here)}" if here else ""
     return {"ours": np.nan, "why": f"no run of {wanted} on these clips{ours}"}
+
+
+def model_facts(model: Tagger, config) -> dict:
+    """Say what a network is and how it is trained, for `record`.
+
+    Args:
+        config: a train.Config.
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    return {
+        "model": type(model).__name__,
+        "arguments": model.arguments,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "window": [model.n_samples, model.sample_rate],
+        "config": asdict(config),
+        "device": str(next(model.parameters()).device),
+    }
+
+
+def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
+    """Write what a run was and gave as one JSON, for `leaderboard`.
+
+    Args:
+        what: model, arguments, parameters, config with a seed: see `model_facts`.
+        history: a dict per epoch, with its seconds.
+        train, test: the clips it was trained on, and those that were scored.
+        scores: (n_clips, n_tags) in [0, 1]; merge: how windows became a clip's score.
+        tag_seconds: that scoring a clip took.
+
+    Shape: what, history, about (of the test clips), per_tag and macro figures with
+    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the
+    shares of the training clips), right (share of labels, scores cut at 0.5), minutes,
+    threads, versions.
+
+    Notebook: course/03_spectrogram_cnns.ipynb
+    """
+    report = metrics.evaluate(test.labels, scores)
+    prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
+    run = what | {
+        "n_train": len(train),
+        "about": test.about | report.attrs | {"merge": merge},
+        "tags": list(test.labels.columns),
+        "macro": report.loc["macro"].round(5).to_dict(),
+        "per_tag": report.iloc[:-1].round(5).astype(object).to_dict("index"),
+        "loss": round(metrics.cross_entropy(test.labels, scores), 5),
+        "prior_loss": round(metrics.cross_entropy(test.labels, prior), 5),
+        "right": round(float(((scores > 0.5) == test.labels.to_numpy()).mean()), 5),
+        "history": history,
+        "minutes": round(sum(e["seconds"] for e in history) / 60, 2),
+        "tag_seconds": round(tag_seconds, 6),
+        "threads": torch.get_num_threads(),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+    text = json.dumps(without_nan(run), indent=1)
+    write_atomically(Path(path), text.encode())
+
+
+def without_nan(value):
+    """Put None, which JSON writes as null, in place of each number that is not finite.
+
+    >>> without_nan({"ap": float("nan"), "epochs": [1, 2.5]})
+    {'ap': None, 'epochs': [1, 2.5]}
+    """
+    if isinstance(value, dict):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_nan(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

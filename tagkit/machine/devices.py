@@ -3,7 +3,10 @@
 Notebook: course/07_scaling_up.ipynb
 """
 
-from contextlib import AbstractContextManager, nullcontext
+import ctypes
+import os
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 import torch
 from torch import nn
@@ -11,6 +14,7 @@ from torch import nn
 from tagkit.machine import processes
 
 PRECISIONS = ("float32", "bf16")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 RESIDENT = 0.6  # of the free memory at most; the rest is for the training itself
 
 
@@ -103,12 +107,31 @@ def place(model: nn.Module, device: torch.device, wanted: str | None = None):
     Notebook: course/07_scaling_up.ipynb
     """
     model.to(device)
+    if device.type == "cpu":
+        keep_freed_memory()
     if device.type == "cuda":
         torch.cuda.set_device(device)
         channels_last(model)
         is_short = precision(wanted, device) == "bf16"
         torch.set_float32_matmul_precision("high" if is_short else "highest")
         torch.backends.cudnn.allow_tf32 = is_short
+
+
+@cache
+def keep_freed_memory():
+    """Let the C library keep memory that is freed, from now on in this process.
+
+    glibc gives large blocks back to the system, and asks for them again a moment later:
+    a training step with large layers waits for that half of its time on a CPU. Called
+    where a model is trained or scored on a CPU. TAGKIT_KEEP_MEMORY=0 in the environment
+    switches it off; other C libraries are left as they are.
+    """
+    if os.environ.get("TAGKIT_KEEP_MEMORY") == "0":
+        return
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    if hasattr(library, "gnu_get_libc_version"):
+        library.mallopt(M_MMAP_THRESHOLD, 2**30)
+        library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def channels_last(model: nn.Module):
@@ -181,17 +204,29 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def forget(device: torch.device):
-    """Give back what a failed step has kept of a device's memory.
+@contextmanager
+def explain_shortage(device: torch.device):
+    """Say what to do where the memory of a device is too small for a block of code.
 
-    >>> forget(torch.device("cpu"))
+    Raises: MemoryError in place of the error of PyTorch.
 
-    Notebook: course/07_scaling_up.ipynb
+    >>> with explain_shortage(torch.device("cpu")):
+    ...     raise torch.OutOfMemoryError("CUDA out of memory")
+    Traceback (most recent call last):
+    ...
+    MemoryError: the memory of cpu is too small: CUDA out of memory; compute each ...
     """
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise MemoryError(
+            f"the memory of {device} is too small: {reason}; compute each batch in "
+            "parts (accumulate=2 or more), or take a smaller batch_size or width of "
+            "the model, or more processes"
+        ) from error
 
 
 def mark(device: torch.device) -> torch.cuda.Event | None:

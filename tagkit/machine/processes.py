@@ -12,8 +12,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,22 +21,6 @@ from torch import distributed, nn
 from torch.distributed.rendezvous import rendezvous
 
 PATIENCE = 300  # seconds to wait for the others
-
-
-class Batch(NamedTuple):
-    """A batch on the device, or a process' part of one.
-
-    Attributes:
-        samples, labels: (n, n_samples) and (n, n_tags) float32.
-        n: how many of the windows count; 0 for a stand-in.
-        weight: of its mean loss, such that the mean over processes is the mean over
-            all windows of the batch; 1 with one process.
-    """
-
-    samples: torch.Tensor
-    labels: torch.Tensor
-    n: int
-    weight: float
 
 
 def start():
@@ -125,40 +109,6 @@ def wrap(model: nn.Module) -> nn.Module:
     if next(model.parameters()).is_cuda:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return nn.parallel.DistributedDataParallel(model)
-
-
-def even(
-    steps: Iterable, n_samples: int, n_tags: int, device: torch.device | str = "cpu"
-) -> Iterator[Batch]:
-    """Weigh the parts of each batch by their sizes, and let nobody step alone.
-
-    A process without windows while others still have some gives its last ones again,
-    with weight 0 (had it none, two of silence); without that the others would wait for
-    it for ever. One that has a single window gives it twice, which has the same mean,
-    so that batch norm has two.
-
-    Shape: steps of samples (n, n_samples) and labels (n, n_tags) -> `Batch`.
-
-    >>> steps = [(torch.zeros(3, 5), torch.zeros(3, 2))]
-    >>> [(batch.n, batch.weight) for batch in even(steps, 5, 2)]
-    [(3, 1.0)]
-
-    Notebook: course/07_scaling_up.ipynb
-    """
-    n_ranks, steps = place()[1], iter(steps)
-    last = (torch.zeros(2, size, device=device) for size in (n_samples, n_tags))
-    while True:
-        samples, labels = next(steps, (None, None))
-        n = 0 if samples is None else len(samples)
-        n_all = total(n)
-        if n_all == 0:
-            return
-        if n == 0:
-            samples, labels = last
-        if n == 1 < n_ranks:
-            samples, labels = samples.repeat(2, 1), labels.repeat(2, 1)
-        last = samples, labels
-        yield Batch(samples, labels, n, n * n_ranks / n_all)
 
 
 def this_device() -> torch.device:

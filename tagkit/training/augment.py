@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 import torch
 
+from tagkit.data.feed import Batch
 from tagkit.machine import processes
 from tagkit.models import mel
 
@@ -154,11 +155,11 @@ class Augment:
         names: such as ("gain", "mix"); None for none.
         seed: of the training.
 
-    Shape: called with a `processes.Batch`, epoch and number of the batch, gives such a
+    Shape: called with a `feed.Batch`, epoch and number of the batch, gives such a
     batch.
     Raises: ValueError for another name.
 
-    >>> batch = processes.Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
+    >>> batch = Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
     >>> Augment(None)(batch, epoch=1, number=0).samples[0]
     tensor([1., 1., 1., 1.])
 
@@ -175,9 +176,7 @@ class Augment:
         self.names = [name for name in AUGMENTATIONS if name in (names or ())]
         self.seed = seed
 
-    def __call__(
-        self, batch: processes.Batch, epoch: int, number: int
-    ) -> processes.Batch:
+    def __call__(self, batch: Batch, epoch: int, number: int) -> Batch:
         samples, labels = batch.samples, batch.labels
         for name in self.names:
             key = [  # so that none needs a state of its own

@@ -1,15 +1,22 @@
-"""What a run leaves on the disk: its best weights and its record.
+"""What a run leaves on the disk, and how it goes on from there.
 
 best.safetensors   the weights of the best epoch, and what they are for
-*.json             the record of a finished run, see `results.leaderboard`
+last.pt            all that a training needs to go on: weights, best weights, optimizer,
+                   schedule, random states, history; the order of the clips follows from
+                   seed and epoch
 
-and last.pt, see state.py. Each file is there whole or not at all, and none can run code
-when it is read.
-
-Notebook: course/02_raw_waveform_cnns.ipynb
+Each file is there whole or not at all, and none can run code when it is read. Both are
+replaced after an epoch, so what a stop loses is the epoch it came in.
 """
 
+import contextlib
+import io
 import json
+import math
+import pickle
+import tempfile
+import zipfile
+import zlib
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
@@ -19,12 +26,24 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tagkit.evaluation import metrics
+from tagkit import models
+from tagkit.evaluation.results import without_nan
 from tagkit.files import write_atomically
+from tagkit.machine import devices, processes
 from tagkit.models.tagger import Tagger
 
-# Settings of train.Config that version 0.3 did not know, and what they were there.
-LATER = {"precision": None, "compile": False, "augment": None, "keep": "valid_loss"}
+# What reading a damaged last.pt may raise.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    KeyError,
+    TypeError,
+    IndexError,
+    ValueError,
+)
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -66,8 +85,6 @@ def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    from tagkit import models  # only here: a training knows no particular one
-
     about = read_checkpoint(path)
     model = models.build(about["model"], **about["arguments"])
     load_weights(model, path, tags)
@@ -103,10 +120,13 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             "list, checkpoints.read_checkpoint(path)['tags']"
         )
     with safe_open(path, "pt") as file:
-        set_weights(model, {name: file.get_tensor(name) for name in file.keys()}, path)  # noqa: SIM118
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    set_weights(model, weights, path)
 
 
-def save_weights(path: Path, model: Tagger, weights: dict, config, train, epoch: dict):
+def save_weights(
+    path: Path, model: Tagger, weights: dict, *, config, train, epoch: dict
+):
     """Write weights of a model and what they are for.
 
     Args:
@@ -121,7 +141,7 @@ def save_weights(path: Path, model: Tagger, weights: dict, config, train, epoch:
         "epoch": epoch,
     }
     weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    data = save(weights, {"tagkit": json.dumps(_without_nan(about))})
+    data = save(weights, {"tagkit": json.dumps(without_nan(about))})
     write_atomically(path, data)
 
 
@@ -152,98 +172,6 @@ def halve(source: str | Path, target: str | Path):
     write_atomically(Path(target), save(halved, {"tagkit": about}))
 
 
-def describe(model: Tagger, config) -> dict:
-    """Say what a network is and how it is trained, for `record`.
-
-    Args:
-        config: a train.Config.
-
-    >>> from tagkit import models
-    >>> from tagkit.training import train
-    >>> describe(models.DielemanRaw(), train.Config())["parameters"]
-    55422
-
-    Notebook: course/03_spectrogram_cnns.ipynb
-    """
-    return {
-        "model": type(model).__name__,
-        "arguments": model.arguments,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "window": [model.n_samples, model.sample_rate],
-        "config": asdict(config),
-        "device": str(next(model.parameters()).device),
-    }
-
-
-def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
-    """Write what a run was and gave as one JSON, for `results.leaderboard`.
-
-    Args:
-        what: model, arguments, parameters, config with a seed: see `describe`.
-        history: a dict per epoch, with its seconds.
-        train, test: the clips it was trained on, and those that were scored.
-        scores: (n_clips, n_tags) in [0, 1]; merge: how windows became a clip's score.
-        tag_seconds: that scoring a clip took.
-
-    Shape: what, history, about (of the test clips), per_tag and macro figures with
-    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the
-    shares of the training clips), right (share of labels, scores cut at 0.5), minutes,
-    threads, versions.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
-    """
-    report = metrics.evaluate(test.labels, scores)
-    prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
-    run = what | {
-        "n_train": len(train),
-        "about": test.about | report.attrs | {"merge": merge},
-        "tags": list(test.labels.columns),
-        "macro": report.loc["macro"].round(5).to_dict(),
-        "per_tag": report.iloc[:-1].round(5).astype(object).to_dict("index"),
-        "loss": round(metrics.cross_entropy(test.labels, scores), 5),
-        "prior_loss": round(metrics.cross_entropy(test.labels, prior), 5),
-        "right": round(float(((scores > 0.5) == test.labels.to_numpy()).mean()), 5),
-        "history": history,
-        "minutes": round(sum(e["seconds"] for e in history) / 60, 2),
-        "tag_seconds": round(tag_seconds, 6),
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
-    }
-    text = json.dumps(_without_nan(run), indent=1)
-    write_atomically(Path(path), text.encode())
-
-
-def _without_nan(value):
-    """JSON knows no nan: say null."""
-    if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def keep_stages(run_dir, stages):
-    """Write stages.json, or see that it holds the same stages."""
-    if run_dir is None:
-        return
-    path = Path(run_dir) / "stages.json"
-    mine = json.loads(json.dumps([asdict(stage) for stage in stages]))
-    # What version 0.3 wrote knows no settings that came later: they were off.
-    if path.exists() and [LATER | s for s in json.loads(path.read_text())] != mine:
-        raise ValueError(
-            f"{path} holds a run with other stages than these, so that later ones "
-            "would begin from other weights; name another folder or delete that one"
-        )
-    write_atomically(path, json.dumps(mine, indent=1).encode())
-
-
-def keep_best(run_dir, stage):
-    """Copy the best weights of a stage to the folder of the whole run."""
-    if run_dir is not None and (stage / "best.safetensors").exists():
-        data = (stage / "best.safetensors").read_bytes()
-        write_atomically(Path(run_dir) / "best.safetensors", data)
-
-
 def set_weights(model: Tagger, weights: dict, path: Path):
     """Set the weights that were read from a file, or say which layers differ.
 
@@ -261,3 +189,198 @@ def set_weights(model: Tagger, weights: dict, path: Path):
             + "it was written by another version of tagkit, train again"
         )
     model.load_state_dict(weights)
+
+
+class Run:
+    """The folder of a training: it is saved there after every epoch, and goes on there.
+
+    In a job of several processes the first one reads and writes; the others get what
+    it read.
+
+    Args:
+        run_dir: the folder; None keeps nothing on the disk.
+        config: a `train.Config`; history: a `train.History`.
+        train, valid: the clips to train on and to validate on.
+
+    Attributes:
+        best: the weights of the best epoch; before it, those at the start.
+    """
+
+    def __init__(
+        self, run_dir, config, model, optimizer, schedule, history, train, valid
+    ):
+        self.run_dir = Path(run_dir) if run_dir is not None else None
+        self.config = config
+        self.model = model
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.history = history
+        self.train = train
+        self.valid = valid
+        self.best = self._weights()
+
+    @contextlib.contextmanager
+    def resumed(self, stop):
+        """Go on from last.pt, if there is one; at the end, load the best weights.
+
+        Args:
+            stop: a `train.Interrupts`; no interruption leaves half of the weights.
+
+        Raises: ValueError for a folder of another run, or a last.pt that is none;
+        OSError if nothing can be written there.
+        """
+        if self.run_dir is not None:
+            _check_folder(self.run_dir)
+            state = processes.from_first(self._read)
+            if state is not None:
+                self._restore(state)
+        try:
+            yield
+        finally:
+            with stop.held():
+                self.model.load_state_dict(self.best)
+
+    def end_epoch(self, row: dict):
+        """Take the figures of an epoch: keep its weights if it is the best, and save.
+
+        Raises: ValueError if the figure that decides is no number; OSError.
+        """
+        keep = self.config.keep
+        if math.isnan(row[keep]):
+            raise ValueError(
+                f"{keep} is not a number: no tag is on some of the validation clips "
+                "and not on others; choose other tags or clips, or keep='valid_loss'"
+            )
+        self.history.epochs.append(row)
+        if self.config.schedule == "plateau":
+            self.schedule.step(row["valid_loss"])
+        else:
+            self.schedule.step()
+        if self.history.best is row:
+            self.best = self._weights()
+        if self.run_dir is not None and processes.is_first():
+            try:
+                self._save()
+            except OSError as error:
+                for name in ("last.pt.tmp", "best.safetensors.tmp"):
+                    with contextlib.suppress(OSError):
+                        (self.run_dir / name).unlink(missing_ok=True)
+                raise OSError(
+                    f"epoch {row['epoch']} could not be saved in {self.run_dir}: "
+                    f"{error.strerror or error}; what was saved before is still whole: "
+                    "make room there, or copy the folder to where there is, and the "
+                    "same training goes on"
+                ) from error
+        processes.wait()
+
+    def _save(self):
+        """Write best.safetensors if this epoch was the best, then last.pt."""
+        if self.history.best is self.history.epochs[-1]:
+            save_weights(
+                self.run_dir / "best.safetensors",
+                self.model,
+                self.best,
+                config=self.config,
+                train=self.train,
+                epoch=self.history.best,
+            )
+        device = next(self.model.parameters()).device
+        state = {
+            "run": self._identity(),
+            "epochs": self.history.epochs,
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": devices.random_states(device),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self.run_dir / "last.pt", buffer.getvalue())
+
+    def _read(self):
+        """Read last.pt; None if there is none."""
+        path = self.run_dir / "last.pt"
+        if not path.exists():
+            return None
+        try:
+            with zipfile.ZipFile(path) as archive:  # PyTorch writes checksums, too, but
+                damaged = archive.testzip()  # does not look at them
+            if damaged:
+                raise ValueError(f"its part {damaged} is damaged")
+            state = torch.load(path, "cpu", weights_only=True)
+            dict(state["run"])  # or it is none of ours
+        except UNREADABLE as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise ValueError(
+                f"{path} cannot be read as the state of a run ({reason}); delete it to "
+                "start again"
+            ) from None
+        return state
+
+    def _restore(self, state):
+        """Go on from a state, if it is of this run."""
+        # A setting that an older version did not know is at its default there.
+        defaults = asdict(type(self.config)())
+        saved = defaults | state["run"]
+        differs = [
+            f"{name} there {saved.get(name)}, here {value}; "
+            for name, value in self._identity().items()
+            if value != saved.get(name)
+        ]
+        if differs:
+            raise ValueError(
+                f"{self.run_dir} holds another run: {''.join(differs)}name another "
+                "folder or delete that one"
+            )
+        set_weights(self.model, state["model"], self.run_dir / "last.pt")
+        for group in state["optimizer"]["param_groups"]:  # of this device, not the last
+            group["fused"] = self.optimizer.defaults.get("fused")
+        self.optimizer.load_state_dict(state["optimizer"])
+        for weight, kept in self.optimizer.state.items():  # lies in memory as it does
+            for name, value in kept.items():
+                if value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight).copy_(value)
+        self.schedule.load_state_dict(state["schedule"])
+        device = next(self.model.parameters()).device
+        devices.set_random_states(state["random"], device)
+        self.history.epochs.extend(state["epochs"])
+        self.best = state["best"]
+
+    def _weights(self):
+        state = self.model.state_dict()
+        return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _identity(self):
+        """What must be the same for a run to go on."""
+        settings = asdict(self.config)
+        for free in ("epochs", "patience", "device", "compile"):
+            del settings[free]
+        return {
+            "model": type(self.model).__name__,
+            "arguments": self.model.arguments,
+            **settings,
+            "clips": self.train.about,
+            "tags": list(self.train.labels.columns),
+            "checksum of training clips and labels": _checksum(self.train),
+            "checksum of validation ones": _checksum(self.valid),
+        }
+
+
+def _checksum(part):
+    """Tell whether a part has the same clips with the same labels."""
+    ids = ",".join(map(str, part.labels.index)).encode()
+    return zlib.crc32(part.labels.to_numpy(np.uint8).tobytes(), zlib.crc32(ids))
+
+
+def _check_folder(run_dir):
+    """See that a folder can be written to, before an epoch is lost."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=run_dir) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise OSError(
+            f"nothing can be written in {run_dir}: {error.strerror}; name another "
+            "run_dir, or None to keep nothing"
+        ) from error

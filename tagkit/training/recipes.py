@@ -7,6 +7,7 @@
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from tagkit.data import batches
+from tagkit.files import write_atomically
 from tagkit.models.tagger import Tagger
-from tagkit.training import checkpoints, train
+from tagkit.training import train
 from tagkit.training.train import Config
 
 
@@ -178,6 +180,7 @@ def fit_stages(
     train_set: batches.Examples,
     valid_set: batches.Examples,
     stages: Sequence[Config],
+    *,
     run_dir: str | Path | None = None,
     log: Callable[[str], None] | None = print,
 ) -> train.History:
@@ -203,11 +206,14 @@ def fit_stages(
         replace(c, seed=c.seed + i, start_at_prior=c.start_at_prior and i == 0)
         for i, c in enumerate(stages)
     ]
-    checkpoints.keep_stages(run_dir, stages)
-    whole, best = train.History(), None
+    _keep_stages(run_dir, stages)
+    whole = train.History()
+    best = None
     for i, config in enumerate(stages):
         folder = Path(run_dir) / f"stage{i}" if run_dir is not None else None
-        history = train.fit(model, train_set, valid_set, config, folder, log)
+        history = train.fit(
+            model, train_set, valid_set, config, run_dir=folder, log=log
+        )
         whole.keep = config.keep
         whole.epochs = whole.epochs + [
             row | {"epoch": len(whole.epochs) + row["epoch"], "stage": i}
@@ -215,7 +221,7 @@ def fit_stages(
         ]
         if history.epochs and whole.best["stage"] == i:  # else interrupted, or no gain
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-            checkpoints.keep_best(run_dir, folder)
+            _keep_best(run_dir, folder)
         model.load_state_dict(best or model.state_dict())
         if history.interrupted:
             whole.interrupted = True
@@ -243,3 +249,26 @@ def table() -> pd.DataFrame:
     frame.index.names = ["recipe", "stage"]
     same = [f.name for f in fields(Config) if frame[f.name].nunique(dropna=False) == 1]
     return frame.drop(columns=same)
+
+
+def _keep_stages(run_dir, stages):
+    """Write stages.json, or see that it holds the same stages."""
+    if run_dir is None:
+        return
+    path = Path(run_dir) / "stages.json"
+    mine = json.loads(json.dumps([asdict(stage) for stage in stages]))
+    saved = json.loads(path.read_text()) if path.exists() else mine
+    # A setting that an older version did not know is at its default there.
+    if [asdict(Config()) | stage for stage in saved] != mine:
+        raise ValueError(
+            f"{path} holds a run with other stages than these, so that later ones "
+            "would begin from other weights; name another folder or delete that one"
+        )
+    write_atomically(path, json.dumps(mine, indent=1).encode())
+
+
+def _keep_best(run_dir, stage):
+    """Copy the best weights of a stage to the folder of the whole run."""
+    if run_dir is not None and (stage / "best.safetensors").exists():
+        data = (stage / "best.safetensors").read_bytes()
+        write_atomically(Path(run_dir) / "best.safetensors", data)

@@ -1,27 +1,30 @@
-"""Training: one loop, its settings, its history, and what it leaves on the disk.
+"""Training: the settings, the loop, the history.
 
-Notebook: course/02_raw_waveform_cnns.ipynb
+`fit` is the whole algorithm. What it calls on other pages: `feed` brings the batches,
+`augment` changes them, `checkpoints` keeps the run on the disk.
 """
 
+import math
+import signal
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from tagkit.data import batches
-from tagkit.data.feed import Feed
+from tagkit.data import batches, feed
 from tagkit.evaluation import metrics, predict
 from tagkit.machine import devices, processes
 from tagkit.models.tagger import Tagger
+from tagkit.training import checkpoints
 from tagkit.training.augment import Augment
-from tagkit.training.interrupts import Interrupts
-from tagkit.training.state import History, State
-from tagkit.training.steps import Gradients, Losses
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Config:
     Args:
         epochs: passes over the training clips.
         batch_size: windows in a step, of all processes together.
+        accumulate: parts in which a batch is computed, one after the other; their
+            gradients add up to that of the whole batch in a part of its memory. Batch
+            norm takes the statistics of each part.
         crops_per_clip: windows of each clip in an epoch; ten short ones see as much
             sound as one whole clip.
         optimizer: "adam" or "sgd"; learning_rate and weight_decay for both, momentum
@@ -39,9 +45,9 @@ class Config:
         schedule: None; "plateau" multiplies the rate by factor after flat_epochs
             epochs without a better validation loss; "decay" does so every epoch.
         patience: stop after so many epochs without a better one; None never does.
-        keep: whose weights are kept, the epoch of the lowest "valid_loss" or of the
-            highest "valid_roc_auc". With few clips the loss soon punishes a network
-            for being too sure, while it still learns to rank.
+        keep: which weights are kept, those of the epoch with the lowest "valid_loss" or
+            with the highest "valid_roc_auc". With few clips the loss soon punishes a
+            network for being too sure, while it still learns to rank.
         start_at_prior: begin with each tag's share of the training clips as its score,
             see `start_at_prior`; the first epochs need not learn how rare tags are.
         seed: of order, windows and dropout. Seed torch before the model is built too.
@@ -59,6 +65,7 @@ class Config:
 
     epochs: int = 10
     batch_size: int = 16
+    accumulate: int = 1
     crops_per_clip: int = 1
     optimizer: str = "adam"
     learning_rate: float = 1e-3
@@ -78,9 +85,43 @@ class Config:
     augment: tuple[str, ...] | None = None
 
     def __post_init__(self):
-        if isinstance(self.augment, str):
-            object.__setattr__(self, "augment", self.augment.split(","))
-        object.__setattr__(self, "augment", tuple(self.augment or ()) or None)
+        names = self.augment
+        if isinstance(names, str):
+            names = names.split(",")
+        object.__setattr__(self, "augment", tuple(names or ()) or None)
+
+
+@dataclass
+class History:
+    """What a training run measured, a dict per epoch.
+
+    Attributes:
+        epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
+            (share of the seconds spent waiting for data), learning_rate.
+        keep: see Config.
+        interrupted: whether it was stopped by Ctrl-C, SIGTERM or a stop button.
+    """
+
+    epochs: list[dict] = field(default_factory=list)
+    keep: str = "valid_loss"
+    interrupted: bool = False
+
+    def frame(self) -> pd.DataFrame:
+        """Give a row per epoch, its number (from 1) in the column epoch."""
+        return pd.DataFrame(self.epochs)
+
+    @property
+    def best(self) -> dict:
+        """The epoch whose weights are kept, as `keep` says."""
+        sign = 1 if self.keep == "valid_loss" else -1
+        return min(self.epochs, key=lambda row: sign * row[self.keep])
+
+    def is_over(self, config: Config) -> bool:
+        """Say whether all epochs are done, or `patience` of them were no better."""
+        if not self.epochs or len(self.epochs) >= config.epochs:
+            return len(self.epochs) >= config.epochs
+        since_best = len(self.epochs) - self.best["epoch"]
+        return config.patience is not None and since_best >= config.patience
 
 
 def fit(
@@ -88,39 +129,34 @@ def fit(
     train: batches.Examples,
     valid: batches.Examples,
     config: Config,
+    *,
     run_dir: str | Path | None = None,
     log: Callable[[str], None] | None = print,
 ) -> History:
-    """Train a model, keep its best weights, and tell how it went.
+    """Train a model, keep the weights of its best epoch, and give the history.
 
-    Each step: a batch of random windows, logits, binary cross-entropy with logits,
-    gradient, step. After each epoch the validation clips are scored, windows merged
-    by mean. Whatever ends it, the model then holds the weights of the best epoch, see
-    `Config.keep`. Interrupted, it returns the whole epochs so far.
+    Interrupted, by Ctrl-C, SIGTERM or the stop button, it keeps the best epoch so far.
 
     Args:
         train: or another set with labels, about, a length and `Examples.crops`.
-        run_dir: keeps last.pt and best.safetensors there after every epoch, and goes
-            on from last.pt if it is there; on a CPU the result is the same as
-            without a stop.
-        log: is given a line per epoch; None for silence.
+        run_dir: holds last.pt and best.safetensors after every epoch. The same call
+            goes on from last.pt; on a CPU the result is that of a run without a stop.
+        log: takes a line per epoch; None for silence.
 
     Raises: ValueError if model, tags or an earlier run do not fit; OSError if an epoch
-    cannot be saved or the store is gone; FloatingPointError if the loss is not finite.
+    cannot be saved; FloatingPointError for a loss that is not finite; MemoryError.
 
     >>> from tagkit import models
     >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
     >>> history = fit(models.DielemanRaw(), valid, valid, Config(epochs=1), log=None)
-    >>> len(history.epochs)
-    1
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     processes.start()
+    device = _check(model, train, valid, config)
     log = log if log and processes.is_first() else _silent
-    device = _check_fit(model, train, valid, config)
     torch.manual_seed(config.seed)
     devices.place(model, device, config.precision)
     if config.start_at_prior:
@@ -128,38 +164,90 @@ def fit(
     optimizer = make_optimizer(model, config)
     schedule = make_schedule(optimizer, config)
     history = History(keep=config.keep)
+    run = checkpoints.Run(
+        run_dir, config, model, optimizer, schedule, history, train, valid
+    )
+    loader = make_loader(train, model, config, device)
     augment = Augment(config.augment, config.seed)
-    state = State(run_dir, config, model, optimizer, schedule, history, (train, valid))
-    sizes = config.batch_size, config.crops_per_clip, config.seed
-    crops = train.crops(model.n_samples, model.sample_rate, *sizes)
-    feed = Feed(crops, device, model.n_samples, train.labels.shape[1])
-    gradients = Gradients(model, config, device, log)
-    try:
-        with Interrupts() as interrupts:
-            while len(history.epochs) < config.epochs and not _is_flat(history, config):
-                epoch = len(history.epochs) + 1
-                model.train()
-                processes.begin_epoch(config.seed, epoch)
-                start, losses = time.perf_counter(), Losses(epoch, feed, config)
-                for number, batch in enumerate(feed.epoch(epoch)):
-                    optimizer.zero_grad()
-                    loss = gradients(augment(batch, epoch, number))
-                    losses.add(loss, batch.n)  # which must be finite
-                    optimizer.step()
-                row = {"epoch": epoch, "loss": losses.mean()}
-                seconds = time.perf_counter() - start
-                row |= validate(model, valid)
-                row |= {"seconds": seconds, "waiting": feed.waiting / seconds}
-                row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
-                with interrupts.held():
-                    state.end_epoch(row)
-                    log(line(row, config))
-    except KeyboardInterrupt:
-        _say_interrupted(history, run_dir, log)
-    finally:
-        with Interrupts() as interrupts, interrupts.held():
-            model.load_state_dict(state.best)
+    network = processes.wrap(model)
+    network = torch.compile(network) if config.compile else network
+
+    with Interrupts() as stop, run.resumed(stop), devices.explain_shortage(device):
+        while not history.is_over(config):
+            epoch = len(history.epochs) + 1
+            processes.begin_epoch(config.seed, epoch)
+            model.train()
+            start = time.perf_counter()
+            losses, sizes = [], []
+            for number, batch in enumerate(loader.epoch(epoch)):
+                batch = augment(batch, epoch, number)
+                optimizer.zero_grad()
+                loss = torch.zeros((), device=device)
+                for samples, labels, share in batch.parts(config.accumulate):
+                    with devices.casting(config.precision, device):
+                        logits = network(samples)  # (n_windows, n_tags)
+                    part = binary_cross_entropy_with_logits(logits.float(), labels)
+                    (part * share * batch.weight).backward()  # gradients add up
+                    loss += part.detach() * share
+                optimizer.step()
+                losses.append(loss)
+                sizes.append(batch.n)
+            row = {"epoch": epoch, "loss": mean_loss(losses, sizes, loader, epoch)}
+            seconds = time.perf_counter() - start
+            row |= validate(model, valid)
+            row |= {"seconds": seconds, "waiting": loader.waiting / seconds}
+            row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
+            with stop.held():
+                run.end_epoch(row)  # history, schedule, best.safetensors, last.pt
+                log(line(row, config))
+    if stop.stopped:
+        history.interrupted = True
+        log(_interrupted(history, run_dir))
     return history
+
+
+def make_loader(
+    train: batches.Examples, model: Tagger, config: Config, device: torch.device
+) -> feed.Feed:
+    """Make what brings the batches of every epoch to the device.
+
+    Shape: `epoch(k)` yields `feed.Batch`, samples (n_windows, n_samples) and labels
+    (n_windows, n_tags).
+    """
+    crops = train.crops(
+        model.n_samples,
+        model.sample_rate,
+        batch_size=config.batch_size,
+        crops_per_clip=config.crops_per_clip,
+        seed=config.seed,
+    )
+    return feed.Feed(crops, device, model.n_samples, train.labels.shape[1])
+
+
+def mean_loss(
+    losses: list[torch.Tensor], sizes: list[int], loader: feed.Feed, epoch: int
+) -> float:
+    """Average the losses of an epoch's batches over its windows, of all processes.
+
+    Args:
+        sizes: windows in each batch.
+
+    Raises: FloatingPointError, with the first batch whose loss is not finite and its
+    clips; ValueError if there was no window.
+    """
+    values = torch.stack(losses).tolist() if losses else []
+    for number, loss in enumerate(values):
+        if not math.isfinite(loss):
+            clips = ", ".join(map(str, loader.clips(epoch, number))) or "unknown"
+            raise FloatingPointError(
+                f"the loss is {loss} at epoch {epoch}, batch {number}, clips {clips}; "
+                "try a lower learning rate, or look at these clips"
+            )
+    n_windows = processes.total(sum(sizes))
+    if not n_windows:
+        raise ValueError("there were no clips to train on")
+    weighted = [loss * n for loss, n in zip(values, sizes, strict=True)]
+    return processes.total(sum(weighted)) / n_windows
 
 
 def start_at_prior(model: Tagger, labels: pd.DataFrame):
@@ -293,28 +381,84 @@ def line(row: dict, config: Config) -> str:
     )
 
 
-def _is_flat(history, config):
-    """Say whether patience is over: so many epochs without a better one."""
-    waited = len(history.epochs) - history.best["epoch"] if history.epochs else 0
-    return bool(config.patience) and waited >= config.patience
+class Interrupts:
+    """Let SIGINT and SIGTERM end a `with` block quietly, but never in a save.
+
+    SIGINT is what Ctrl-C and the stop button of a notebook send, SIGTERM what `kill`
+    and batch systems send. Python gives signals to its main thread alone, so elsewhere
+    nothing changes. Nor in a job of several processes: one that stopped alone would
+    leave the others waiting, and torchrun ends them all.
+
+    Attributes:
+        stopped: whether the block was ended so.
+
+    >>> with Interrupts() as stop:
+    ...     with stop.held():
+    ...         signal.raise_signal(signal.SIGTERM)
+    ...         print("saved")
+    ...     print("never reached")
+    saved
+    >>> stop.stopped
+    True
+    """
+
+    def __init__(self):
+        self.stopped = False
+        self._is_held = False
+        self._is_asked = False
+        self._handlers = {}
+
+    def __enter__(self):
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and processes.place()[1] == 1:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
+                    self._handlers[number] = signal.signal(number, self._answer)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self.stopped = kind is KeyboardInterrupt and processes.place()[1] == 1
+        return self.stopped
+
+    def _answer(self, number, frame):
+        if not self._is_held:
+            raise KeyboardInterrupt
+        self._is_asked = True
+
+    @contextmanager
+    def held(self):
+        """Hold interruptions back until this block is done."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._is_asked:
+            self._is_asked = False
+            raise KeyboardInterrupt
 
 
-def _say_interrupted(history, run_dir, log):
-    if processes.place()[1] > 1:
-        raise  # one process alone cannot stop a job
-    history.interrupted, n = True, len(history.epochs)
-    holds = f"those of epoch {history.best['epoch']}, the best" if n else "the first"
+def _interrupted(history, run_dir):
+    """Say where a run was stopped, which weights are kept, and how to go on."""
+    n_epochs = len(history.epochs)
+    holds = "the first"
+    if n_epochs:
+        holds = f"those of epoch {history.best['epoch']}, the best"
     then = "nothing was saved: name a run_dir to be able to go on"
     if run_dir is not None:
-        then = f"the same call goes on with epoch {n + 1} from {run_dir}"
-    log(f"interrupted in epoch {n + 1}; the model's weights are {holds}; {then}")
+        then = f"the same call goes on with epoch {n_epochs + 1} from {run_dir}"
+    return (
+        f"interrupted in epoch {n_epochs + 1}; the model's weights are {holds}; {then}"
+    )
 
 
 def _silent(line):
     pass
 
 
-def _check_fit(model, train, valid, config):
+def _check(model, train, valid, config):
     needed = ["n_samples", "sample_rate", "arguments"]
     needed += ["output"] if config.start_at_prior else []
     missing = [name for name in needed if not hasattr(model, name)]
@@ -325,8 +469,10 @@ def _check_fit(model, train, valid, config):
         )
     device = devices.choose(config.device)
     devices.precision(config.precision, device)
-    for name in ("batch_size", "crops_per_clip", "flat_epochs", "epochs", "patience"):
-        value, least = getattr(config, name), 0 if name == "epochs" else 1
+    counts = ("batch_size", "accumulate", "crops_per_clip", "flat_epochs", "patience")
+    for name in ("epochs", *counts):
+        value = getattr(config, name)
+        least = 0 if name == "epochs" else 1
         if value is not None and (not isinstance(value, Integral) or value < least):
             raise ValueError(f"{name} is {value!r}; needed is {least} or more, whole")
     if config.keep not in ("valid_loss", "valid_roc_auc"):
