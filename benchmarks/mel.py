@@ -45,7 +45,9 @@ def main():
     music = corpus.open("mini")
     clips = store.prepare(music, sample_rate=RATE)
     examples = batches.examples(music, clips, "train")
-    samples, _ = next(batches.RandomCrops(examples, 349_488, RATE, batch_size=N_CLIPS).epoch(1))
+    samples, _ = next(
+        batches.RandomCrops(examples, 349_488, RATE, batch_size=N_CLIPS).epoch(1)
+    )
     all_ways, found = ways(), {}
     names, times = list(all_ways), {name: [] for name in all_ways}
     for _ in range(26):

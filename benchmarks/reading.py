@@ -41,7 +41,9 @@ def loading(music, examples, folder):
     sounds = [music.path(i) for i in examples.labels.index[order]]
     bands = np.array(mel_files(examples, folder))[order]
     whole = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
-    short = batches.RandomCrops(examples, 34_950, RATE, batch_size=160, crops_per_clip=10)
+    short = batches.RandomCrops(
+        examples, 34_950, RATE, batch_size=160, crops_per_clip=10
+    )
 
     def drain(steps):
         for _ in steps:
@@ -110,7 +112,9 @@ def in_turn(model, examples) -> float:
         torch.nn.BCEWithLogitsLoss(),
     )
     crops = 10 if model.n_samples < 40_000 else 1
-    steps = batches.RandomCrops(examples, model.n_samples, RATE, batch_size=16, crops_per_clip=crops).epoch(1)
+    steps = batches.RandomCrops(
+        examples, model.n_samples, RATE, batch_size=16, crops_per_clip=crops
+    ).epoch(1)
     start, loaded = time.perf_counter(), 0.0
     while True:
         asked = time.perf_counter()

@@ -60,7 +60,9 @@ def main():
     mini = corpus.open("mini")
     clips = store.prepare(mini, sample_rate=12_000)
     train = batches.examples(mini, clips, "train")
-    whole, labels = next(batches.RandomCrops(train, 349_488, 12_000, batch_size=8).epoch(0))
+    whole, labels = next(
+        batches.RandomCrops(train, 349_488, 12_000, batch_size=8).epoch(0)
+    )
     some = train.labels.index[:20]
     found = {
         "decode an mp3": fastest(lambda: [mini.load(i) for i in some], 20),

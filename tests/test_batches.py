@@ -23,7 +23,9 @@ def clip_of(samples):
 
 
 def test_labels_stand_beside_their_samples(numbered):
-    for samples, labels in batches.RandomCrops(numbered, 100, 12_000, batch_size=4).epoch(0):
+    for samples, labels in batches.RandomCrops(
+        numbered, 100, 12_000, batch_size=4
+    ).epoch(0):
         assert samples.dtype == labels.dtype == torch.float32
         assert samples.shape[1:] == (100,) and labels.shape[1:] == (4,)
         number = (labels * torch.tensor([1, 2, 4, 8])).sum(dim=1)
@@ -32,12 +34,17 @@ def test_labels_stand_beside_their_samples(numbered):
 
 @pytest.mark.filterwarnings("error")
 def test_making_batches_warns_of_nothing(numbered):
-    assert len(list(batches.RandomCrops(numbered, 100, 12_000, batch_size=4).epoch(0))) == 3
+    assert (
+        len(list(batches.RandomCrops(numbered, 100, 12_000, batch_size=4).epoch(0)))
+        == 3
+    )
 
 
 def test_labels_stay_beside_their_samples_when_clips_are_taken(numbered):
     some = numbered.take([107, 102, 105])
-    (samples, labels), *rest = batches.RandomCrops(some, 100, 12_000, batch_size=4).epoch(0)
+    (samples, labels), *rest = batches.RandomCrops(
+        some, 100, 12_000, batch_size=4
+    ).epoch(0)
     assert not rest
     assert sorted(clip_of(samples).tolist()) == [2, 5, 7]
     number = (labels * torch.tensor([1, 2, 4, 8])).sum(dim=1)
@@ -52,7 +59,9 @@ def test_labels_stay_beside_their_samples_when_clips_are_taken(numbered):
 def test_every_clip_comes_equally_often_in_an_epoch(
     numbered, batch_size, crops_per_clip
 ):
-    crops = batches.RandomCrops(numbered, 100, 12_000, batch_size=batch_size, crops_per_clip=crops_per_clip)
+    crops = batches.RandomCrops(
+        numbered, 100, 12_000, batch_size=batch_size, crops_per_clip=crops_per_clip
+    )
     seen = torch.cat([clip_of(samples) for samples, _ in crops.epoch(1)])
     assert torch.bincount(seen).tolist() == [crops_per_clip] * 10
     assert crops.n_windows == len(seen)

@@ -110,7 +110,12 @@ def test_clips_that_stay_on_the_gpu_are_those_that_are_copied(
     plain = [[t.clone() for t in step] for step in crops.epoch(1)]
     for room in (devices.RESIDENT, 0):
         monkeypatch.setattr(devices, "RESIDENT", room)
-        fed = feed.Feed(whole.crops(4000, 12_000, batch_size=4, crops_per_clip=2, seed=0), GPU, 4000, 3)
+        fed = feed.Feed(
+            whole.crops(4000, 12_000, batch_size=4, crops_per_clip=2, seed=0),
+            GPU,
+            4000,
+            3,
+        )
         assert fed.is_resident == bool(room)
         there = list(fed.epoch(1))
         assert [batch.n for batch in there] == [len(step[0]) for step in plain]
@@ -125,7 +130,12 @@ def test_copies_that_overlap_are_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "RESIDENT", 0)
     samples = np.repeat(np.arange(64)[:, None] / 100, 200_000, axis=1)
     whole = made_examples(tmp_path / "s", samples, labels_of(64))
-    fed = feed.Feed(whole.crops(200_000, 12_000, batch_size=8, crops_per_clip=4, seed=0), GPU, 200_000, 3)
+    fed = feed.Feed(
+        whole.crops(200_000, 12_000, batch_size=8, crops_per_clip=4, seed=0),
+        GPU,
+        200_000,
+        3,
+    )
     busy = torch.randn(4096, 4096, device=GPU)
     for number, batch in enumerate(fed.epoch(1)):
         for _ in range(20):  # the GPU falls behind
@@ -144,8 +154,8 @@ def test_a_run_goes_on_there_and_elsewhere(data, tmp_path, model):
     train.fit(half, *data, on_gpu(epochs=2), run_dir=tmp_path / "run", log=None)
     found = train.fit(half, *data, on_gpu(epochs=4), run_dir=tmp_path / "run", log=None)
     assert losses(found) == pytest.approx(losses(undisturbed), rel=1e-4)
-    moved = train.fit(model(), *data, on_gpu(epochs=5, device="cpu"), run_dir=tmp_path / "run",
-                      log=None)  # fmt: skip
+    config = on_gpu(epochs=5, device="cpu")
+    moved = train.fit(model(), *data, config, run_dir=tmp_path / "run", log=None)
     assert len(moved.epochs) == 5 and math.isfinite(moved.epochs[-1]["loss"])
     back = model()
     again = train.fit(back, *data, on_gpu(epochs=6), run_dir=tmp_path / "run", log=None)
@@ -154,7 +164,9 @@ def test_a_run_goes_on_there_and_elsewhere(data, tmp_path, model):
 
 def test_a_checkpoint_scores_the_same_on_both(data, tmp_path):
     model, other = small(), small()
-    history = train.fit(model, *data, on_gpu(epochs=2), run_dir=tmp_path / "run", log=None)
+    history = train.fit(
+        model, *data, on_gpu(epochs=2), run_dir=tmp_path / "run", log=None
+    )
     checkpoints.load_weights(other, tmp_path / "run" / "best.safetensors")
     found = train.validate(other, data[1])  # on the CPU
     for name in ("valid_loss", "valid_roc_auc", "valid_ap"):

@@ -18,7 +18,7 @@ from made import made_examples, noise
 from test_train import FACTS, labels_of, quiet, small
 
 import tagkit
-from tagkit.data import batches
+from tagkit.data import batches, feed
 from tagkit.evaluation import predict
 from tagkit.machine import processes
 from tagkit.training import train
@@ -33,10 +33,10 @@ from pathlib import Path
 from made import made_examples, noise
 from test_train import Dropping, labels_of, quiet, small
 from tagkit import models
-from tagkit.data import batches
+from tagkit.data import batches, feed
 from tagkit.evaluation import predict
 from tagkit.machine import processes
-from tagkit.training import checkpoints, steps, train
+from tagkit.training import checkpoints, train
 processes.PATIENCE = 30
 if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "1":
     time.sleep(2)  # the other must not take the address of the process that died
@@ -118,9 +118,20 @@ def test_parts_are_the_batches_without_double_or_lost_windows(
     tmp_path, n_ranks, batch_size, crops
 ):
     part, _ = opened(tmp_path / "s")
-    whole = batches.RandomCrops(part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1)
+    whole = batches.RandomCrops(
+        part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1
+    )
     parts = [
-        batches.RandomCrops(part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1, rank=rank, n_ranks=n_ranks)
+        batches.RandomCrops(
+            part,
+            4000,
+            12_000,
+            batch_size=batch_size,
+            crops_per_clip=crops,
+            seed=1,
+            rank=rank,
+            n_ranks=n_ranks,
+        )
         for rank in range(n_ranks)
     ]
     for number, (samples, labels) in enumerate(whole.epoch(2)):
@@ -144,7 +155,7 @@ def test_a_process_with_one_window_gives_it_twice(monkeypatch):
     monkeypatch.setattr(processes, "total", lambda n: 3 if n else 0)
     monkeypatch.setattr(processes, "place", lambda: (1, 2))
     one = torch.full((1, 5), 0.5), torch.ones(1, 2)
-    (batch,) = processes.even([one], 5, 2)
+    (batch,) = feed.even([one], 5, 2)
     assert batch.samples.shape == (2, 5) and (batch.samples == 0.5).all()
     assert batch.labels.tolist() == [[1, 1], [1, 1]]
     assert (batch.n, batch.weight) == (1, 2 / 3)
@@ -156,11 +167,11 @@ def test_a_process_that_ran_out_gives_its_last_windows_again(monkeypatch):
     monkeypatch.setattr(processes, "total", lambda n: next(rest))
     monkeypatch.setattr(processes, "place", lambda: (0, 2))
     two = torch.full((2, 5), 0.5), torch.ones(2, 2)
-    first, second = processes.even([two], 5, 2)
+    first, second = feed.even([two], 5, 2)
     assert first.weight == 1 and (second.n, second.weight) == (0, 0)
     assert torch.equal(second.samples, two[0]) and torch.equal(second.labels, two[1])
     rest = iter([2, 0])
-    (silent,) = processes.even([], 5, 2)
+    (silent,) = feed.even([], 5, 2)
     assert silent.samples.shape == (2, 5) and not silent.samples.any()
 
 
@@ -189,12 +200,14 @@ out = {}
 for n_train in (11, 9):  # the last batch: 3 windows, 2 and 1; or 5, 3 and 2
     model = small()
     part = data()[0].take(n_train)
-    crops = part.crops(4000, 12_000, 4, 1, 0)
-    step = steps.Gradients(model, quiet(), torch.device("cpu"), print)
+    crops = part.crops(4000, 12_000, batch_size=4)
+    network = processes.wrap(model)
+    loss_of = torch.nn.BCEWithLogitsLoss()
     found = []
-    for batch in processes.even(crops.epoch(1), 4000, 3):
+    for batch in feed.even(crops.epoch(1), 4000, 3):
         model.zero_grad()
-        loss = step(batch)
+        loss = loss_of(network(batch.samples), batch.labels)
+        (loss * batch.weight).backward()
         sums = processes.total(loss.item() * batch.n), processes.total(batch.n)
         grads = [p.grad.flatten().tolist() for p in model.parameters()]
         found.append((sums, sum(grads, [])))
@@ -234,8 +247,9 @@ FIT = """
 part, valid = data(40, 21)
 model = small()
 printed = []
-history = train.fit(model, part, valid, quiet(epochs=2, optimizer="sgd",
-    learning_rate=0.05, start_at_prior=True), folder / "run", log=printed.append)
+config = quiet(epochs=2, optimizer="sgd", learning_rate=0.05, start_at_prior=True)
+run = folder / "run"
+history = train.fit(model, part, valid, config, run_dir=run, log=printed.append)
 scores = predict.clip_scores(model, valid)
 checkpoints.load_weights(model, folder / "run" / "best.safetensors")
 again = train.validate(model, valid)
@@ -282,20 +296,21 @@ def test_two_train_as_one_and_score_to_the_last_digit(tmp_path):
 
 LOST = """
 import signal
-from tagkit.training import state
 if rank == 1 and not (folder / "killed").exists():
-    end_epoch = state.State.end_epoch
+    end_epoch = checkpoints.Run.end_epoch
     def deadly(self, row):
         end_epoch(self, row)
         if row["epoch"] == 2:
             (folder / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-    state.State.end_epoch = deadly
+    checkpoints.Run.end_epoch = deadly
 begun = int((folder / "run" / "last.pt").exists())
 model = small()
-history = train.fit(model, *data(), quiet(epochs=4), folder / "run", log=print)
+def fit(model, name, log):
+    return train.fit(model, *data(), quiet(epochs=4), run_dir=folder / name, log=log)
+history = fit(model, "run", print)
 whole = small()  # the same, undisturbed
-expected = train.fit(whole, *data(), quiet(epochs=4), folder / "whole", log=None)
+expected = fit(whole, "whole", None)
 flat = [[p.flatten().tolist() for p in m.parameters()] for m in (model, whole)]
 say(epochs=history.epochs, begun=begun, expected=expected.epochs, weights=flat)
 """

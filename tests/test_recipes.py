@@ -154,10 +154,14 @@ def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
             raise KeyboardInterrupt
 
     model = small()
-    half = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=interrupt)
+    half = recipes.fit_stages(
+        model, *data, stages, run_dir=tmp_path / "run", log=interrupt
+    )
     assert half.interrupted and len(half.epochs) == stop
     model = small()
-    found = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=None).frame()
+    found = recipes.fit_stages(
+        model, *data, stages, run_dir=tmp_path / "run", log=None
+    ).frame()
     for column in ("epoch", "stage", "loss", "valid_loss"):
         assert found[column].tolist() == expected[column].tolist(), column
     assert_same(weights(model), weights(whole))
@@ -186,7 +190,9 @@ def test_only_the_first_stage_starts_at_the_prior(data):
 
 
 def test_a_folder_with_other_stages_is_refused(data, tmp_path):
-    recipes.fit_stages(small(), *data, [stage(), stage()], run_dir=tmp_path / "run", log=None)
+    recipes.fit_stages(
+        small(), *data, [stage(), stage()], run_dir=tmp_path / "run", log=None
+    )
     with pytest.raises(ValueError, match="holds a run with other stages"):
         other = [stage(epochs=3), stage()]
         recipes.fit_stages(small(), *data, other, run_dir=tmp_path / "run", log=None)

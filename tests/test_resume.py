@@ -33,7 +33,7 @@ import tagkit
 from tagkit import models
 from tagkit.data import batches, feed
 from tagkit.machine import devices
-from tagkit.training import checkpoints, recipes, state, train
+from tagkit.training import checkpoints, recipes, train
 
 CONFIG = {"epochs": 4, "schedule": "plateau", "learning_rate": 5e-3, "flat_epochs": 1}
 CONFIG |= {"augment": ("gain", "mix", "noise")}
@@ -94,7 +94,7 @@ for line in sys.stdin:
         for name in ("open", "fsync", "replace", "write", "unlink"):
             setattr(os, name, deadly(getattr(os, name), int(k)))
         config = quiet(**test_resume.CONFIG)
-        train.fit(test_resume.dropping(), *data, config, run, log=None)
+        train.fit(test_resume.dropping(), *data, config, run_dir=run, log=None)
         os._exit(0)
     print(pid, flush=True)
     print(os.waitpid(pid, 0)[1], flush=True)
@@ -243,7 +243,9 @@ def test_an_interruption_waits_for_a_save(data, tmp_path, monkeypatch, undisturb
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", pressed)
         model = dropping()
-        history = train.fit(model, *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=None)
+        history = train.fit(
+            model, *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=None
+        )
     assert history.interrupted and len(history.epochs) == 1
     state = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
     assert len(state["epochs"]) == 1
@@ -267,9 +269,13 @@ def test_interrupted_stages_go_no_further(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         pressing(patch, 5)
         model = small()
-        half = recipes.fit_stages(model, *data, stages, run_dir=tmp_path / "run", log=None)
+        half = recipes.fit_stages(
+            model, *data, stages, run_dir=tmp_path / "run", log=None
+        )
     assert half.interrupted and len(half.epochs) == 1
-    again = recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
+    again = recipes.fit_stages(
+        small(), *data, stages, run_dir=tmp_path / "run", log=None
+    )
     whole = recipes.fit_stages(small(), *data, stages, run_dir=None, log=None)
     assert [e["loss"] for e in again.epochs] == [e["loss"] for e in whole.epochs]
 
@@ -354,7 +360,9 @@ def test_a_store_that_goes_away_is_named(
                 path.parent.rename(tmp_path / "away")
 
     with pytest.raises(OSError, match=r"samples\.int16 has \d+ bytes, 192000 when it"):
-        train.fit(dropping(), *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=spoil)
+        train.fit(
+            dropping(), *data, quiet(**CONFIG), run_dir=tmp_path / "run", log=spoil
+        )
     assert len(lines) == 1
     if harm == "folder":
         (tmp_path / "away").rename(path.parent)
@@ -380,8 +388,12 @@ def test_a_state_lies_in_memory_as_the_weights_do(tmp_path):
         model = k2c1().to(memory_format=form)
         optimizer = train.make_optimizer(model, config)
         schedule = train.make_schedule(optimizer, config)
-        rest = model, optimizer, schedule, train.History(), (data, data)
-        state.State(tmp_path / "run", config, *rest)
+        run = checkpoints.Run(
+            *(tmp_path / "run", config, model, optimizer, schedule),
+            *(train.History(), data, data),
+        )
+        with run.resumed(train.Interrupts()):
+            pass
         found.append([kept["exp_avg_sq"] for kept in optimizer.state.values()])
         for weight, kept in optimizer.state.items():
             assert kept["exp_avg"].stride() == weight.stride()
@@ -393,7 +405,9 @@ def test_a_state_lies_in_memory_as_the_weights_do(tmp_path):
 @pytest.mark.parametrize("what", ["other", "clips", "validation"])
 def test_other_clips_or_labels_are_another_run(data, tmp_path, what):
     train_set, valid = data
-    train.fit(small(), train_set, valid, quiet(epochs=1), run_dir=tmp_path / "run", log=None)
+    train.fit(
+        small(), train_set, valid, quiet(epochs=1), run_dir=tmp_path / "run", log=None
+    )
     labels = train_set.labels
     if what == "validation":
         valid = valid.take(len(valid) - 1)
@@ -403,7 +417,9 @@ def test_other_clips_or_labels_are_another_run(data, tmp_path, what):
         labels = 1 - labels
     other = batches.Examples(train_set.store, labels, train_set.about)
     with pytest.raises(ValueError, match="holds another run: checksum of"):
-        train.fit(small(), other, valid, quiet(epochs=2), run_dir=tmp_path / "run", log=None)
+        train.fit(
+            small(), other, valid, quiet(epochs=2), run_dir=tmp_path / "run", log=None
+        )
 
 
 def test_a_state_with_a_wrong_bit_is_refused(data, tmp_path):
@@ -431,41 +447,34 @@ def test_a_second_interruption_waits_for_the_best_weights(data, monkeypatch):
 
     done, model.load_state_dict = [], slow
     monkeypatch.setattr(train, "validate", stop)
-    with pytest.raises(KeyboardInterrupt):
-        train.fit(model, *data, quiet(), log=None)
+    assert train.fit(model, *data, quiet(), log=None).interrupted
     assert done
 
 
-def test_a_state_of_version_0_3_is_read(data, tmp_path):
-    """Without the settings that came later, with the CPU's random state alone."""
+def test_a_state_that_does_not_know_a_setting_is_read(data, tmp_path):
+    """As of an older version: the setting had no other value than its default."""
     config, folder, whole = quiet(epochs=3), tmp_path / "run", small()
     expected = train.fit(whole, *data, config, log=None)
     train.fit(small(), *data, quiet(epochs=1), run_dir=folder, log=None)
-    state = torch.load(folder / "last.pt", weights_only=True)
-    for name in checkpoints.LATER:
-        state["run"].pop(name, None)
-    state["random"] = state["random"]["cpu"]
-    torch.save(state, folder / "last.pt")
-    model = small()
-    history = train.fit(model, *data, config, run_dir=folder, log=None)
+    saved = torch.load(folder / "last.pt", weights_only=True)
+    del saved["run"]["accumulate"]
+    torch.save(saved, folder / "last.pt")
+    history = train.fit(small(), *data, config, run_dir=folder, log=None)
     pd.testing.assert_frame_equal(facts(history), facts(expected), check_exact=True)
-    with pytest.raises(ValueError, match=r"precision there None, here bf16"):
-        train.fit(small(), *data, quiet(precision="bf16"), run_dir=folder, log=None)
+    with pytest.raises(ValueError, match=r"accumulate there 1, here 2"):
+        train.fit(small(), *data, quiet(accumulate=2), run_dir=folder, log=None)
 
 
-def test_stages_of_version_0_3_are_the_same_stages(data, tmp_path):
-    stages = [quiet(epochs=1)]
-    recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
-    path = tmp_path / "run" / "stages.json"
-    old = [
-        {k: v for k, v in stage.items() if k not in checkpoints.LATER}
-        for stage in json.loads(path.read_text())
-    ]
-    path.write_text(json.dumps(old))
-    recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
+def test_stages_that_do_not_know_a_setting_are_the_same(data, tmp_path):
+    stages, folder = [quiet(epochs=1)], tmp_path / "run"
+    recipes.fit_stages(small(), *data, stages, run_dir=folder, log=None)
+    saved = json.loads((folder / "stages.json").read_text())
+    del saved[0]["accumulate"]
+    (folder / "stages.json").write_text(json.dumps(saved))
+    recipes.fit_stages(small(), *data, stages, run_dir=folder, log=None)
     with pytest.raises(ValueError, match="other stages"):
         stages = [quiet(epochs=1, augment="gain")]
-        recipes.fit_stages(small(), *data, stages, run_dir=tmp_path / "run", log=None)
+        recipes.fit_stages(small(), *data, stages, run_dir=folder, log=None)
 
 
 # --- where the samples are
@@ -482,7 +491,9 @@ def test_clips_stay_on_the_device_where_there_is_room(data, monkeypatch):
 def test_a_resident_store_gives_the_same_training(data, monkeypatch, undisturbed):
     monkeypatch.setattr(devices, "free_memory", lambda device: 10**9)
     some = data[0].take(range(110, 99, -1))  # rows in another order than the store's
-    straight = list(some.crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0).epoch(1))
+    straight = list(
+        some.crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0).epoch(1)
+    )
     crops = some.crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
     assert crops.reside(torch.device("cpu"))
     for (a, b), (c, d) in zip(crops.epoch(1), straight, strict=True):
@@ -501,8 +512,8 @@ def test_a_set_of_ones_own_trains_with_an_epoch_alone(data):
         def __len__(self):
             return len(self.labels)
 
-        def crops(self, *how):
-            mine = data[0].crops(*how)
+        def crops(self, *window, **how):
+            mine = data[0].crops(*window, **how)
             return type("Plain", (), {"n_windows": 11, "epoch": mine.epoch})()
 
     one, other = small(), small()

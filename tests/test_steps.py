@@ -1,9 +1,11 @@
-"""Steps: halves give the whole gradient, losses that are not finite are named."""
+"""A step: parts give the whole gradient, a loss that is not finite is named."""
 
 # ruff: noqa: F811 - fixtures are parameters of the same name
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from made import made_examples, noise
@@ -21,70 +23,55 @@ from torch import nn
 from tagkit import models
 from tagkit.data import batches, feed
 from tagkit.machine import devices, processes
-from tagkit.training import steps, train
+from tagkit.training import train
 from tagkit.training.augment import Augment
-
-
-def tight(model, most, calls=None):
-    """Let a model fail for lack of memory with more than `most` windows."""
-    forward = model.forward
-
-    def narrow(samples):
-        if calls is not None:
-            calls.append(len(samples))
-        if model.training and len(samples) > most:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
-        return forward(samples)
-
-    model.forward = narrow
-    return model
 
 
 def batch(n=7, weight=1.0):
     samples = torch.from_numpy(noise(n, 4000)).float()
-    return processes.Batch(samples, torch.tensor(labels_of(n)).float(), n, weight)
+    labels = torch.arange(3 * n).reshape(n, 3) % 2
+    return feed.Batch(samples, labels.float(), n, weight)
 
 
-def gradients_of(model, config=None, log=print):
-    return steps.Gradients(model, config or quiet(), torch.device("cpu"), log)
+def test_parts_add_up_to_the_gradient_of_the_whole():
+    loss_of, whole, parted = nn.BCEWithLogitsLoss(), small(), small()
+    samples, labels = batch()[:2]
+    loss_of(whole(samples), labels).backward()
+    sizes = []
+    for some, theirs, share in batch().parts(3):
+        sizes.append(len(some))
+        (loss_of(parted(some), theirs) * share).backward()
+    assert sizes == [3, 2, 2]
+    for a, b in zip(parted.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-8)
 
 
-def grads(model):
-    return [p.grad.clone() for p in model.parameters()]
-
-
-def test_halves_add_up_to_the_gradient_of_the_whole():
-    said, whole, halved = [], small(), tight(small(), 4)
-    loss = gradients_of(whole)(batch())
-    half = gradients_of(halved, log=said.append)(batch())
-    assert half.item() == pytest.approx(loss.item(), rel=1e-6)
-    for a, b in zip(grads(halved), grads(whole), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
-    (line,) = said
-    assert "memory of cpu is too small for a batch of 7" in line and "halves" in line
-
-
-def test_a_batch_is_halved_once_and_stays_so():
-    calls, said = [], []
-    step = gradients_of(tight(small(), 4, calls), log=said.append)
-    step(batch(8)), step(batch(8))
-    assert calls == [8, 4, 4, 4, 4] and len(said) == 1
-    step = gradients_of(tight(small(), 3), log=said.append)
-    with pytest.raises(MemoryError, match="even half at a time; take a smaller batch"):
-        step(batch(8))
-
-
-def test_a_window_left_alone_is_given_twice(tmp_path):
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 16, 17])
+@pytest.mark.parametrize("n_parts", [1, 2, 4, 99])
+def test_no_part_is_a_window_alone(n, n_parts):
     """It has no spread for batch norm."""
-    calls, samples = [], noise(7, 40_000)
-    data = made_examples(tmp_path / "s", samples, labels_of(7), 16_000)
-    model = models.PonsWaveform(n_tags=3, width=0.02, n_samples=20_000)
-    config = quiet(epochs=1, precision="float32")
-    tight(model, 2, calls)
-    train.fit(model, data, data, config, log=None)
-    assert calls[:5] == [4, 2, 2, 2, 2]
-    with pytest.raises(MemoryError, match="too small for 2 windows; take"):
-        gradients_of(tight(small(), 1))(batch(2))
+    sizes = [len(labels) for _, labels, _ in batch(n).parts(n_parts)]
+    assert sum(sizes) == n and len(sizes) <= n_parts
+    assert min(sizes) >= min(n, 2)
+    assert sum(share for *_, share in batch(n).parts(n_parts)) == pytest.approx(1)
+
+
+def test_a_batch_in_parts_trains_as_a_whole_one(data):
+    n_windows = []
+    one, other = small(), small()
+
+    def count(model, inputs, logits):
+        if model.training:
+            n_windows.append(len(logits))
+
+    other.register_forward_hook(count)
+    config = quiet(epochs=2, optimizer="sgd", learning_rate=0.05)
+    whole = train.fit(one, *data, config, log=None).frame()
+    parts = train.fit(other, *data, replace(config, accumulate=2), log=None).frame()
+    assert n_windows == 2 * [2, 2, 2, 2, 3]  # of 4, 4 and 3; three are not halved
+    np.testing.assert_allclose(parts["loss"], whole["loss"], rtol=1e-5)
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -98,71 +85,35 @@ def test_a_window_left_alone_is_given_twice(tmp_path):
                      "can't allocate memory: you tried to allocate 9 bytes."),
     ],
 )  # fmt: skip
-def test_every_device_has_its_own_word_for_it(error):
-    assert devices.is_out_of_memory(error)
-
-
-def test_another_error_is_not_taken_for_lack_of_memory():
+def test_too_little_memory_is_named_and_what_helps(data, error):
     model = small()
-    model.forward = lambda samples: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        gradients_of(model)(batch())
+
+    def fail(samples):
+        raise error
+
+    model.forward = fail
+    with pytest.raises(MemoryError, match="memory of cpu .*accumulate") as caught:
+        train.fit(model, *data, quiet(), log=None)
+    assert caught.value.__cause__ is error
+
+
+def test_another_error_is_not_taken_for_lack_of_memory(data):
     model = small()
     model.forward = lambda samples: torch.zeros(2, 3) @ torch.zeros(2, 3)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        gradients_of(model)(batch())
-
-
-def test_what_failed_leaves_no_gradient_behind():
-    """The memory may end in the backward pass, when some gradients are there."""
-    whole, model = small(), small()
-    gradients_of(whole)(batch())
-    failed = []
-
-    def fail_once(gradient):
-        if not failed:
-            failed.append(1)
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    next(model.parameters()).register_hook(fail_once)
-    gradients_of(model, log=failed.append)(batch())
-    for a, b in zip(grads(model), grads(whole), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
-
-
-def test_fit_with_little_memory_ends_as_with_much(data):
-    said, whole, model = [], small(), tight(small(), 2)
-    config = quiet(epochs=2, optimizer="sgd", learning_rate=0.05)
-    one = train.fit(whole, *data, config, log=None)
-    other = train.fit(model, *data, config, log=said.append)
-    assert other.frame()["loss"].to_numpy() == pytest.approx(
-        one.frame()["loss"].to_numpy(), rel=1e-5
-    )
-    assert sum("too small for a batch of 4" in line for line in said) == 1
-    for a, b in zip(model.parameters(), whole.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
-
-
-def test_weight_scales_the_gradient_and_not_the_loss():
-    one, two = small(), small()
-    loss = gradients_of(one)(batch())
-    assert gradients_of(two)(batch(weight=0.5)) == loss
-    for a, b in zip(grads(two), grads(one), strict=True):
-        torch.testing.assert_close(2 * a, b)
+        train.fit(model, *data, quiet(), log=None)
 
 
 def test_the_mean_is_over_the_windows_that_all_processes_had(data, monkeypatch):
     """Where one skips a broken shard, the others do not know of it."""
-    crops = data[0].crops(4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
-    epoch = feed.Feed(crops, torch.device("cpu"), 4000, 3)
-    losses = steps.Losses(1, epoch, quiet())
+    loader = train.make_loader(data[0], small(), quiet(), torch.device("cpu"))
     with pytest.raises(ValueError, match="no clips to train on"):
-        losses.mean()
-    losses.add(torch.tensor(0.5), 4)
-    losses.add(torch.tensor(0.2), 1)
+        train.mean_loss([], [], loader, 1)
+    losses = [torch.tensor(0.5), torch.tensor(0.2)]
     others = iter((5, 0.6 * 5))  # of another process: windows, the sum of losses
     monkeypatch.setattr(processes, "total", lambda mine: mine + next(others))
-    assert losses.mean() == pytest.approx((0.5 * 4 + 0.2 + 0.6 * 5) / 10)
+    mean = train.mean_loss(losses, [4, 1], loader, 1)
+    assert mean == pytest.approx((0.5 * 4 + 0.2 + 0.6 * 5) / 10)
 
 
 class Poisoned(models.DielemanRaw):
@@ -172,16 +123,7 @@ class Poisoned(models.DielemanRaw):
         return super().forward(samples) + torch.where(samples[:, :1] > 0.5, math.inf, 0)
 
 
-@pytest.mark.parametrize("late", [1, 2, 32])
-def test_the_batch_and_its_clips_are_named(tmp_path, monkeypatch, late):
-    """Also where losses are looked at only now and then, as on a GPU."""
-    add = steps.Losses.__init__
-
-    def slow(self, *args):
-        add(self, *args)
-        self.late = late
-
-    monkeypatch.setattr(steps.Losses, "__init__", slow)
+def test_the_batch_and_its_clips_are_named(tmp_path):
     samples = 0.1 * noise(12, 4000)
     samples[3] = 0.9
     whole = made_examples(tmp_path / "s", samples, labels_of(12))
@@ -200,7 +142,9 @@ def test_the_batch_and_its_clips_are_named(tmp_path, monkeypatch, late):
 
 
 def test_clips_are_those_of_the_batch(data):
-    crops = batches.RandomCrops(data[0], 4000, 12_000, batch_size=4, crops_per_clip=2, seed=3)
+    crops = batches.RandomCrops(
+        data[0], 4000, 12_000, batch_size=4, crops_per_clip=2, seed=3
+    )
     order = [data[0].labels.loc[crops.clips(5, i)].to_numpy() for i in range(6)]
     for mine, (_, labels) in zip(order, crops.epoch(5), strict=True):
         assert (labels.numpy() == mine).all()

@@ -96,7 +96,9 @@ def test_is_the_textbook_loop(data):
     one, other = small(), small()
     history = fit(one, data, config)
     loss_of = nn.BCEWithLogitsLoss()
-    crops = batches.RandomCrops(data[0], 4000, 12_000, batch_size=4, crops_per_clip=1, seed=0)
+    crops = batches.RandomCrops(
+        data[0], 4000, 12_000, batch_size=4, crops_per_clip=1, seed=0
+    )
     for epoch in (1, 2):
         total = 0
         for samples, labels in crops.epoch(epoch):
@@ -586,7 +588,7 @@ model = small()
 model.forward = deadly(model.forward)
 os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
 train.fit(model, whole.take(11), whole.take(range(111, 116)), quiet(),
-          {run!r}, log=None)
+          run_dir={run!r}, log=None)
 """
 
 

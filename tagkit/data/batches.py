@@ -202,7 +202,8 @@ class RandomCrops(Crops):
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        self.labels = torch.tensor(examples.labels.to_numpy(), dtype=torch.float32)
+        labels = np.ascontiguousarray(examples.labels, np.float32)
+        self.labels = torch.from_numpy(labels)
         self.n_windows = len(self.rows) * crops_per_clip
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

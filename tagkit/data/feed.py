@@ -188,8 +188,6 @@ def ahead(steps: Iterable, n: int = 2) -> Iterator:
 
     >>> list(ahead(range(3)))
     [0, 1, 2]
-
-    Notebook: course/07_scaling_up.ipynb
     """
     made = queue.Queue(n)
     end = object()

@@ -1,6 +1,6 @@
 """The device: which one, how precise, what fits into its memory.
 
-Notebook: course/07_scaling_up.ipynb
+Notebook: course/04_crnn.ipynb
 """
 
 import ctypes
@@ -24,7 +24,7 @@ def best() -> torch.device:
     >>> best().type in ("cuda", "mps", "cpu")
     True
 
-    Notebook: course/00_start_here.ipynb
+    Notebook: course/04_crnn.ipynb
     """
     if torch.cuda.is_available():
         return processes.this_device()
@@ -40,8 +40,6 @@ def choose(name: str | None = None) -> torch.device:
 
     >>> choose("cpu")
     device(type='cpu')
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if name is None:
         return best()
@@ -67,8 +65,6 @@ def precision(wanted: str | None, device: torch.device) -> str:
 
     >>> precision(None, torch.device("cpu"))
     'float32'
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if wanted not in (None, *PRECISIONS):
         raise ValueError(
@@ -87,8 +83,6 @@ def casting(wanted: str | None, device: torch.device) -> AbstractContextManager:
     >>> with casting("bf16", torch.device("cpu")):
     ...     nn.Linear(2, 2)(torch.zeros(1, 2)).dtype
     torch.bfloat16
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if precision(wanted, device) == "float32":
         return nullcontext()
@@ -103,8 +97,6 @@ def place(model: nn.Module, device: torch.device, wanted: str | None = None):
     bf16; in full if it is float32, though PyTorch would round convolutions.
 
     >>> place(nn.Linear(2, 2), torch.device("cpu"))
-
-    Notebook: course/07_scaling_up.ipynb
     """
     model.to(device)
     if device.type == "cpu":
@@ -140,8 +132,6 @@ def channels_last(model: nn.Module):
     The numbers stay the same; only their order in memory changes.
 
     >>> channels_last(nn.Conv2d(3, 8, 3))
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
         model.to(memory_format=torch.channels_last)
@@ -152,8 +142,6 @@ def describe(device: torch.device, wanted: str | None = None) -> str:
 
     >>> describe(torch.device("cpu"))
     'cpu, float32'
-
-    Notebook: course/07_scaling_up.ipynb
     """
     name = str(device)
     if device.type == "cuda":
@@ -168,8 +156,6 @@ def free_memory(device: torch.device) -> int:
 
     >>> free_memory(torch.device("cpu"))
     0
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if device.type != "cuda":
         return 0
@@ -182,8 +168,6 @@ def has_room(n_bytes: int, device: torch.device) -> bool:
 
     >>> has_room(10**9, torch.device("cpu"))
     False
-
-    Notebook: course/07_scaling_up.ipynb
     """
     return n_bytes <= RESIDENT * free_memory(device)
 
@@ -194,8 +178,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), (
     ...     is_out_of_memory(RuntimeError("shapes differ")))
     (True, False)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     words = ("out of memory", "not enough memory", "can't allocate memory")
     words += ("ALLOC_FAILED",)  # of CUDA's libraries
@@ -221,7 +203,7 @@ def explain_shortage(device: torch.device):
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0] or "out of memory"
         raise MemoryError(
             f"the memory of {device} is too small: {reason}; compute each batch in "
             "parts (accumulate=2 or more), or take a smaller batch_size or width of "
@@ -233,8 +215,6 @@ def mark(device: torch.device) -> torch.cuda.Event | None:
     """Mark the end of what a GPU has been given to do so far.
 
     >>> mark(torch.device("cpu"))
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if device.type != "cuda":
         return None
@@ -248,8 +228,6 @@ def is_done(mark: torch.cuda.Event | None) -> bool:
 
     >>> is_done(mark(torch.device("cpu")))
     True
-
-    Notebook: course/07_scaling_up.ipynb
     """
     return mark is None or mark.query()
 
@@ -261,8 +239,6 @@ def random_states(device: torch.device) -> dict[str, torch.Tensor]:
 
     >>> list(random_states(torch.device("cpu")))
     ['cpu']
-
-    Notebook: course/07_scaling_up.ipynb
     """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -278,8 +254,6 @@ def set_random_states(states: dict[str, torch.Tensor], device: torch.device):
     Shape: as `random_states` gives them.
 
     >>> set_random_states(random_states(torch.device("cpu")), torch.device("cpu"))
-
-    Notebook: course/07_scaling_up.ipynb
     """
     torch.set_rng_state(states["cpu"])
     if device.type in states and device.type == "cuda":

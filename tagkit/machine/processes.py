@@ -3,8 +3,6 @@
 torchrun starts a process per device. Each computes the gradient of its part of every
 batch; PyTorch's DistributedDataParallel averages them, so all hold the same weights.
 Without torchrun every function here does nothing, and costs nothing.
-
-Notebook: course/07_scaling_up.ipynb
 """
 
 import atexit
@@ -32,8 +30,6 @@ def start():
     >>> start()
     >>> place()
     (0, 1)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
         alarm = threading.Timer(PATIENCE, _give_up)
@@ -73,8 +69,6 @@ def place() -> tuple[int, int]:
 
     >>> place()
     (0, 1)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
@@ -86,8 +80,6 @@ def is_first() -> bool:
 
     >>> is_first()
     True
-
-    Notebook: course/07_scaling_up.ipynb
     """
     return place()[0] == 0
 
@@ -101,8 +93,6 @@ def wrap(model: nn.Module) -> nn.Module:
 
     >>> wrap(nn.Linear(2, 2))
     Linear(in_features=2, out_features=2, bias=True)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if place()[1] == 1:
         return model
@@ -116,8 +106,6 @@ def this_device() -> torch.device:
 
     >>> this_device().type in ("cuda", "cpu")
     True
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
@@ -129,8 +117,6 @@ def total(value: float) -> float:
 
     >>> total(3)
     3
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if place()[1] == 1:
         return value
@@ -144,8 +130,6 @@ def gather(value: Any) -> list:
 
     >>> gather("a")
     ['a']
-
-    Notebook: course/07_scaling_up.ipynb
     """
     n_ranks = place()[1]
     if n_ranks == 1:
@@ -160,8 +144,6 @@ def from_first(make: Callable[[], Any]) -> Any:
 
     >>> from_first(lambda: 7)
     7
-
-    Notebook: course/07_scaling_up.ipynb
     """
     values = [make() if is_first() else None]
     if place()[1] > 1:
@@ -179,8 +161,6 @@ def share(n: int, chunk: int = 8) -> np.ndarray:
 
     >>> share(3)
     array([0, 1, 2])
-
-    Notebook: course/07_scaling_up.ipynb
     """
     rank, n_ranks = place()
     clips = np.arange(n)
@@ -198,8 +178,6 @@ def join(mine: np.ndarray, values: np.ndarray | None, n: int) -> np.ndarray:
     >>> join(np.array([1, 0]), np.array([[5], [6]]), 2)
     array([[6],
            [5]])
-
-    Notebook: course/07_scaling_up.ipynb
     """
     parts = [(at, part) for at, part in gather((mine, values)) if len(at)]
     whole = np.empty((n, *parts[0][1].shape[1:]), parts[0][1].dtype)
@@ -214,8 +192,6 @@ def begin_epoch(seed: int, epoch: int):
     Drawn from seed, epoch and process, so that nothing of them has to be saved.
 
     >>> begin_epoch(0, 1)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     rank, n_ranks = place()
     if n_ranks > 1:
@@ -227,8 +203,6 @@ def end_epoch(model: nn.Module):
     """Take the first process' statistics of batch norm, before a model is scored.
 
     >>> end_epoch(nn.Linear(2, 2))
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if place()[1] > 1:
         for buffer in model.buffers():
@@ -239,8 +213,6 @@ def wait():
     """Wait for all processes, as after writing a checkpoint.
 
     >>> wait()
-
-    Notebook: course/07_scaling_up.ipynb
     """
     if place()[1] > 1:
         distributed.barrier()

@@ -79,7 +79,7 @@ def build(name: str, **arguments) -> Tagger:
     >>> count_parameters(build("DielemanRaw", n_tags=50))
     55422
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
     """
     if name not in MODELS:
         lower = {known.lower(): known for known in MODELS}

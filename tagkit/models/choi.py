@@ -4,8 +4,6 @@ A name says the dimensions of kernels and of convolution: in k2c1 the kernels ar
 high as the spectrogram and move in time only; in k1c2 they are one band high and move
 in both; in k2c2 they are 3 x 3. All hear 96 mel bands in dB at 12 kHz, brought to mean
 0 and standard deviation 1 by a normalisation without parameters.
-
-Notebook: course/03_spectrogram_cnns.ipynb
 """
 
 import torch
@@ -84,8 +82,6 @@ class K1C2(Tagger):
 
     >>> K1C2(width=0.1)(torch.zeros(2, 349_488)).shape
     torch.Size([2, 50])
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):

@@ -2,8 +2,6 @@
 
 Convolutions turn the spectrogram into 15 steps of 128 features; what becomes of the 15
 steps is where the models, and their readings, differ.
-
-Notebook: course/04_crnn.ipynb
 """
 
 from collections.abc import Sequence
@@ -84,8 +82,6 @@ class CRNNAttention(CRNN):
 
     >>> CRNNAttention(width=0.1)(torch.zeros(2, 349_488)).shape
     torch.Size([2, 50])
-
-    Notebook: course/04_crnn.ipynb
     """
 
     def __init__(

@@ -1,8 +1,6 @@
 """Dieleman & Schrauwen 2014: the same small network on samples and on mel bands.
 
 And what Roy made of it: the base network read more narrowly, and a deeper one.
-
-Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
 import torch
@@ -128,8 +126,6 @@ class RoyBase(Tagger):
 
     >>> RoyBase()(torch.zeros(2, 34_950)).shape
     torch.Size([2, 50])
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def mel_to_hz(mel):
     >>> round(float(mel_to_hz(hz_to_mel(440))))
     440
 
-    Notebook: course/01_dataset_analysis.ipynb
+    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return 700 * (10 ** (np.asarray(mel) / 2595) - 1)
 

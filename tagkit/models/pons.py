@@ -3,8 +3,6 @@
 The same back-end listens to two front-ends: one on samples that assumes nothing, one
 on mel bands whose filters are tall (timbre) or long (tempo). In every unit the order
 is convolution, ReLU, batch norm, pool, as in the authors' code.
-
-Notebook: course/03_spectrogram_cnns.ipynb
 """
 
 import torch
@@ -141,8 +139,6 @@ class Musicnn(Tagger):
 
     >>> Musicnn(width=0.1)(torch.zeros(2, 47_616)).shape
     torch.Size([2, 50])
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):

@@ -1,7 +1,4 @@
-"""Lee et al. 2017 and Kim et al. 2018: filters of three samples, ten layers deep.
-
-Notebook: course/02_raw_waveform_cnns.ipynb
-"""
+"""Lee et al. 2017 and Kim et al. 2018: filters of three samples, ten layers deep."""
 
 import torch
 from torch import nn
@@ -67,8 +64,6 @@ class ReSE2Multi(Tagger):
 
     >>> ReSE2Multi(width=0.05)(torch.zeros(2, 59_049)).shape
     torch.Size([2, 50])
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(

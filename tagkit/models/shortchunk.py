@@ -1,7 +1,4 @@
-"""Won et al. 2020: small kernels over short chunks, as for pictures.
-
-Notebook: course/03_spectrogram_cnns.ipynb
-"""
+"""Won et al. 2020: small kernels over short chunks, as for pictures."""
 
 import torch
 from torch import nn
@@ -33,8 +30,6 @@ class ShortChunkCNN(Tagger):
 
     >>> ShortChunkCNN(width=0.05)(torch.zeros(2, 59_049)).shape
     torch.Size([2, 50])
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(self, n_tags: int = 50, residual: bool = False, width: float = 1.0):

@@ -15,8 +15,6 @@ class Tagger(nn.Module):
 
     Shape: (batch, n_samples) float32 in [-1, 1] -> (batch, n_tags), any real number.
     Raises: ValueError, at the call, for windows of another length.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(self, n_samples: int, sample_rate: int, arguments: dict):
@@ -45,8 +43,6 @@ class Conv2d(nn.Conv2d):
 
     >>> Conv2d(1, 4, 3, padding=1)(torch.zeros(2, 1, 96, 1366)).shape
     torch.Size([2, 4, 96, 1366])
-
-    Notebook: course/07_scaling_up.ipynb
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,4 @@
-"""The way of a window through a network: sizes, parameters, and what each unit sees.
-
-Notebook: course/02_raw_waveform_cnns.ipynb
-"""
+"""The way of a window through a network: sizes, parameters, and what each unit sees."""
 
 import pandas as pd
 import torch
@@ -27,7 +24,7 @@ def shapes(model: Tagger) -> pd.DataFrame:
     >>> shapes(models.DielemanRaw())["output"].iloc[0]
     '32 x 136'
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/00_start_here.ipynb
     """
     rows = [
         (type(layer).__name__, _text(output.shape[1:]), _count(layer))

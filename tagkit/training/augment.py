@@ -4,8 +4,6 @@ Every function changes samples (batch, n_samples) and labels (batch, n_tags), ea
 window by numbers of its own. `Augment` draws those from seed, epoch, batch and the
 augmentation's name: a run that goes on draws the same, and one augmentation more
 changes nothing of the others. None makes a window longer.
-
-Notebook: course/07_scaling_up.ipynb
 """
 
 import zlib
@@ -30,8 +28,6 @@ def gain(samples, labels, random):
     >>> quiet, _ = gain(loud, None, np.random.default_rng(0))
     >>> bool((quiet >= 0.25).all() and (quiet < 1).all())
     True
-
-    Notebook: course/07_scaling_up.ipynb
     """
     decibels = random.uniform(-12, 0, len(samples))
     return samples * _each(10 ** (decibels / 20), samples), labels
@@ -47,8 +43,6 @@ def polarity(samples, labels, random):
 
     >>> polarity(torch.ones(4, 1), None, np.random.default_rng(0))[0].flatten()
     tensor([ 1.,  1.,  1., -1.])
-
-    Notebook: course/07_scaling_up.ipynb
     """
     return samples * _each(random.choice([-1.0, 1.0], len(samples)), samples), labels
 
@@ -61,8 +55,6 @@ def noise(samples, labels, random):
 
     >>> noise(torch.ones(1, 9), None, np.random.default_rng(0))[0].std() < 0.2
     tensor(True)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     decibels = random.uniform(-60, -20, len(samples))
     there = torch.Generator(samples.device).manual_seed(int(random.integers(2**62)))
@@ -79,8 +71,6 @@ def time_mask(samples, labels, random):
 
     >>> time_mask(torch.ones(1, 10), None, np.random.default_rng(1))[0]
     tensor([[1., 1., 1., 1., 1., 1., 1., 1., 1., 0.]])
-
-    Notebook: course/07_scaling_up.ipynb
     """
     n = samples.shape[1]
     length = random.uniform(0, 0.2, len(samples)) * n
@@ -103,8 +93,6 @@ def frequency_mask(samples, labels, random):
     >>> left, _ = frequency_mask(wave, None, np.random.default_rng(1))
     >>> left.std(dim=1).round(decimals=1)
     tensor([0.0000, 0.0000, 0.7000, 0.0000])
-
-    Notebook: course/07_scaling_up.ipynb
     """
     n = samples.shape[1]
     # As if the rate were 16 kHz: a lower one moves the bands a little, no more.
@@ -131,8 +119,6 @@ def mix(samples, labels, random):
     >>> mixed, shares = mix(samples, labels, np.random.default_rng(0))
     >>> bool((mixed.sum(dim=1) == 1).all()), torch.equal(mixed, shares)
     (True, True)
-
-    Notebook: course/07_scaling_up.ipynb
     """
     share = _each(random.beta(1, 1, len(samples)), samples)
     other = torch.from_numpy(random.permutation(len(samples))).to(samples.device)
@@ -162,8 +148,6 @@ class Augment:
     >>> batch = Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
     >>> Augment(None)(batch, epoch=1, number=0).samples[0]
     tensor([1., 1., 1., 1.])
-
-    Notebook: course/07_scaling_up.ipynb
     """
 
     def __init__(self, names: tuple[str, ...] | None, seed: int = 0):

@@ -56,8 +56,6 @@ def read_checkpoint(path: str | Path) -> dict:
     Traceback (most recent call last):
     ...
     ValueError: ...checkpoints.py is not a checkpoint ...
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     try:
         with safe_open(path, "pt") as file:
@@ -100,7 +98,7 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
 
     Raises: ValueError, naming both sides, if model, arguments or tags differ.
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/04_crnn.ipynb
     """
     about = read_checkpoint(path)
     mine = (type(model).__name__, model.arguments)
@@ -152,8 +150,6 @@ def halve(source: str | Path, target: str | Path):
     norm has counted stays as it is: variances can be larger than half precision holds.
 
     Raises: ValueError as `read_checkpoint`, or if a weight is too large.
-
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     about = json.dumps(read_checkpoint(source))
     with safe_open(source, "pt") as file:

@@ -1,10 +1,8 @@
 """How the papers trained, as values: `recipes.RECIPES["roy_improved"]`.
 
-    recipe = recipes.RECIPES["elwood_base"]
-    recipes.fit_stages(model, train_part, valid_part, recipe.stages)
-    predict.clip_scores(model, test_part, recipe.merge)
-
-Notebook: course/02_raw_waveform_cnns.ipynb
+recipe = recipes.RECIPES["elwood_base"]
+recipes.fit_stages(model, train_part, valid_part, recipe.stages)
+predict.clip_scores(model, test_part, recipe.merge)
 """
 
 import json
@@ -199,8 +197,6 @@ def fit_stages(
 
     >>> fit_stages(None, None, None, []).epochs
     []
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     stages = [
         replace(c, seed=c.seed + i, start_at_prior=c.start_at_prior and i == 0)
@@ -236,8 +232,6 @@ def table() -> pd.DataFrame:
 
     >>> table().loc[("elwood_base", 0), ["learning_rate", "momentum"]].tolist()
     [0.005, 0.99]
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     rows = {
         (name, i): asdict(stage)

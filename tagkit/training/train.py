@@ -266,8 +266,6 @@ def start_at_prior(model: Tagger, labels: pd.DataFrame):
     >>> start_at_prior(model, labels)
     >>> model.output.bias.sigmoid().item()
     0.30...
-
-    Notebook: course/04_crnn.ipynb
     """
     share = (labels.sum() + 0.5) / (len(labels) + 1)
     with torch.no_grad():
@@ -282,8 +280,6 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
 
     >>> type(make_optimizer(nn.Linear(2, 2), Config())).__name__
     'Adam'
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     if next(model.parameters()).is_cuda:
@@ -306,8 +302,6 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
     >>> optimizer = make_optimizer(nn.Linear(2, 2), Config())
     >>> make_schedule(optimizer, Config(schedule="decay", factor=0.9)).gamma
     0.9
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     schedules = torch.optim.lr_scheduler
     if config.schedule == "plateau":
@@ -369,10 +363,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
 
 
 def line(row: dict, config: Config) -> str:
-    """Say an epoch in one line.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
-    """
+    """Say an epoch in one line."""
     return (
         f"epoch {row['epoch']:2d}/{config.epochs}  loss {row['loss']:.4f}  "
         f"valid loss {row['valid_loss']:.4f}  ROC-AUC {row['valid_roc_auc']:.3f}  "

@@ -23,8 +23,6 @@ class View:
 
     >>> View("A word", "<b>word</b>")
     A word
-
-    Notebook: course/00_start_here.ipynb
     """
 
     def __init__(self, text: str, page: str, widget=None, parts=None):

@@ -40,7 +40,7 @@ def player(
     >>> view, "<audio" in view.html
     (Player: 424 Hz, 1.0 s, True)
 
-    Notebook: course/00_start_here.ipynb
+    Notebook: course/01_dataset_analysis.ipynb
     """
     piece, whole = cut(samples, sample_rate, seconds, start)
     length = len(piece) / sample_rate

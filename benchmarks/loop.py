@@ -1,0 +1,122 @@
+"""`fit` and scoring beside the loop that a textbook shows, and the same speed for all.
+
+360 windows of `mini`, batches of 16, Adam. The textbook holds them as float32 in memory
+(`TensorDataset`, `DataLoader` without workers); `train.fit` cuts other windows from the
+store in each epoch. Five rounds in turn; of each the fastest of four epochs, the median
+of the rounds, and the smallest and largest ratio of textbook to ours. Then scoring the
+same way, and one window of a model with freed memory kept, as tagkit does wherever it
+trains or scores on a CPU, and given back (TAGKIT_KEEP_MEMORY=0).
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+import machine
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from tagkit import models
+from tagkit.data import batches, corpus, store
+from tagkit.evaluation import predict
+from tagkit.training import train
+
+MODELS = {"DielemanRaw": 1.0, "DielemanMel": 1.0, "K2C2": 0.24}
+ROUNDS, EPOCHS = 5, 4
+
+
+def textbook(model, loader):
+    """Seconds of each epoch."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    seconds = []
+    for _ in range(EPOCHS):
+        start = time.perf_counter()
+        for samples, labels in loader:
+            optimizer.zero_grad()
+            logits = model(samples)
+            loss = functional.binary_cross_entropy_with_logits(logits, labels)
+            loss.backward()
+            optimizer.step()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def textbook_scores(model, loader):
+    """Logits of windows in memory, batch by batch."""
+    model.eval()
+    with torch.inference_mode():
+        return torch.cat([model(samples) for (samples,) in loader])
+
+
+def rows_of(name, training, valid):
+    """Compare training and scoring of one model."""
+    model = models.build(name, width=MODELS[name])
+    crops = batches.RandomCrops(training, model.n_samples, 12_000, batch_size=360)
+    windows, labels = next(crops.epoch(1))
+    loader = DataLoader(TensorDataset(windows, labels), 16, shuffle=True)
+    grid = batches.GridCrops(training, model.n_samples, 12_000)
+    whole = torch.cat(list(grid))
+    scoring = DataLoader(TensorDataset(whole), 8 * grid.n_windows)
+    config = train.Config(epochs=EPOCHS)
+    pairs = {"training": [], "scoring": []}
+    for _ in range(ROUNDS):
+        theirs = textbook(models.build(name, width=MODELS[name]), loader)
+        ours = models.build(name, width=MODELS[name])
+        history = train.fit(ours, training, valid, config, log=None)
+        pairs["training"].append((theirs, history.frame()["seconds"].min()))
+        theirs = machine.fastest(lambda: textbook_scores(model, scoring), 2)
+        ours = machine.fastest(lambda: predict.window_logits(model, training), 2)
+        pairs["scoring"].append((theirs, ours))
+    for work, seconds in pairs.items():
+        theirs, ours = np.median(seconds, axis=0)
+        ratios = [a / b for a, b in seconds]
+        yield [
+            f"{name}, {work}",
+            f"{theirs:.3f}",
+            f"{ours:.3f}",
+            f"{np.median(ratios):.2f}",
+            f"{min(ratios):.2f} to {max(ratios):.2f}",
+        ]
+
+
+def window(name):
+    """Milliseconds to score a window, in batches of 8."""
+    model = models.build(name)
+    samples = 0.1 * torch.randn(8, model.n_samples)
+    seconds = machine.fastest(lambda: predict._run(model, samples), 5)
+    return 1000 * seconds / 8
+
+
+def main():
+    """Print the tables; with the name of a model, its milliseconds a window."""
+    if len(sys.argv) > 1:
+        print(window(sys.argv[1]))
+        return
+    mini = corpus.open("mini")
+    clips = store.prepare(mini, sample_rate=12_000)
+    training = batches.examples(mini, clips, "train")
+    valid = batches.examples(mini, clips, "valid").take(4)
+    rows = [row for name in MODELS for row in rows_of(name, training, valid)]
+    head = ["work", "textbook, s", "tagkit, s", "textbook / tagkit", "five rounds"]
+    print(machine.table(head, rows))
+    rows = []
+    for name in ("K2C2", "CRNN", "SampleCNN", "ShortChunkCNN", "Musicnn"):
+        found = []
+        for keep in ("0", "1"):
+            done = subprocess.run(
+                [sys.executable, __file__, name],
+                env=os.environ | {"TAGKIT_KEEP_MEMORY": keep},
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            found.append(float(done.stdout))
+        rows.append([name, *(f"{ms:.1f}" for ms in found)])
+    print()
+    print(machine.table(["ms a window", "given back", "kept"], rows))
+
+
+if __name__ == "__main__":
+    main()
