@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MTT, tone, write_tables
+from conftest import MTT, write_tables
 from tagkit import cli
-from tagkit.data import audio, corpus, download
+from tagkit.data import annotations, corpus, download
 
 EMPTY = corpus.EMPTY_CLIPS[35644]
 PART = "mp3.zip.002"
@@ -71,8 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = body[start:][: how.get("cut")]
         n_first = how.get("hold_after", len(body))
         try:
-            self.wfile.write(body[:n_first])
             owner.n_sent += n_first
+            self.wfile.write(body[:n_first])
             if "hold" in how:
                 owner.holding.set()
                 how["hold"].wait(GUARD)
@@ -138,9 +138,6 @@ def world(tmp_path_factory):
     for i in range(40):
         path = f"{i % 16:x}/artist-album-{i:02}-title-0-29.mp3"
         clips[path] = noise.randbytes(noise.randrange(2000, 6000))
-        if i < 3:
-            audio.write(folder / "tone.mp3", tone(300 + 100 * i, seconds=1))
-            clips[path] = (folder / "tone.mp3").read_bytes()
     write_tables(folder, list(clips), {"loud": [i % 2 for i in range(len(clips))]})
     files = {name: (folder / name).read_bytes() for name in download.TABLES}
     members = [("0/", b""), ("readme.txt", b"hello"), *clips.items()]
@@ -197,7 +194,6 @@ def test_whole_download_is_the_named_corpus(
     assert sorted(server.asked) == sorted((name, None) for name in world.files)
     again = corpus.open("magnatagatune")
     assert len(opened.clips) == len(again.clips) == 40  # the empty one is left out
-    assert len(again.load(again.clips.index[0])) >= 16_000
 
 
 def test_the_command_downloads(fetch, server, world, capsys):
@@ -250,19 +246,14 @@ def test_bar_has_rate_and_time_left_but_not_without_a_terminal(fetch, capsys):
 
 
 @pytest.mark.skipif(not MTT.is_dir(), reason="no real tables")
-def test_the_known_digests_are_those_of_the_real_tables():
+def test_the_real_tables_have_the_known_digests_and_name_clips():
     for name in download.TABLES:
         data = gzip.decompress((MTT / f"{name}.gz").read_bytes())
         assert digest(data) == download.SHA256[name]
         assert len(data) == download.BYTES[name]
-
-
-@pytest.mark.skipif(not MTT.is_dir(), reason="no real tables")
-def test_real_names_are_all_clips():
-    with gzip.open(MTT / "annotations_final.csv.gz", "rt") as file:
-        names = [line.rsplit("\t", 1)[1].strip().strip('"') for line in file][1:]
-    assert len({name.lower() for name in names}) == 25_863
-    assert all(download.CLIP.fullmatch(name) for name in names)
+    paths = annotations.read(MTT / "annotations_final.csv.gz")["mp3_path"]
+    assert len(set(paths.str.lower())) == 25_863  # also where capitals are the same
+    assert all(download.CLIP.fullmatch(path) for path in paths)
 
 
 # ---- servers that fail ----
@@ -320,10 +311,7 @@ def test_missing_file(fetch, server, status):
     with pytest.raises(OSError) as raised:
         fetch()
     assert len(server.ranges(PART)) == 1, "asking again would not help"
-    for word in (
-        *(f"{server.url}{PART}: HTTP {status}", "huggingface.co", "--base-url"),
-        f"put the tables into {fetch.root}",
-    ):
+    for word in (f"{server.url}{PART}: HTTP {status}", "huggingface", str(fetch.root)):
         assert word in str(raised.value)
     assert not list(fetch.root.glob("?/*"))
 
@@ -429,16 +417,13 @@ def test_room_for_the_archive_alone_is_too_little(fetch, server, world, monkeypa
     assert_complete(fetch.root, world)
 
 
-FULL = OSError(errno.ENOSPC, "No space left on device")
-
-
 def test_full_disk_while_fetching(fetch, server, world, monkeypatch):
     part = fetch.root / f"{PART}.part"
     server.script[PART] = [{"cut": 7000}]
 
     def update(bar, n_bytes):  # is called after each block
         if part.exists():
-            raise FULL
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(download.tqdm, "update", update)
@@ -448,31 +433,6 @@ def test_full_disk_while_fetching(fetch, server, world, monkeypatch):
     fetch()
     # In the first call, asking again would not have helped.
     assert server.ranges(PART) == [None, f"bytes={n_bytes}-"]
-    assert_complete(fetch.root, world)
-
-
-def test_full_disk_while_unpacking(fetch, server, world, monkeypatch):
-    left = [9]
-    write = Path.write_bytes
-
-    def write_half(path, data):
-        left[0] -= 1
-        if left[0] < 0:
-            write(path, data[: len(data) // 2])
-            raise FULL
-        write(path, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_half)
-        with pytest.raises(OSError, match="disk is full; .* call again"):
-            fetch()
-    clips = {name: data for name, data in tree(fetch.root).items() if "/" in name}
-    whole = {name: data for name, data in clips.items() if name.endswith(".mp3")}
-    assert len(clips) == 10 and len(whole) == 9 and whole.items() <= world.clips.items()
-    assert_not_a_corpus(fetch.root)
-    server.asked.clear()
-    fetch()
-    assert server.asked == []
     assert_complete(fetch.root, world)
 
 
