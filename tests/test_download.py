@@ -454,6 +454,16 @@ def test_two_downloads_at_once(fetch, server, world):
     fetch()  # the lock is free again
 
 
+def test_stopped_while_files_get_their_final_names(fetch, server, world):
+    fetch()
+    for name in (*download.TABLES, "mp3.zip.003"):
+        (fetch.root / name).rename(fetch.root / f"{name}.part")
+    server.asked.clear()
+    fetch()
+    assert server.asked == []
+    assert_complete(fetch.root, world)
+
+
 # Forks a download for each number, which kills itself at that event: a block received,
 # half a clip written, before and after a file gets its final name.
 FORKS = """
