@@ -1,28 +1,30 @@
 """MagnaTagATune fetched, verified and unpacked; can be stopped anywhere, called again.
 
 mp3.zip.001 .002 .003   a byte split of one zip archive, read as one file, never joined
-*.part                  what came so far; a SHA-256 decides when it is good
+*.part                  what has come so far; a SHA-256 decides when it is complete
 0/ ... f/               the clips, each there whole or not at all
 *.csv                   the two tables, in place last: a corpus opens when it is whole
-
-Notebook: course/01_dataset_analysis.ipynb
 """
 
 import errno
 import hashlib
-import http.client
+import io
 import os
 import re
 import sys
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
+import zipfile
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 
+import filelock
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
-from tagkit.data import annotations, archive
+from tagkit.data import annotations
 from tagkit.data import corpus as corpora
 from tagkit.files import check_room
 
@@ -30,16 +32,20 @@ BASES = (
     "https://mirg.city.ac.uk/datasets/magnatagatune/",
     "http://mi.soi.city.ac.uk/datasets/magnatagatune/",
 )
-SHA256 = """\
+TABLES = ("annotations_final.csv", "clip_info_final.csv")
+PARTS = ("mp3.zip.001", "mp3.zip.002", "mp3.zip.003")
+SHA256SUMS = """\
 99b94e95825d4fa576386a5367b9c96e0ec636e9f9c240aceb492f4728f68c3c annotations_final.csv
 cb6108a10d3a91f0bfd7d2fbec2382559d15f20c8d28093f14e12162a47a3e78 clip_info_final.csv
 f857fe185968773058cc71662c2ef5d8f2d4b7338e3c122cfd52f82dcb9760b9 mp3.zip.001
 fc2e1ec441755556ed1398b1808f1b08b6034372f8bc27394510c0c58cdb52ce mp3.zip.002
-83a689824c17e82f6eb81cdbc4e4ca239a4cfc1fb41f1a5c80b861caec90450f mp3.zip.003""".split()
-# Of the parts only the sum is known, 2.97 GB. Sizes serve to look at the disk and to
-# know a web page from a file.
-BYTES = (21_517_373, 8_608_397, 990_000_000, 990_000_000, 990_000_000)
-FILES = dict(zip(SHA256[1::2], zip(SHA256[::2], BYTES, strict=True), strict=True))
+83a689824c17e82f6eb81cdbc4e4ca239a4cfc1fb41f1a5c80b861caec90450f mp3.zip.003"""
+SHA256 = {name: sha for sha, name in map(str.split, SHA256SUMS.splitlines())}
+# Of the parts only the sum is known, 2.97 GB. Sizes serve the bars and the look at the
+# disk, never the verification.
+BYTES = {"annotations_final.csv": 21_517_373, "clip_info_final.csv": 8_608_397}
+BYTES |= {name: 990_000_000 for name in PARTS}
+
 BY_HAND = """\
 Other places, and what to do by hand:
   huggingface.co/datasets/confit/magnatagatune: both tables, and mp3.zip (parts joined)
@@ -50,85 +56,86 @@ Other places, and what to do by hand:
 3. call again: what is there is verified, only what is missing is fetched
 Any mirror with files of these names will do as base_url (--base-url)."""
 
+CLIP = re.compile(r"[0-9a-f]/[A-Za-z0-9_-][A-Za-z0-9_.-]*\.mp3")
 ROOM = 1.04  # bytes on the disk for a byte of archive: mp3 does not compress
-SLOWEST = 1024  # bytes a second
-TRIES, WAIT = 4, 1.0  # tries of a URL that bring nothing, seconds before the second
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-
-
-class _Cut(Exception):
-    """A try that failed; the next may not."""
-
-
-class _Refused(Exception):
-    """A URL does not give what is needed; another one may."""
+TIMEOUT = 30  # seconds until a silent connection is given up
+TRIES = 4  # of one URL, in a row, that bring nothing new
+WAIT = 1.0  # seconds before the second try, more before the others
 
 
 def magnatagatune(
     root: str | Path | None = None,
     base_url: str | tuple[str, ...] = BASES,
+    *,
     keep_archive: bool = True,
     progress: bool | None = None,
-    files: dict[str, tuple[str, int]] = FILES,
-    timeout: float = 30,
 ) -> corpora.Corpus:
     """Download MagnaTagATune and open it; what is there is verified, not fetched again.
 
     Args:
         root: the corpus folder; default data/magnatagatune, which
             `corpus.open("magnatagatune")` opens.
-        base_url: where the files are; several are tried in this order. Any mirror
-            will do, since every file must have the known digest.
+        base_url: the folder with the files; several are tried in this order. Any
+            mirror will do, since every file must have the known digest.
         keep_archive: keep the parts, 3 GB, after unpacking: with them a second call
             verifies and mends the clips without the servers, which may be down.
         progress: show bars; default only in a terminal.
-        files: name -> (SHA-256, bytes) of tables and parts; others are for tests.
-        timeout: seconds until a silent or very slow connection is given up.
 
     Raises: OSError if no server has a file, the disk is too small or another download
-    runs; ValueError if a file is not the known one or the archive is unsafe.
+    runs; ValueError if a file in the folder is not the known one.
     Source: Law et al. 2009, digests as published in p-lambda/jukemir.
 
-    >>> f"{sum(n_bytes for _, n_bytes in FILES.values()) / 1e9:.2f} GB to fetch"
+    >>> f"{sum(BYTES.values()) / 1e9:.2f} GB to fetch"
     '3.00 GB to fetch'
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     bases = [base_url] if isinstance(base_url, str) else list(base_url)
-    if not all(re.match(r"https?://[^/]", base) for base in bases):
-        raise ValueError(
-            f"base_url {base_url!r} is no web address; needed is http://... or "
-            "https://..., the folder in which the files are"
-        )
     root = Path(root or corpora.DATA / "magnatagatune")
     root.mkdir(parents=True, exist_ok=True)
     show = sys.stderr.isatty() if progress is None else progress
-    parts = [root / name for name in files if not name.endswith(".csv")]
-    with _explained(root), _alone(root):
-        _check_disk(root, files, parts)
-        # A fetched table keeps its name .part until the clips are there.
-        fetched = {
-            root / name: _fetch(root / name, files, bases, timeout, show)
-            for name in files
-            if name.endswith(".csv")
-        }
-        table = annotations.read(fetched[root / "annotations_final.csv"])
-        if _lacking(root, table) or all(path.exists() for path in parts):
-            for path in parts:
-                _place(_fetch(path, files, bases, timeout, show), path)
-            archive.unpack(parts, root, show)
-        if lacking := _lacking(root, table):
-            raise ValueError(
-                f"{root}: {len(lacking)} of the {len(table)} clips in "
-                f"annotations_final.csv are not in the archive, such as {lacking[0]}; "
-                "get tables and archive from the same place"
-            )
-        getattr(os, "sync", int)()  # first the clips are on the disk, then:
-        for path, part in fetched.items():
-            _place(part, path)
-        for path in () if keep_archive else parts:
-            path.unlink(missing_ok=True)
+    lock = filelock.FileLock(root / ".download.lock", blocking=False)
+    try:
+        with lock, _session() as session:
+            _complete(root, session, bases, show)
+            if not keep_archive:
+                for name in PARTS:
+                    (root / name).unlink(missing_ok=True)
+    except filelock.Timeout:
+        raise OSError(
+            f"another download writes to {root}; wait for its end or stop it, then "
+            "call again"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(
+                f"the disk is full; make room; what came is kept in {root}: call "
+                "again to go on from there"
+            ) from None
+        raise
     return corpora.open(root)
+
+
+def _complete(root: Path, session, bases: list[str], show: bool):
+    """Fetch, unpack and put in place what the folder lacks, the tables last."""
+    # A fetched file keeps its name .part until the clips are there.
+    tables = [_fetch(root / name, session, bases, show) for name in TABLES]
+    table = annotations.read(tables[0])
+    lacking = _lacking(root, table)
+    parts = []
+    n_begun = len(list(root.glob("mp3.zip.00*")))  # parts, whole or .part
+    if lacking or n_begun >= len(PARTS):
+        _check_disk(root, len(lacking) / len(table))
+        parts = [_fetch(root / name, session, bases, show) for name in PARTS]
+        _unpack(parts, root, show)
+    if lacking := _lacking(root, table):
+        raise ValueError(
+            f"{root}: {len(lacking)} of the {len(table)} clips in "
+            f"annotations_final.csv are not in the archive, such as {lacking[0]}; "
+            "get tables and archive from the same place"
+        )
+    if hasattr(os, "sync"):  # not on Windows
+        os.sync()  # the clips are on the disk before anything says so
+    for path in parts + tables:
+        os.replace(path, path.with_name(path.name.removesuffix(".part")))
 
 
 def _lacking(root: Path, table) -> list:
@@ -137,140 +144,118 @@ def _lacking(root: Path, table) -> list:
     return [p for p in table["mp3_path"] if not (_size(root / p) or p in empty)]
 
 
-def _check_disk(root: Path, files: dict, parts: list):
-    """Look before the first byte whether all that is to come has room."""
-    n_archive = sum(files[path.name][1] for path in parts)
-    n_clips = sum(path.stat().st_size for path in root.glob("[0-9a-f]/*.mp3"))
-    needed = 0
-    for path in (root / name for name in files):
-        if path not in parts or n_clips < n_archive:
-            there = max(_size(path), _size(_part(path)))
-            needed += max(0, files[path.name][1] - there)
-    if not all(path.exists() for path in parts):  # else unpack knows it exactly
-        needed += max(0, n_archive * ROOM - n_clips)
+def _check_disk(root: Path, share: float):
+    """Raise OSError if there is no room for the parts and this share of the clips."""
+    n_archive = sum(BYTES[name] for name in PARTS)
+    n_there = sum(path.stat().st_size for path in root.glob("mp3.zip.00*"))
+    needed = max(0, n_archive - n_there) + n_archive * ROOM * share
     check_room(root, needed, "MagnaTagATune (archive and clips)")
 
 
-def _fetch(path: Path, files: dict, bases: list, timeout: float, show: bool) -> Path:
+def _fetch(path: Path, session, bases: list[str], show: bool) -> Path:
     """Give the verified file: `path` if it is there, else its .part."""
-    part, (sha256, n_bytes) = _part(path), files[path.name]
+    part = path.with_name(path.name + ".part")
+    sha256 = SHA256[path.name]
     if path.exists():
-        if (found := _digest(path)) == sha256:
-            return path
-        raise ValueError(
-            f"{path} is not the known file: {_size(path)} bytes with SHA-256 {found}, "
-            f"needed is {sha256}; move it away or delete it, and call again"
-        )
+        digest = _digest(path)
+        if digest != sha256:
+            raise ValueError(
+                f"{path} is not the known file: {_size(path)} bytes with SHA-256 "
+                f"{digest}, needed is {sha256}; move it away or delete it, and call "
+                "again"
+            )
+        return path
     if part.exists() and _digest(part) == sha256:
         return part
     failures = ""
     for base in list(bases):
         url = f"{base.rstrip('/')}/{path.name}"
-        bar = {"unit": "B", "unit_scale": True, "initial": _size(part)}
+        bar = tqdm(
+            desc=path.name,
+            total=BYTES[path.name],
+            initial=_size(part),
+            unit="B",
+            unit_scale=True,
+            disable=not show,
+        )
         try:
-            with tqdm(desc=path.name, total=n_bytes, disable=not show, **bar) as bar:
-                _fetch_from(url, part, sha256, n_bytes, timeout, bar)
-        except _Refused as failure:
+            with bar:
+                _fetch_from(url, session, part, sha256, bar)
+        except requests.RequestException as failure:
             failures += f"  {url}: {failure}\n"
         else:
-            bases.sort(key=base.__ne__)  # the next file is asked for here first
+            bases.remove(base)
+            bases.insert(0, base)  # the next file is asked for here first
             return part
     raise OSError(
         f"{path.name} could not be fetched, {_size(part)} bytes of it are kept; call "
-        f"again later to go on\n{failures}Needed are {', '.join(files)}.\n"
+        f"again later to go on\n{failures}Needed are {', '.join(SHA256)}.\n"
         + BY_HAND.format(root=path.parent)
     )
 
 
-def _fetch_from(url, part, sha256, n_bytes, timeout, bar):
-    """Try one URL until .part is complete and right, or raise _Refused."""
-    n_failed, n_wrong, furthest, known = 0, 0, _size(part), {}
-    while n_failed < TRIES:
-        time.sleep(WAIT * 2 ** (n_failed - 1) if n_failed else 0)
+def _session() -> requests.Session:
+    """Make a session that asks again when a server is busy or does not answer."""
+    session = requests.Session()
+    # A range counts the bytes as they are sent, so they must not be compressed.
+    session.headers.update({"User-Agent": "tagkit", "Accept-Encoding": "identity"})
+    retry = urllib3.Retry(
+        TRIES - 1,
+        backoff_factor=WAIT,
+        status_forcelist=(429, *range(500, 600)),
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may ask for hours
+    )
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    return session
+
+
+def _fetch_from(url: str, session, part: Path, sha256: str, bar):
+    """Receive from one URL until .part is right, or raise RequestException."""
+    furthest = _size(part)
+    n_idle = 0  # tries in a row that brought nothing new
+    while True:
         try:
-            again = _receive(url, part, n_bytes, timeout, bar, known)
-            if (found := _digest(part)) == sha256:
-                return
-            reason = f"{_size(part)} bytes with SHA-256 {found} came and were deleted, "
-            reason += f"needed is {sha256}"
-            part.unlink()
-            n_wrong, furthest = n_wrong + 1, 0
-            if not again or n_wrong > 1:
-                break
-        except _Cut as failure:
-            reason = str(failure)
-        # A thousandth more than ever is worth new tries: so there is an end of them.
-        if _size(part) - furthest > n_bytes // 1000:
-            n_failed, furthest = 0, _size(part)
-        n_failed += 1
-    raise _Refused(reason)
+            _receive(url, session, part, bar)
+            break
+        except urllib3.exceptions.HTTPError as cut:
+            n_bytes = _size(part)
+            n_idle = 0 if n_bytes > furthest else n_idle + 1
+            furthest = max(furthest, n_bytes)
+            if n_idle == TRIES:
+                reason = f"the connection ended after {n_bytes} bytes: {cut}"
+                raise requests.ConnectionError(reason) from None
+            time.sleep(WAIT * n_idle)
+    digest = _digest(part)
+    if digest != sha256:
+        reason = f"{_size(part)} bytes with SHA-256 {digest} came and were deleted, "
+        reason += f"needed is {sha256}"
+        part.unlink()  # the next URL, or the next call, begins anew
+        raise requests.RequestException(reason)
 
 
-def _receive(url, part: Path, n_bytes, timeout, bar, known: dict) -> bool:
-    """Receive what .part lacks; say whether, if it is wrong, another try may help."""
-    at = _size(part)
-    request = urllib.request.Request(url, headers={"User-Agent": "tagkit"})
-    if at:
-        request.add_header("Range", f"bytes={at}-")
-        if known.get("version"):
-            request.add_header("If-Range", known["version"])
-    try:
-        response = urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416 and at:
-            return True  # nothing comes after what is there; the digest will tell
-        kind = _Cut if error.code in (408, 425, 429) or error.code >= 500 else _Refused
-        raise kind(f"HTTP {error.code} {error.reason}") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _Cut(f"{getattr(error, 'reason', error)}") from None
-    with response:
-        etag, total = response.headers.get("ETag", ""), response.length
-        version = etag if etag.startswith('"') else response.headers["Last-Modified"]
-        if response.status == 206:
-            sent = response.headers.get("Content-Range", "")
-            found = re.fullmatch(rf"bytes {at}-\d+/(\d+)", sent.strip())
-            if not found or known.get("version") not in (None, version):
-                part.unlink()  # so the next try asks for all of it
-                raise _Cut(f"{sent!r} of another version, or not from byte {at}, came")
-            total = int(found[1])
-        # Else the server ignores ranges or has a new version: all of it comes. But the
-        # page of a login or a notice must not cost what is there.
-        kind = response.headers.get_content_type()
-        usual = total is None or n_bytes / 10 <= total <= 3 * n_bytes
-        if kind == "text/html" or not usual:
-            said = f"{total if total is not None else 'some'} bytes of {kind}"
-            raise _Refused(f"{said} are offered, about {n_bytes} bytes were needed")
-        at = at if response.status == 206 else 0
-        check_room(part.parent, (total or n_bytes) - _size(part), part.stem)
-        known["version"], bar.total, bar.n = version, total, at
-        resumed, mark, since = at > 0, at, time.monotonic()
-        with open(part, "ab" if at else "wb", buffering=0) as file:
-            while total is None or at < total:
-                try:
-                    block = response.read1(min(1 << 18, (total or 1 << 60) - at))
-                except (OSError, http.client.HTTPException) as error:
-                    raise _Cut(f"after {at} bytes: {error!r}") from None
-                if not block:
-                    break
-                _write(file, block)
-                at += len(block)
+def _receive(url: str, session, part: Path, bar):
+    """Append to .part what it lacks; what came before a cut is kept."""
+    start = _size(part)
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        status = response.status_code
+        if status == 416 and start:
+            return  # nothing comes after what is there: the digest will tell
+        if status not in (200, 206):
+            raise requests.HTTPError(f"HTTP {status} {response.reason}")
+        sent = response.headers.get("Content-Range", "")
+        if status == 206 and not sent.startswith(f"bytes {start}-"):
+            part.unlink(missing_ok=True)  # so the next try asks for all of it
+            raise urllib3.exceptions.HTTPError(f"{sent!r} came, not from byte {start}")
+        mode = "ab" if status == 206 else "wb"  # 200: the server ignores ranges
+        with part.open(mode) as file:
+            bar.n = file.tell()
+            # iter_content would lose the last, incomplete block before a cut.
+            while block := response.raw.read1(1 << 18):
+                file.write(block)
                 bar.update(len(block))
-                if at > 3 * n_bytes:
-                    file.truncate(0)
-                    raise _Refused(f"{at} bytes came, about {n_bytes} were needed")
-                if (seconds := time.monotonic() - since) > timeout:
-                    if at - mark < SLOWEST * seconds:
-                        raise _Cut(f"only {at - mark} bytes came in {seconds:.1f} s")
-                    mark, since = at, time.monotonic()
-            os.fsync(file.fileno())
-    if total is not None and at < total:
-        raise _Cut(f"the connection ended after {at} of {total} bytes")
-    return resumed or total is None  # without a length a cut looks like the end
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
 
 
 def _size(path: Path) -> int:
@@ -282,48 +267,52 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _place(part: Path, path: Path):
-    if part != path:
-        os.replace(part, path)
+class _Parts(io.RawIOBase):
+    """The parts of a file, read as the one that they were cut from."""
+
+    def __init__(self, paths: list[Path]):
+        self.files = [path.open("rb") for path in paths]
+        self.ends = list(accumulate(path.stat().st_size for path in paths))
+        self.position = 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        self.position = offset + (0, self.position, self.ends[-1])[whence]
+        return self.position
+
+    def readinto(self, buffer):
+        i = bisect_right(self.ends, self.position)  # the part that holds this byte
+        if i == len(self.files):
+            return 0
+        self.files[i].seek(self.position - self.ends[i], os.SEEK_END)
+        n_read = self.files[i].readinto(buffer)
+        self.position += n_read
+        return n_read
+
+    def close(self):
+        for file in self.files:
+            file.close()
+        super().close()
 
 
-def _write(file, data: bytes):
-    """Write all of it; without a buffer nothing is left over when the disk is full."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+def _unpack(parts: list[Path], root: Path, show: bool):
+    """Write the clips of a verified archive, each whole or not at all.
 
-
-@contextmanager
-def _alone(root: Path):
-    """Hold a lock, which ends with the process, so that nobody else writes there."""
-    with open(root / ".download.lock", "a") as file:
-        try:
-            try:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except ImportError:  # Windows
-                import msvcrt
-
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise OSError(
-                f"another download writes to {root} (no lock: {error}); wait for its "
-                "end or stop it, then call again"
-            ) from None
-        yield
-
-
-@contextmanager
-def _explained(root: Path):
-    """Say of a full disk and of an interrupt what is left and how to go on."""
-    again = f"what came is kept in {root}: call again to go on from there"
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; {again}") from None
-    except OSError as error:
-        if error.errno in FULL:
-            raise OSError(f"the disk is full; make room; {again}") from None
-        raise
+    Only names such as a/song-0-29.mp3 are written, so nothing can leave the folder.
+    """
+    with _Parts(parts) as raw, zipfile.ZipFile(io.BufferedReader(raw)) as archive:
+        clips = [m for m in archive.infolist() if CLIP.fullmatch(m.filename)]
+        for member in tqdm(clips, "unpack", unit="clip", disable=not show):
+            path = root / member.filename
+            data = archive.read(member)  # checks the CRC
+            if path.is_file() and path.read_bytes() == data:
+                continue
+            path.parent.mkdir(exist_ok=True)
+            temporary = path.with_name(path.name + ".tmp")
+            temporary.write_bytes(data)
+            os.replace(temporary, path)
