@@ -55,9 +55,10 @@ def pack(
 ) -> dict:
     """Write a corpus into shards, part by part, and return their index.
 
-    The clips are decoded into a clip store in the folder, which goes at the end: an
-    interrupted `pack`, called again, goes on decoding. Shards that are in the folder
-    are replaced. Each part is shuffled, so that a shard has clips of many artists.
+    The clips are first decoded into a clip store in the folder, as large as all shards
+    together, which is deleted at the end; an interrupted `pack`, called again, goes on
+    with that store and writes all shards. Shards that are in the folder are replaced.
+    Each part is shuffled, so that a shard has clips of many artists.
 
     Args:
         tag_list, version: see `tags.choose` and `Corpus.split`.
@@ -258,8 +259,9 @@ class _Crops(batches.Crops):
 
     def __post_init__(self):
         stream = self.stream
-        rates = stream.sample_rate, self.sample_rate
-        self.n_cut = batches.cut_length(self.n_samples, *rates)
+        self.n_cut = batches.cut_length(
+            self.n_samples, stream.sample_rate, self.sample_rate
+        )
         if self.sample_rate > stream.sample_rate or self.n_cut > stream.n_samples:
             raise ValueError(
                 f"the shards have clips of {stream.n_samples} samples at "
@@ -283,14 +285,13 @@ class _Crops(batches.Crops):
             if len(after) == 1 < size:  # batch norm needs two
                 batch += after
                 after = []
-            cuts, labels = default_collate(batch)
-            yield cuts, labels
+            yield tuple(default_collate(batch))
             batch = after
 
     def finish(self, cuts: torch.Tensor) -> torch.Tensor:
         """Make samples of cuts, see `batches.finish`."""
-        rates = self.stream.sample_rate, self.sample_rate
-        return batches.finish(cuts, *rates, self.n_samples)
+        from_rate = self.stream.sample_rate
+        return batches.finish(cuts, from_rate, self.sample_rate, self.n_samples)
 
     def _windows(self, shards, rng):
         """Yield windows and the labels of their clips, clip after clip."""
