@@ -154,6 +154,12 @@ def test_an_epoch_has_each_clip_once_in_an_order_of_its_own(packed):
     assert orders[0] != orders[1] and orders[0] != orders[2]
 
 
+def test_each_epoch_begins_with_another_shard(packed, monkeypatch):
+    monkeypatch.setattr(shards, "BUFFER", 0)  # in the order of the shards
+    stream = shards.Stream(packed)
+    assert len({clips_drawn(stream, k, batch_size=1)[0] for k in range(8)}) > 1
+
+
 def test_epoch_k_needs_no_epoch_before_it(packed):
     crops = shards.Stream(packed).crops(*WINDOW, 4, 2, 7)
     last = [list(crops.epoch(k)) for k in (1, 2, 3)][-1]
