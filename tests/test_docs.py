@@ -26,6 +26,7 @@ NO_EXAMPLE = {
     "tagkit.data.audio.AudioError": "an exception; audio.load raises it",
     "tagkit.models.tagger.Tagger": "a base class; every model's example shows it",
     "tagkit.data.batches.Examples": "made by batches.examples",
+    "tagkit.data.shards.pack": "the example of Stream packs",
     "tagkit.data.batches.Window": "RandomCrops and GridCrops run it",
     "tagkit.models.Entry": "a row of MODELS",
     "tagkit.training.state.History": "given by fit, whose example shows it",
