@@ -1,8 +1,9 @@
 """The command `tagkit`: download, prepare, pack, train, evaluate, tag, doctor.
 
-The docstring of a command is its --help. Exit codes: 0 done, 1 an error that the
-message explains, 2 a mistyped command, 130 interrupted. Imports wait until a command
-needs them, so that `tagkit --help` answers at once.
+A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
+explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
+them, so that `tagkit --help` answers at once. The file is long because all seven
+commands are in it, each with its options.
 """
 
 import dataclasses
