@@ -479,7 +479,8 @@ def tag(
             continue
         scores = scores.astype(float).round(4)
         scores.insert(0, "file", str(path))
-        _print_tags(scores, format, top=top, first=n_tagged == 0)
+        is_first = n_tagged == 0
+        _print_tags(scores, format, top=top, timeline=timeline, is_first=is_first)
         n_tagged += 1
     if format == "json":
         print("]" if n_tagged else "[]")
@@ -572,18 +573,18 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes > 1e8 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def _print_tags(table, format, *, top, first):
+def _print_tags(table, format, *, top, timeline, is_first):
     """Print the scores of one file at once, so that they outlast what comes after."""
     if format == "csv":
-        print(table.to_csv(index=False, header=first), end="", flush=True)
+        print(table.to_csv(index=False, header=is_first), end="", flush=True)
         return
     for row in table.to_dict("records"):
         if format == "json":
-            print(("[" if first else ",") + json.dumps(row), flush=True)
-            first = False
+            print(("[" if is_first else ",") + json.dumps(row), flush=True)
+            is_first = False
             continue
         name = row.pop("file")
-        if "seconds" in row:
+        if timeline:
             name += f" at {row.pop('seconds'):.1f} s"
         best = sorted(row, key=row.get, reverse=True)[:top]
         scores = ", ".join(f"{tag} {row[tag]:.2f}" for tag in best)
