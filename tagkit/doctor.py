@@ -1,7 +1,4 @@
-"""Look at the machine and the project, and say what to do about each problem.
-
-Notebook: course/00_start_here.ipynb
-"""
+"""Look at the machine and the project, and say what to do about each problem."""
 
 import importlib.metadata
 import os
@@ -24,21 +21,7 @@ def report(print=print) -> list[str]:
     Notebook: course/00_start_here.ipynb
     """
     problems = []
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            problems.append(f"{name} is not installed; run pip install -e '.[course]'")
-    tagkit = importlib.metadata.version("tagkit")
-    print(f"tagkit {tagkit}, python {platform.python_version()} on {platform.system()}")
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    minor = {versions[n].split(".")[:2][1] for n in PACKAGES[:2] if n in versions}
-    if len(minor) > 1:
-        problems.append(
-            f"torch {versions['torch']} and torchaudio {versions['torchaudio']} do "
-            "not fit; install the two versions of constraints.txt"
-        )
+    print(_versions(problems))
     print(f"device {_device(problems)}, {os.cpu_count()} cores, {_memory()} of memory")
     corpus.DATA.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(corpus.DATA).free / 1e9
@@ -48,18 +31,7 @@ def report(print=print) -> list[str]:
     for name in corpus.NAMED:
         print(f"{name}: {_corpus(name, problems)}")
     for folder in sorted((corpus.DATA / "cache").glob("*-[0-9]*")):
-        try:
-            print(f"store {folder.name}: {len(store.ClipStore(folder))} clips")
-        except ValueError as error:
-            print(f"store {folder.name}: cannot be used")
-            name, rate = folder.name.rsplit("-", 1)
-            problems.append(
-                f"{error}"
-                if (folder / "index.json").exists()
-                else f"the store {folder.name} is not complete; `tagkit prepare "
-                f"{name if name in corpus.NAMED else 'FOLDER'} --sample-rate {rate}` "
-                "goes on with it"
-            )
+        print(f"store {folder.name}: {_store(folder, problems)}")
     for folder in sorted((corpus.DATA / "checkpoints").glob("*/")):
         names = [_checkpoint(p, problems) for p in sorted(folder.glob("*.safetensors"))]
         print(f"checkpoints trained on {folder.name}: {', '.join(names)}")
@@ -71,8 +43,22 @@ def report(print=print) -> list[str]:
     return problems
 
 
+def _versions(problems) -> str:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            problems.append(f"{name} is not installed; run pip install -e '.[course]'")
+    tagkit = importlib.metadata.version("tagkit")
+    python = f"python {platform.python_version()} on {platform.system()}"
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"tagkit {tagkit}, {python}\n{listed}"
+
+
 def _device(problems) -> str:
     try:
+        from tagkit import models  # noqa: F401, loads torchaudio too
         from tagkit.machine import devices
 
         return str(devices.best())
@@ -92,6 +78,16 @@ def _memory() -> str:
     return f"{n_bytes / 1e9:.0f} GB"
 
 
+def _store(folder, problems) -> str:
+    try:
+        return f"{len(store.ClipStore(folder))} clips"
+    except ValueError as error:
+        name, _, rate = folder.name.rpartition("-")
+        name = name if name in corpus.NAMED else "FOLDER"
+        problems.append(f"{error}: `tagkit prepare {name} --sample-rate {rate}`")
+        return "cannot be used"
+
+
 def _checkpoint(path, problems) -> str:
     """Load a checkpoint into its model, as `tagkit tag` does."""
     try:
@@ -101,33 +97,34 @@ def _checkpoint(path, problems) -> str:
     except ImportError:
         return f"{path.name} (cannot be looked at without torch)"
     except (ValueError, KeyError, TypeError) as error:
-        problems.append(f"{error}")
+        problems.append(str(error))
         return f"{path.name} (cannot be used)"
 
 
 def _corpus(name, problems) -> str:
     folder = corpus.DATA / name
-    if not folder.is_dir():
-        if name == "mini":
-            problems.append(f"{folder} is missing; get the whole repository again")
-            return "not there"
-        return "not there; `tagkit download magnatagatune` fetches it"
+    remedy = "get the whole repository again"
+    if name == "magnatagatune":
+        remedy = "`tagkit download magnatagatune` gets what is missing"
+        if not folder.is_dir():
+            return f"not there; {remedy}"
     if list(folder.glob("*.part")):
-        n_bytes = sum(p.stat().st_size for p in folder.glob("mp3.zip.*"))
+        n_bytes = sum(path.stat().st_size for path in folder.glob("mp3.zip.*"))
         problems.append(
             f"the download of {name} is not complete, {n_bytes / 1e9:.1f} of 3.0 GB "
-            "are there; `tagkit download magnatagatune` goes on with it"
+            f"are there; {remedy}"
         )
         return "not complete"
     try:
         opened = corpus.open(name)
     except ValueError as error:
-        problems.append(str(error))
+        problems.append(f"{error}; {remedy}")
         return "damaged"
-    missing = [p for p in opened.clips["mp3_path"] if not (folder / p).is_file()]
+    paths = [folder / path for path in opened.clips["mp3_path"]]
+    missing = [path for path in paths if not path.is_file()]
     if missing:
         problems.append(
             f"{len(missing)} clips of {name} are missing, the first is {missing[0]}; "
-            "get that folder again"
+            f"{remedy}"
         )
-    return f"{len(opened.clips) - len(missing)} of {len(opened.clips)} clips"
+    return f"{len(paths) - len(missing)} of {len(paths)} clips"

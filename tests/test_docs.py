@@ -80,8 +80,8 @@ def public():
     what the folder itself offers, its __all__.
     """
     for module in modules():
-        if module.__name__ == "tagkit.commands":
-            continue  # called by cli.main, whose --help says what each does
+        if module.__name__ == "tagkit.cli":
+            continue  # a command's docstring is its --help
         inside = module.__name__.split(".")[1:2]
         if inside and inside[0] in ("plots", "widgets", "checks"):
             offered = getattr(module, "__all__", []) if is_package(module) else []
