@@ -1,8 +1,7 @@
 """Pictures from arrays and frames: one function draws one picture on one ax.
 
 picture   the common style, alt text, `panels`, `to_png`
-labels    tag_counts, tags_per_clip, cooccurrence, pair_overlap, split_sizes, leak,
-          label_noise
+labels    tag_counts, tags_per_clip, cooccurrence, pair_overlap, leak, label_noise
 sound     waveform, spectrogram, occlusion, mel_scale, mel_filters, filters, response,
           centres
 training  curves, heat_table, shape_walk, timeline, costs
@@ -21,7 +20,6 @@ from tagkit.plots.labels import (
     label_noise,
     leak,
     pair_overlap,
-    split_sizes,
     tag_counts,
     tags_per_clip,
 )
@@ -77,7 +75,6 @@ __all__ = [
     "scores_with_intervals",
     "shape_walk",
     "spectrogram",
-    "split_sizes",
     "tag_counts",
     "tag_scores",
     "tag_timeline",

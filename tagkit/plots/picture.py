@@ -8,7 +8,6 @@ import sys
 import weakref
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
@@ -75,10 +74,7 @@ def describe(ax, sentence: str):
     'A straight line from 0 to 1.'
     >>> plt.close(figure)
     """
-    if not str(sentence).strip():
-        raise ValueError(
-            "the alt text is empty; needed is a sentence; say what the picture shows"
-        )
+    need(str(sentence).strip(), "a sentence that says what the picture shows", sentence)
     _SENTENCES[ax] = " ".join(str(sentence).split())
     _teach_ipython()
     return ax
@@ -91,17 +87,12 @@ def alt_text(ax) -> str:
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit import plots
-    >>> labels = pd.DataFrame({"piano": [1, 0, 1], "flute": [0, 0, 1]})
-    >>> plots.alt_text(plots.tags_per_clip(labels))  # doctest: +ELLIPSIS
-    'Histogram of tags per clip over 3 clips: 1 (33.3 %) carry none, ...
+    >>> plots.alt_text(plots.costs({"then": 500, "now": 5}, "milliseconds a clip"))
+    'Dots of milliseconds a clip, logarithmic: then 500 and now 5.'
     """
     axes = ax.axes if isinstance(ax, Figure) else [ax]
     sentences = [_SENTENCES[one] for one in axes if one in _SENTENCES]
-    if not sentences:
-        raise ValueError(
-            "this ax has no alt text; needed is an ax drawn by tagkit.plots; "
-            "for a picture of your own call plots.describe(ax, sentence) first"
-        )
+    need(sentences, "an ax drawn by tagkit.plots, or plots.describe(ax, sentence)", ax)
     return " ".join(sentences)
 
 
@@ -122,6 +113,12 @@ def to_png(ax) -> bytes:
 
 
 # -- for the other files of this package --------------------------------------------
+
+
+def need(good, needed: str, *came):
+    """Raise ValueError unless the data is good: what came, and what was needed."""
+    if not good:
+        raise ValueError(f"this is {', '.join(map(str, came))}; needed: {needed}")
 
 
 def start(ax, height: float = 3.2):
@@ -148,17 +145,15 @@ def finish(ax, alt: str, *, title: str = "", x: str = "", y: str = "", grid: str
 
 def legend(ax, *, above: bool = False):
     """Move the legend off the data: to the right of it, or above its right end."""
-    place = dict(loc="upper left", bbox_to_anchor=(1, 1))
-    if above:
-        place = dict(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
-    ax.legend(frameon=False, fontsize=9, **place)
+    corner = "lower right" if above else "upper left"
+    n_columns = 3 if above else 1
+    ax.legend(
+        loc=corner, bbox_to_anchor=(1, 1), ncols=n_columns, frameon=False, fontsize=9
+    )
 
 
-def heat(ax, frame: pd.DataFrame, unit: str, *, form: str = "", **limits):
-    """Draw a frame as a heat map, each number in its cell by form; NaN cells are grey.
-
-    `limits` are seaborn's vmin and vmax.
-    """
+def heat(ax, frame, unit: str, *, form: str = "", **options):
+    """A seaborn heat map, each number in its cell by form; NaN cells are grey."""
     sns.heatmap(
         frame.rename(index=plain, columns=plain),
         cmap="viridis",
@@ -167,7 +162,7 @@ def heat(ax, frame: pd.DataFrame, unit: str, *, form: str = "", **limits):
         annot_kws={"fontsize": 9},
         cbar_kws={"label": unit, "pad": 0.01, "aspect": 25},
         ax=ax,
-        **limits,
+        **options,
     )
     ax.set_facecolor(FAINT)
     ax.tick_params(axis="y", rotation=0)

@@ -23,6 +23,7 @@ from tagkit.plots.picture import (
     heat,
     legend,
     listing,
+    need,
     plain,
     start,
 )
@@ -44,11 +45,11 @@ def tag_scores(scores: pd.Series, truth=None, *, n: int = 10, title: str = "", a
     >>> alt_text(tag_scores(pd.Series({"flute": 0.1, "guitar": 0.9}), ["flute"]))
     'Scores of one clip, highest guitar 0.90 and flute 0.10; the crowd named flute.'
     """
-    if scores.empty or not np.isfinite(scores).all():
-        raise ValueError(
-            f"scores of {len(scores)} tags, {scores.isna().sum()} of them NaN; needed "
-            "is a number per tag of one clip; take predict.tag_file(...)"
-        )
+    need(
+        scores.size and np.isfinite(scores).all(),
+        "a finite score per tag of one clip, predict.tag_file(...)",
+        f"{len(scores)} scores, finite: {np.isfinite(scores).sum()}",
+    )
     truth = None if truth is None else list(truth)
     ranked = scores.sort_values(ascending=False, kind="stable")
     missed = [tag for tag in ranked.index[n:] if tag in (truth or [])]
@@ -65,14 +66,9 @@ def tag_scores(scores: pd.Series, truth=None, *, n: int = 10, title: str = "", a
     ax.set_xlim(0, 1.08)
     told = listing(f"{tag} {score:.2f}" for tag, score in ranked.head(3).items())
     crowd = "" if truth is None else f"; the crowd named {listing(truth or ['no tag'])}"
-    return finish(
-        ax,
-        f"Scores of one clip, highest {told}{crowd}.",
-        title=title or ("Striped: tags that the crowd named" if truth else ""),
-        x="score (0 to 1)",
-        y="tag",
-        grid="x",
-    )
+    alt = f"Scores of one clip, highest {told}{crowd}."
+    title = title or ("Striped: tags that the crowd named" if truth else "")
+    return finish(ax, alt, title=title, x="score (0 to 1)", y="tag", grid="x")
 
 
 def tag_timeline(
@@ -95,23 +91,23 @@ def tag_timeline(
     'harp is highest at 1.5 s (0.90) and metal is highest at 4.5 s (0.80).'
     """
     rising = scores.index.is_monotonic_increasing and scores.index.is_unique
-    if not scores.size or not np.isfinite(scores).all(axis=None) or not rising:
-        raise ValueError(
-            f"scores have shape {scores.shape}, hold NaN, or their seconds do not "
-            "rise; needed is (n_windows, n_tags) of one clip; take predict.timeline"
-        )
+    need(
+        rising and scores.size and np.isfinite(scores).all(axis=None),
+        "finite scores (n_windows, n_tags) of one clip, predict.timeline(...)",
+        f"scores {scores.shape}",
+        f"seconds {list(scores.index[:3])}",
+    )
     shown = scores.max().sort_values(ascending=False, kind="stable").index[:n]
     table = scores[shown].T
     few = len(scores) <= 16
-    digits = ".1f" if few else ".0f"
+    named = table.rename(lambda tag: f"{tag} *" if tag in truth else tag)
     ax = start(ax, 1 + 0.3 * len(shown))
     heat(
         ax,
-        table.set_axis([f"{tag} *" if tag in truth else tag for tag in shown]).rename(
-            columns=lambda second: format(second, digits)
-        ),
+        named.rename(columns="{:.1f}".format),
         "score (0 to 1)",
         form=".2f" if few else "",
+        xticklabels=1 if few else -(-len(scores) // 12),
     )
     ax.tick_params(axis="x", rotation=0)
     peaks = table.idxmax(axis=1)
@@ -120,14 +116,11 @@ def tag_timeline(
         for tag in shown[:3]
     )
     star = "*: tags that the crowd named" if len(truth) else ""
-    return finish(
-        ax,
+    alt = (
         f"Scores of {len(shown)} of {scores.shape[1]} tags in {len(scores)} windows of "
-        f"a clip: {told}.",
-        title=title or star,
-        x="middle of the window (s)",
-        y="tag",
+        f"a clip: {told}."
     )
+    return finish(ax, alt, title=title or star, x="middle of the window (s)", y="tag")
 
 
 # -- models and tags -----------------------------------------------------------------
@@ -150,11 +143,11 @@ def scores_with_intervals(
     'Scores with intervals, ROC-AUC: raw 0.700 (0.680 to 0.720).'
     """
     table = pd.DataFrame(scores, index=["mean", "low", "high"], dtype=float).T
-    if table.empty or not table["mean"].between(table["low"], table["high"]).all():
-        raise ValueError(
-            f"scores are {dict(scores)}; needed is (mean, low, high) for one model or "
-            "more, low <= mean <= high; take metrics.seed_interval(values)"
-        )
+    need(
+        len(table) and table["mean"].between(table["low"], table["high"]).all(),
+        "low <= mean <= high of one model or more, metrics.seed_interval(values)",
+        dict(scores),
+    )
     ax = start(ax, 1 + 0.4 * len(table))
     _intervals(ax, table["mean"], table["low"], table["high"])
     for row, (mean, _, high) in enumerate(table.to_numpy()):
@@ -168,13 +161,9 @@ def scores_with_intervals(
         for name, mean, low, high in table.itertuples()
     )
     dotted = "" if chance is None else f"; chance is {chance:g}"
-    return finish(
-        ax,
-        f"Scores with intervals, {unit}: {told}{dotted}.",
-        title="" if chance is None else f"Dotted: chance ({chance:g})",
-        x=unit,
-        grid="x",
-    )
+    alt = f"Scores with intervals, {unit}: {told}{dotted}."
+    title = "" if chance is None else f"Dotted: chance ({chance:g})"
+    return finish(ax, alt, title=title, x=unit, grid="x")
 
 
 def score_against_data(
@@ -197,16 +186,12 @@ def score_against_data(
     >>> alt_text(score_against_data(runs))
     'ROC-AUC against the number of training clips, 45 to 90: raw from 0.600 to 0.700.'
     """
-    columns = ["model", "n_train", "score"]
-    if (
-        runs.empty
-        or not {*columns} <= {*runs}
-        or not ((runs[columns[1:]] > 0) & (runs[columns[1:]] < np.inf)).all(axis=None)
-    ):
-        raise ValueError(
-            f"runs has {len(runs)} rows and columns {list(runs)}; needed are runs with "
-            f"{', '.join(columns)}, numbers above 0; take results.read_runs(folder)"
-        )
+    numbers = runs.get(["n_train", "score"], pd.DataFrame())
+    need(
+        numbers.size and "model" in runs and (numbers > 0).all(axis=None),
+        "runs with a model, n_train and a score, both above 0",
+        f"{len(runs)} rows with {list(runs)}",
+    )
     runs = runs.assign(model=runs["model"].map(plain))
     look = dict(x="n_train", y="score", hue="model")
     look["palette"] = sns.color_palette(COLORS, runs["model"].nunique())
@@ -233,11 +218,15 @@ def score_against_data(
         line = means[name].sort_index()
         told.append(f"{name} from {line.iloc[0]:.3f} to {line.iloc[-1]:.3f}")
     dotted = "" if chance is None else f"; chance is {chance:g}"
+    alt = (
+        f"{unit} against the number of training clips, {ticks[0]:,} to {ticks[-1]:,}: "
+        f"{listing(told)}{dotted}."
+    )
+    title = "Dots: single seeds; bars: t-interval of their mean"
     return finish(
         ax,
-        f"{unit} against the number of training clips, {ticks[0]:,} to {ticks[-1]:,}: "
-        f"{listing(told)}{dotted}.",
-        title="Dots: single seeds; bars: t-interval of their mean",
+        alt,
+        title=title,
         x="training clips (each step doubles them)",
         y=unit,
         grid="y",
@@ -278,15 +267,12 @@ def per_tag(report: pd.DataFrame, metric: str = "roc_auc", *, ax=None):
     unit = UNITS.get(metric, metric)
     ends = [f"{tags.index[i]} ({score.iloc[i]:.3f})" for i in (0, -1)]
     undefined = f" ({n_undefined} undefined)" if n_undefined else ""
-    return finish(
-        ax,
+    alt = (
         f"{unit} of {len(tags)} tags with intervals{undefined}: best {ends[0]}, "
-        f"worst {ends[1]}.",
-        title=f"{len(tags)} tags{undefined}",
-        x=unit,
-        y="tag (positive clips)",
-        grid="x",
+        f"worst {ends[1]}."
     )
+    title = f"{len(tags)} tags{undefined}"
+    return finish(ax, alt, title=title, x=unit, y="tag (positive clips)", grid="x")
 
 
 def per_tag_compare(
@@ -313,11 +299,11 @@ def per_tag_compare(
     (+0.250).'
     """
     a, b = _tags_of(report_a, metric), _tags_of(report_b, metric)
-    if not a["positives"].sort_index().equals(b["positives"].sort_index()):
-        raise ValueError(
-            f"the reports have {len(a)} and {len(b)} tags with a score or other clips; "
-            "needed are two reports on the same clips and tags; evaluate both again"
-        )
+    need(
+        a["positives"].to_dict() == b["positives"].to_dict(),
+        "two reports on the same clips and tags",
+        f"{len(a)} and {len(b)} tags with a score, or other clips",
+    )
     gain = (b[metric] - a[metric]).sort_values(ascending=False, kind="stable")
     a, b = a.loc[gain.index], b.loc[gain.index]
     rows = range(len(gain))
@@ -330,14 +316,8 @@ def per_tag_compare(
     unit = UNITS.get(metric, metric)
     ahead = f"{names[1]} is ahead on {(gain > 0).sum()} of {len(gain)} tags"
     ends = [f"{gain.index[i]} ({gain.iloc[i]:+.3f})" for i in (0, -1)]
-    return finish(
-        ax,
-        f"{unit} of {names[0]} and {names[1]}: {ahead}, from {ends[0]} to {ends[1]}.",
-        title=ahead,
-        x=unit,
-        y="tag (positive clips)",
-        grid="x",
-    )
+    alt = f"{unit} of {names[0]} and {names[1]}: {ahead}, from {ends[0]} to {ends[1]}."
+    return finish(ax, alt, title=ahead, x=unit, y="tag (positive clips)", grid="x")
 
 
 # -- judging -------------------------------------------------------------------------
@@ -360,18 +340,14 @@ def pair_grid(labels, scores, tag: str = "the tag", *, ax=None):
     '2 clips with flute by 1 without: 50.0 % of 2 pairs in the right order, 0 ties.'
     """
     has_tag, scores = np.asarray(labels) == 1, np.asarray(scores, dtype=float)
-    if (
-        has_tag.shape != scores.shape
-        or has_tag.ndim != 1
-        or has_tag.all()
-        or not has_tag.any()
-        or not np.isfinite(scores).all()
-    ):
-        raise ValueError(
-            f"labels {has_tag.shape} with {has_tag.sum()} positives, scores "
-            f"{scores.shape}; needed are two of (n_clips,) for one tag, finite, with "
-            "clips that carry it and clips that do not; choose another tag"
-        )
+    need(
+        has_tag.shape == scores.shape == (has_tag.size,)
+        and 0 < has_tag.sum() < has_tag.size
+        and np.isfinite(scores).all(),
+        "finite scores (n_clips,) of a tag that some clips carry and some do not",
+        f"labels {has_tag.shape} with {has_tag.sum()} positives",
+        f"scores {scores.shape}",
+    )
     ones, zeros = np.sort(scores[has_tag])[::-1], np.sort(scores[~has_tag])[::-1]
     order = np.sign(ones[:, None] - zeros)  # (n_ones, n_zeros)
     right, ties = 100 * (order + 1).mean() / 2, int((order == 0).sum())
@@ -387,11 +363,15 @@ def pair_grid(labels, scores, tag: str = "the tag", *, ax=None):
     bar = ax.figure.colorbar(grid, ax=ax, pad=0.01, aspect=12)
     bar.set_ticks([-2 / 3, 0, 2 / 3], labels=["wrong", "tie", "right"])
     ax.set_yticks([0, len(ones)])
+    alt = (
+        f"{len(ones)} clips with {tag} by {len(zeros)} without: {right:.1f} % of "
+        f"{order.size:,} pairs in the right order, {ties:,} ties."
+    )
+    title = f"{tag}: {right:.1f} % of {order.size:,} pairs in the right order"
     return finish(
         ax,
-        f"{len(ones)} clips with {tag} by {len(zeros)} without: {right:.1f} % of "
-        f"{order.size:,} pairs in the right order, {ties:,} ties.",
-        title=f"{tag}: {right:.1f} % of {order.size:,} pairs in the right order",
+        alt,
+        title=title,
         x=f"clips without {tag}, highest score first",
         y="clips with it",
     )
@@ -413,11 +393,11 @@ def threshold_curves(curves: pd.DataFrame, threshold: float, *, ax=None):
     are precision 0.50, recall 0.50, F1 0.50.'
     """
     names = {"precision": "precision", "recall": "recall", "f1": "F1"}
-    if not set(names) <= set(curves) or curves["f1"].isna().all():
-        raise ValueError(
-            f"curves has columns {list(curves)} and {len(curves)} rows; needed are "
-            "precision, recall and f1 with numbers; stack rows of metrics.decisions"
-        )
+    need(
+        set(names) <= set(curves) and curves["f1"].notna().any(),
+        "precision, recall and f1, rows of metrics.decisions stacked",
+        f"{len(curves)} rows with {list(curves)}",
+    )
     curves = curves[[*names]].rename(columns=names).astype(float)
     ax = start(ax, 2.8)
     sns.lineplot(curves, palette=COLORS[:3], linewidth=2, ax=ax)
@@ -428,14 +408,13 @@ def threshold_curves(curves: pd.DataFrame, threshold: float, *, ax=None):
     legend(ax)
     values = ", ".join(f"{name} {value:.2f}" for name, value in there.items())
     best = curves["F1"].idxmax()
-    return finish(
-        ax,
+    alt = (
         "Precision, recall and F1 over the threshold: F1 is best at "
-        f"{best:.2f} ({curves.at[best, 'F1']:.2f}); at {threshold:.2f} are {values}.",
-        title=f"At {threshold:.2f}: {values}",
-        x="threshold (of the score)",
-        y="share",
-        grid="y",
+        f"{best:.2f} ({curves.at[best, 'F1']:.2f}); at {threshold:.2f} are {values}."
+    )
+    title = f"At {threshold:.2f}: {values}"
+    return finish(
+        ax, alt, title=title, x="threshold (of the score)", y="share", grid="y"
     )
 
 
@@ -459,16 +438,14 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
     points = np.asarray(points, dtype=float)
     kinds = np.array([""] * len(points) if kinds is None else kinds, dtype=str)
     words = sorted({*kinds} - {""})
-    if points.shape != (len(kinds), 2) or not np.isfinite(points).all():
-        raise ValueError(
-            f"points have shape {points.shape} for {len(kinds)} kinds, or hold NaN; "
-            "needed is (n_clips, 2) and a word for each; take neighbours.tsne(vectors)"
-        )
-    if not len(points) or len(words) > len(MARKERS):
-        raise ValueError(
-            f"there are {len(points)} points of {len(words)} kinds; needed are 1 or "
-            f"more of at most {len(MARKERS)}; leave the rarer kinds empty"
-        )
+    need(
+        points.shape == (len(kinds), 2) and len(kinds) and np.isfinite(points).all(),
+        "finite points (n_clips, 2) and a word for each, neighbours.tsne(vectors)",
+        f"{len(points)} points {points.shape}",
+        f"{len(kinds)} kinds, finite: {np.isfinite(points).sum()}",
+    )
+    few = f"at most {len(MARKERS)}, the rarer kinds empty"
+    need(len(words) <= len(MARKERS), few, f"{len(words)} kinds")
     ax = start(ax, 5.2)
     counts = []
     for word, colour, marker in zip([*words, ""], COLORS, MARKERS, strict=False):
@@ -488,12 +465,9 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
     ax.set_yticks([])
     ax.margins(0.05)
     told = f": {listing(counts)}" if words else ""
+    alt = f"Map of {len(points)} clips, axes without a unit{told}."
     return finish(
-        ax,
-        f"Map of {len(points)} clips, axes without a unit{told}.",
-        title=title,
-        x="t-SNE, first axis (no unit)",
-        y="second axis",
+        ax, alt, title=title, x="t-SNE, first axis (no unit)", y="second axis"
     )
 
 
@@ -513,11 +487,11 @@ def occurrences(counts: Mapping, k: int, *, ax=None):
     'Clips by how many lists of 2 hold them, cosine: 1 of 4 in none, the most 6.'
     """
     rows = {name: np.ravel(row).astype(int) for name, row in counts.items()}
-    if not rows or any(not row.size or row.min() < 0 for row in rows.values()):
-        raise ValueError(
-            f"counts hold {list(rows)}, of no clip or of a number below 0; needed is "
-            "name -> counts; take np.bincount(found.ravel(), minlength=n_clips)"
-        )
+    need(
+        rows and all(row.size and row.min() >= 0 for row in rows.values()),
+        "name -> counts, np.bincount(lists.ravel(), minlength=n_clips)",
+        dict(counts),
+    )
     ax = start(ax, 3.4)
     told = []
     for number, (name, row) in enumerate(rows.items()):
@@ -533,12 +507,9 @@ def occurrences(counts: Mapping, k: int, *, ax=None):
     ax.axvline(k, color=GREY, linestyle=":")
     ax.set_ylim(bottom=0)
     legend(ax, above=True)
+    alt = f"Clips by how many lists of {k} hold them, {'; '.join(told)}."
     return finish(
-        ax,
-        f"Clips by how many lists of {k} hold them, {'; '.join(told)}.",
-        x=f"lists of {k} neighbours that hold a clip",
-        y="clips",
-        grid="y",
+        ax, alt, x=f"lists of {k} neighbours that hold a clip", y="clips", grid="y"
     )
 
 
@@ -566,15 +537,8 @@ def _name_rows(ax, tags):
 
 def _tags_of(report: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows of tags that have a score."""
-    if not {"positives", metric} <= set(report):
-        raise ValueError(
-            f"the report has columns {list(report)}; needed are positives and "
-            f"{metric}; take metrics.evaluate(labels, scores, tags)"
-        )
+    needed = f"positives and {metric} of a tag with clips that carry it and others"
+    need({"positives", metric} <= set(report), needed, list(report))
     tags = report.drop(index="macro", errors="ignore").dropna(subset=[metric])
-    if tags.empty:
-        raise ValueError(
-            f"no tag of the report has a {metric}; needed is a tag with positive and "
-            "negative clips; evaluate on more clips"
-        )
+    need(len(tags), needed, f"no tag with a number under {metric}")
     return tags

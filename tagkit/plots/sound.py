@@ -3,7 +3,7 @@
 import librosa.display
 import numpy as np
 
-from tagkit.plots.picture import COLORS, FAINT, finish, legend, start
+from tagkit.plots.picture import COLORS, FAINT, finish, legend, need, start
 
 
 def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
@@ -19,12 +19,11 @@ def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None)
     'Waveform of 3.0 ms: peak amplitude 0.50 at 1.0 ms, root mean square 0.29.'
     """
     samples = np.asarray(samples, dtype=float)
-    n_bad = int((~np.isfinite(samples)).sum())
-    if samples.ndim != 1 or not len(samples) or n_bad:
-        raise ValueError(
-            f"samples has shape {samples.shape} and {n_bad} values not finite; "
-            "needed is sound of shape (n_samples,); take corpus.load(clip_id)"
-        )
+    need(
+        samples.ndim == 1 and samples.size and np.isfinite(samples).all(),
+        "finite samples of shape (n_samples,), corpus.load(clip_id)",
+        f"{samples.shape}, finite: {np.isfinite(samples).sum()}",
+    )
     seconds = len(samples) / sample_rate
     unit, scale = ("s", 1) if seconds > 1 else ("ms", 1000)
     ax = start(ax, 2.2)
@@ -33,15 +32,13 @@ def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None)
     )
     ax.set_xlim(0, seconds)
     peak = int(np.argmax(np.abs(samples)))
-    return finish(
-        ax,
+    alt = (
         f"Waveform of {scale * seconds:,.1f} {unit}: peak amplitude "
         f"{abs(samples[peak]):.2f} at {scale * peak / sample_rate:,.1f} {unit}, "
-        f"root mean square {np.sqrt(np.mean(samples**2)):.2f}.",
-        title=title,
-        x=f"time ({unit})",
-        y="amplitude (of 1)",
-        grid="y",
+        f"root mean square {np.sqrt(np.mean(samples**2)):.2f}."
+    )
+    return finish(
+        ax, alt, title=title, x=f"time ({unit})", y="amplitude (of 1)", grid="y"
     )
 
 
@@ -71,29 +68,25 @@ def spectrogram(
     """
     values = np.asarray(mel_db, dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
-    if (
-        values.ndim != 2
-        or np.isnan(values).all()
-        or len(values) != len(values if hz is None else hz)
-    ):
-        raise ValueError(
-            f"mel_db has shape {values.shape}, hz {np.shape(hz)}; needed are finite "
-            "values (n_mels, n_frames), of a batch mel_db[0], and a frequency per row"
-        )
+    need(
+        values.ndim == 2
+        and np.isfinite(values).any()
+        and (hz is None or np.shape(hz) == (len(values),)),
+        "(n_mels, n_frames), of a batch mel_db[0], and a frequency per row",
+        f"mel_db {values.shape}, finite: {np.isfinite(values).sum()}",
+        f"hz {np.shape(hz)}",
+    )
     low, high = np.nanmin(values), np.nanmax(values)
     floor = max(low, high - 80) if unit == "dB" else low
     ax = start(ax, 2.8)
     cells = _cells(ax, values, sample_rate, hop, hz, cmap="viridis", vmin=floor)
     ax.figure.colorbar(cells, ax=ax, pad=0.01, aspect=15, label=unit)
-    return finish(
-        ax,
+    alt = (
         f"Spectrogram of {len(values)} bands by {values.shape[1]:,} frames "
         f"({values.shape[1] * hop / sample_rate:.1f} s), values from {low:.1f} to "
-        f"{high:.1f} {unit}.",
-        title=title,
-        x="time (s)",
-        y="frequency (Hz)",
+        f"{high:.1f} {unit}."
     )
+    return finish(ax, alt, title=title, x="time (s)", y="frequency (Hz)")
 
 
 def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=None):
@@ -114,11 +107,12 @@ def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=
     'it falls most, by 0.50, without the piece from 1.0 to 2.0 s.'
     """
     mel_db, drops = np.asarray(mel_db, dtype=float), np.asarray(drops, dtype=float)
-    if mel_db.ndim != 2 or drops.ndim != 1 or not np.isfinite(drops).all():
-        raise ValueError(
-            f"mel_db has shape {mel_db.shape}, drops {drops.shape}, or a drop is not "
-            "finite; needed are (n_mels, n_frames) and (n_pieces,) differences"
-        )
+    need(
+        mel_db.ndim == 2 and drops.ndim == 1 and np.isfinite(drops).all(),
+        "mel_db (n_mels, n_frames) and finite drops (n_pieces,)",
+        f"mel_db {mel_db.shape}",
+        f"drops {drops.shape}, finite: {np.isfinite(drops).sum()}",
+    )
     seconds = mel_db.shape[1] * hop / sample_rate
     most = max(np.abs(drops).max(), 1e-9)
     edges = np.linspace(0, seconds, len(drops) + 1)
@@ -128,22 +122,18 @@ def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=
     cover = ax.pcolormesh(edges, ax.get_ylim(), drops[None], **look)
     ax.figure.colorbar(cover, ax=ax, pad=0.01, aspect=15, label="fall of the logit")
     worst = int(drops.argmax())
-    return finish(
-        ax,
+    alt = (
         f"Spectrogram with the fall of the logit where one of {len(drops)} pieces is "
         f"hidden: it falls most, by {drops.max():.2f}, without the piece from "
-        f"{edges[worst]:.1f} to {edges[worst + 1]:.1f} s.",
-        title=title,
-        x="time (s)",
-        y="frequency (Hz)",
+        f"{edges[worst]:.1f} to {edges[worst + 1]:.1f} s."
     )
+    return finish(ax, alt, title=title, x="time (s)", y="frequency (Hz)")
 
 
 def mel_scale(max_hz: float = 8000, *, ax=None):
     """Draw mel against Hz, with lines at steps of equal mel.
 
     Source: the HTK formula, mel = 2595 log10(1 + f / 700).
-    Raises: ValueError unless max_hz is above 0.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -152,8 +142,6 @@ def mel_scale(max_hz: float = 8000, *, ax=None):
     """
     from tagkit.models.mel import hz_to_mel  # torch, so only when it is needed
 
-    if not max_hz > 0:
-        raise ValueError(f"max_hz is {max_hz}; needed is a frequency above 0")
     hz = np.linspace(0, max_hz, 400)
     steps = _mel_steps(11, max_hz)
     ax = start(ax)
@@ -162,14 +150,12 @@ def mel_scale(max_hz: float = 8000, *, ax=None):
     ax.plot(hz, hz_to_mel(hz), color=COLORS[0], linewidth=2)
     ax.set_xlim(0, max_hz)
     ax.set_ylim(0)
-    return finish(
-        ax,
+    alt = (
         f"Curve of the mel scale from 0 to {max_hz:,.0f} Hz: 1,000 Hz are 1,000 mel, "
-        f"and the lower half of the mels ends at {steps[5]:,.0f} Hz.",
-        title=f"Ten equal steps in mel; the first five end at {steps[5]:,.0f} Hz",
-        x="frequency (Hz)",
-        y="pitch (mel)",
+        f"and the lower half of the mels ends at {steps[5]:,.0f} Hz."
     )
+    title = f"Ten equal steps in mel; the first five end at {steps[5]:,.0f} Hz"
+    return finish(ax, alt, title=title, x="frequency (Hz)", y="pitch (mel)")
 
 
 def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
@@ -178,18 +164,12 @@ def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     Args: filters, from mel.mel_filters; with more than about 40 of them only the
     pattern can be seen, which is the point: narrow at the left, wide at the right.
     Shape: filters (n_mels, n_bins), hz (n_bins,) in Hz.
-    Raises: ValueError where the shapes do not fit.
     Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> mel_filters(np.eye(3), np.array([0, 100, 200])).get_xlabel()
     'frequency (Hz)'
     """
-    filters, hz = np.asarray(filters, dtype=float), np.asarray(hz, dtype=float)
-    if filters.ndim != 2 or hz.shape != filters.shape[1:] or not filters.size:
-        raise ValueError(
-            f"filters has shape {filters.shape}, hz {hz.shape}; needed are (n_mels, "
-            "n_bins) and (n_bins,); hz is np.linspace(0, sample_rate / 2, n_bins)"
-        )
+    filters = np.asarray(filters, dtype=float)
     ax = start(ax, 2.6)
     ax.set_prop_cycle(color=COLORS[:3])
     ax.plot(hz, filters.T, linewidth=1)
@@ -197,13 +177,9 @@ def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     ax.set_ylim(0)
     n_empty = int((filters.max(axis=1) <= 0).sum())
     empty = f"{n_empty} of them empty" if n_empty else "none of them empty"
-    return finish(
-        ax,
-        f"{len(filters)} mel filters from {hz[0]:,.0f} to {hz[-1]:,.0f} Hz, {empty}.",
-        title=f"{len(filters)} mel filters, {empty}",
-        x="frequency (Hz)",
-        y="weight",
-    )
+    alt = f"{len(filters)} mel filters from {hz[0]:,.0f} to {hz[-1]:,.0f} Hz, {empty}."
+    title = f"{len(filters)} mel filters, {empty}"
+    return finish(ax, alt, title=title, x="frequency (Hz)", y="weight")
 
 
 def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
@@ -245,14 +221,14 @@ def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
     ax.figure.colorbar(
         image, ax=ax, pad=0.01, aspect=20, label="magnitude / own maximum"
     )
-    return finish(
-        ax,
+    alt = (
         f"Magnitude responses of {n} filters sorted by centre frequency: centres run "
         f"from {peaks[0]:,.0f} to {peaks[-1]:,.0f} Hz, the median is "
-        f"{np.median(peaks):,.0f} Hz.",
-        title=f"What {n} filters respond to",
-        x="filter, sorted by centre frequency",
-        y="frequency (Hz)",
+        f"{np.median(peaks):,.0f} Hz."
+    )
+    title = f"What {n} filters respond to"
+    return finish(
+        ax, alt, title=title, x="filter, sorted by centre frequency", y="frequency (Hz)"
     )
 
 
@@ -276,14 +252,12 @@ def response(kernel: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
     legend(ax, above=True)
     ax.set_xlim(0, hz[-1])
     ax.set_ylim(0, 1.05)
-    return finish(
-        ax,
+    alt = (
         f"Magnitude response of one filter from 0 to {hz[-1]:,.0f} Hz: it answers most "
-        f"to {centre:,.0f} Hz.",
-        title=title,
-        x="frequency (Hz)",
-        y="magnitude / maximum",
-        grid="y",
+        f"to {centre:,.0f} Hz."
+    )
+    return finish(
+        ax, alt, title=title, x="frequency (Hz)", y="magnitude / maximum", grid="y"
     )
 
 
@@ -328,11 +302,11 @@ def _responses(weights, sample_rate):
     weights = np.asarray(weights, dtype=float)
     if weights.ndim == 3 and weights.shape[1] == 1:
         weights = weights[:, 0]
-    if weights.ndim != 2 or not weights.size or not np.isfinite(weights).all():
-        raise ValueError(
-            f"weights has shape {weights.shape} or holds values that are not finite; "
-            "needed is (n_filters, length); take the first layer's weight"
-        )
+    need(
+        weights.ndim == 2 and weights.size and np.isfinite(weights).all(),
+        "finite weights (n_filters, length), the first layer's",
+        f"{weights.shape}, finite: {np.isfinite(weights).sum()}",
+    )
     n_fft = max(1024, weights.shape[1])
     hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     return hz, np.abs(np.fft.rfft(weights, n_fft))

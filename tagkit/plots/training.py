@@ -15,6 +15,7 @@ from tagkit.plots.picture import (
     heat,
     legend,
     listing,
+    need,
     plain,
     start,
 )
@@ -45,20 +46,16 @@ def curves(
     >>> alt_text(curves({"raw": raw})).split(": ")[1]
     'raw ends at 0.65, highest at epoch 2 (0.7).'
     """
+    need(histories, "name -> History.frame()", histories)
     for frame in [*histories.values(), *recorded]:
-        if not {"epoch", what} <= set(frame) or frame[what].isna().all():
-            raise ValueError(
-                f"a history has columns {list(frame)} and nothing under {what!r}; "
-                f"needed are epoch and {what}; take History.frame()"
-            )
-    if not histories:
-        raise ValueError("histories is empty; needed is name -> History.frame()")
+        there = {"epoch", what} <= set(frame) and frame[what].notna().any()
+        need(there, f"History.frame() with epoch and {what}", list(frame))
     table = pd.concat({plain(name): frame for name, frame in histories.items()})
     table = table.rename_axis(["run", None]).reset_index("run")
     parts = {what: "training"}
     if what == "loss" and "valid_loss" in table:
         parts["valid_loss"] = "validation"
-    table = table.melt(["run", "epoch"], [*parts], var_name="part").replace(parts)
+    table = table.melt(["run", "epoch"], [*parts], var_name="clips").replace(parts)
     ax = start(ax)
     for seed, frame in enumerate(recorded):
         label = None if seed else f"recorded ({len(recorded)})"
@@ -68,7 +65,7 @@ def curves(
         x="epoch",
         y="value",
         hue="run",
-        style="part" if len(parts) > 1 else "run",
+        style="clips" if len(parts) > 1 else "run",
         markers=True,
         palette=sns.color_palette(COLORS, len(histories)),
         estimator=None,
@@ -94,14 +91,8 @@ def curves(
         ax.set_yscale("log")
     legend(ax)
     unit = UNITS.get(what, what)
-    return finish(
-        ax,
-        f"Curves of {unit} over epochs: {'; '.join(told)}.",
-        title=title,
-        x="epoch",
-        y=unit,
-        grid="y",
-    )
+    alt = f"Curves of {unit} over epochs: {'; '.join(told)}."
+    return finish(ax, alt, title=title, x="epoch", y=unit, grid="y")
 
 
 def heat_table(
@@ -125,8 +116,7 @@ def heat_table(
     'Table of ROC-AUC, 1 x 2: highest 0.800 at row 256, column 64.'
     """
     values = frame.to_numpy(dtype=float)
-    if not np.isfinite(values).any():
-        raise ValueError(f"the frame {values.shape} holds no number; needed is one")
+    need(np.isfinite(values).any(), "a number in some cell", f"a frame {values.shape}")
     ax = start(ax, 1.4 + 0.35 * len(frame))
     heat(ax, frame.astype(float), unit, form=form)
     row, column = np.unravel_index(np.nanargmax(values), values.shape)
@@ -134,15 +124,12 @@ def heat_table(
         plt.Rectangle((column, row), 1, 1, fill=False, edgecolor=COLORS[1], linewidth=3)
     )
     x, y = frame.columns.name or "", frame.index.name or ""
-    return finish(
-        ax,
+    alt = (
         f"Table of {unit}, {len(frame)} x {frame.shape[1]}: highest "
         f"{values[row, column]:{form}} at {y or 'row'} {frame.index[row]}, "
-        f"{x or 'column'} {frame.columns[column]}.",
-        title=title,
-        x=x,
-        y=y,
+        f"{x or 'column'} {frame.columns[column]}."
     )
+    return finish(ax, alt, title=title, x=x, y=y)
 
 
 def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
@@ -165,11 +152,8 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     (75 %) are in unit 2, Linear.'
     """
     fields = pd.to_numeric(table.get("sees_ms"), errors="coerce")
-    if not {"layer", "output", "parameters"} <= set(table) or fields.isna().all():
-        raise ValueError(
-            f"the table has columns {list(table)} and no receptive field in sees_ms; "
-            "needed is what models.walk(model) gives"
-        )
+    columns = {"layer", "output", "parameters"} <= set(table)
+    need(columns and fields.notna().any(), "models.walk(model)", list(table))
     n, top = len(table), 3 * fields.max()
     ax = start(ax, 1.1 + 0.3 * n)
     bars = ax.barh(range(n), fields.fillna(top), color=COLORS[0], height=0.62)
@@ -192,15 +176,13 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     right.tick_params(length=0)
     right.set_ylabel("parameters of the unit", fontsize=10)
     most = int(counts.argmax())
-    return finish(
-        ax,
+    alt = (
         f"Walk through {n} units with {counts.sum():,} parameters: the first sees "
         f"{words[0]}, most parameters ({shares.iloc[most]:.0f} %) are in unit "
-        f"{most + 1}, {table['layer'].iloc[most]}.",
-        title=title,
-        x="what a point in the middle of the output can see (time, log scale)",
-        grid="x",
+        f"{most + 1}, {table['layer'].iloc[most]}."
     )
+    x = "what a point in the middle of the output can see (time, log scale)"
+    return finish(ax, alt, title=title, x=x, grid="x")
 
 
 def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
@@ -219,17 +201,17 @@ def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
     """
     spans = {name: np.reshape(pieces, (-1, 2)) for name, pieces in rows.items()}
     pieces = np.concatenate([*spans.values(), np.empty((0, 2))])
-    if not len(pieces) or (pieces[:, 1] < pieces[:, 0]).any():
-        raise ValueError(
-            f"rows hold {len(pieces)} pieces of work; needed are some, each a pair of "
-            "begin and end in seconds, the end not before the begin"
-        )
+    need(
+        len(pieces) and (pieces[:, 1] >= pieces[:, 0]).all(),
+        "pieces of work, begin and end in seconds, the end not before the begin",
+        dict(rows),
+    )
     ax = start(ax, 0.9 + 0.5 * len(rows))
     first, last = pieces.min(), pieces.max()
     told = []
     for place, (name, span) in enumerate(spans.items()):
         begins, lengths = span[:, 0] - first, span[:, 1] - span[:, 0]
-        colour = COLORS[place % len(COLORS)]
+        colour = COLORS[place % 2]
         bars = ax.barh(
             [place] * len(span), lengths, 0.7, begins, color=colour, edgecolor="white"
         )
@@ -255,11 +237,8 @@ def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
     'Dots of milliseconds a clip, logarithmic: then 500 and now 5.'
     """
     numbers = list(values.values())
-    if not values or not all(0 < number < np.inf for number in numbers):
-        raise ValueError(
-            f"values are {dict(values)}; needed is one or more, each above 0; leave "
-            "out what was not measured"
-        )
+    numbered = numbers and all(0 < number < np.inf for number in numbers)
+    need(numbered, "one value or more, each above 0", dict(values))
     ax = start(ax, 1 + 0.32 * len(values))
     words = [f"{n:,.0f}" if n >= 1000 else f"{n:.3g}" for n in numbers]
     for place, (number, word) in enumerate(zip(numbers, words, strict=True)):
