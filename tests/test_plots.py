@@ -94,113 +94,78 @@ RATES = pd.DataFrame(
     [0.1, 0.5, 0.9],
 )
 
-# name -> (arguments, words of the alt text, words on the axes)
+# name -> (arguments, words of the alt text)
 PICTURES = {
-    "tag_counts": ([LABELS], ["3 of 3 tags", "guitar on 4", "a$b$ on 1"], "clips"),
-    "tags_per_clip": (
-        [LABELS],
-        ["5 clips", "1 (20.0 %) carry none", "median is 2", "on one clip is 2"],
-        "tags on a clip",
-    ),
-    "cooccurrence": ([MATRIX], ["3 tags", "0.75, of a given b"], "row tag"),
-    "pair_overlap": ([{("guitar", "techno"): COUNTS}], ["guitar / techno 10.0"], "(%)"),
-    "leak": (
-        [
-            {
-                "folder": {"track": 0.0, "artist": 0.5},
-                "random": {"track": 0.9, "artist": 1},
-            }
-        ],
-        ["folder 50.0 %"],
-        "(%)",
-    ),
+    "tag_counts": ([LABELS], ["3 of 3 tags", "guitar on 4", "a$b$ on 1"]),
+    "tags_per_clip": ([LABELS], ["5 clips", "1 (20.0 %) carry none", "median is 2"]),
+    "cooccurrence": ([MATRIX], ["3 tags", "0.75, of a given b"]),
+    "pair_overlap": ([{("guitar", "techno"): COUNTS}], ["guitar / techno 10.0 %"]),
+    "leak": ([{"folder": {"track": 0.0, "artist": 0.5}}], ["folder 50.0 %"]),
     "label_noise": (
         [LABELS, LABELS.assign(flute=1)],
         ["3 of 3 tags on 5 clips", "30 % of the true", "0 of the named tags"],
-        "clips",
     ),
-    "waveform": ([SINE, 16_000], ["2.0 s", "0.50", "square 0.35"], "time (s)"),
+    "waveform": ([SINE, 16_000], ["2.0 s", "0.50", "square 0.35"]),
     "spectrogram": (
         [np.eye(96)[:, :50] * 40 - 40, 12_000, 256],
         ["96 bands by 50 frames (1.1 s)", "-40.0 to 0.0 dB"],
-        "frequency (Hz)",
     ),
     "occlusion": (
         [np.eye(96), 12_000, 256, np.array([0.0, 0.5, -0.25, 0.1])],
         ["4 pieces", "by 0.50, without the piece from 0.5 to 1.0 s"],
-        "frequency (Hz)",
     ),
-    "mel_scale": ([6000], ["0 to 6,000 Hz", "ends at 1,466 Hz"], "pitch (mel)"),
+    "mel_scale": ([6000], ["0 to 6,000 Hz", "ends at 1,466 Hz"]),
     "mel_filters": (
         [np.array([[0, 1, 0], [0, 0, 0]]), np.array([0, 100, 200])],
         ["2 mel filters", "0 to 200 Hz", "1 of them empty"],
-        "frequency (Hz)",
     ),
-    "filters": ([WEIGHTS, 12_000], ["3 filters", "750 to 3,000", "1,500 Hz"], "(Hz)"),
-    "response": ([WEIGHTS[1], 12_000], ["0 to 6,000 Hz", "most to 750 Hz"], "(Hz)"),
-    "curves": ([{"raw": HISTORY}], ["0.7, highest at epoch 2 (0.75)"], "ROC-AUC"),
-    "heat_table": ([GRID], ["2 x 2", "0.800 at length 64, stride 256"], "stride"),
+    "filters": ([WEIGHTS, 12_000], ["3 filters", "750 to 3,000", "1,500 Hz"]),
+    "response": ([WEIGHTS[1], 12_000], ["0 to 6,000 Hz", "most to 750 Hz"]),
+    "curves": ([{"raw": HISTORY}], ["ROC-AUC", "0.7, highest at epoch 2 (0.75)"]),
+    "heat_table": ([GRID], ["2 x 2", "0.800 at length 64, stride 256"]),
     "shape_walk": (
         [WALK],
         ["3 units with 290,098 parameters", "sees 0.19 ms", "(91 %) are in unit 2"],
-        "log scale",
     ),
     "timeline": (
         [{"load": [(1, 1.2), (1.2, 1.4)], "compute": [(1.2, 1.5)]}],
-        ["0.50 seconds", "load 80 % and compute 60 %"],
-        "seconds",
+        ["0.50 seconds", "load 80 %, compute 60 %"],
     ),
-    "costs": (
-        [{"then": 1234.5, "now": 0.5}, "milliseconds"],
-        ["then 1,234 and now 0.5"],
-        "milliseconds",
-    ),
+    "costs": ([{"then": 1234.5, "now": 0.5}, "milliseconds"], ["then 1,234, now 0.5"]),
     "tag_scores": (
         [SCORES, ["flute"]],
         ["guitar 0.90, harp 0.50", "the crowd named flute"],
-        "score (0 to 1)",
     ),
     "tag_timeline": (
         [WINDOWS, ["guitar"]],
         ["3 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)"],
-        "(s)",
     ),
     "scores_with_intervals": (
         [{"raw": (0.7, 0.65, 0.75), "mel": (0.8, 0.8, 0.8)}],
         ["raw 0.700 (0.650 to 0.750)", "mel 0.800"],
-        "ROC-AUC",
     ),
     "score_against_data": (
         [GROWTH],
-        ["45 to 90: raw from 0.600 to 0.750 and mel from 0.625 to 0.625"],
-        "ROC-AUC",
+        ["45 to 90: raw from 0.600 to 0.750, mel from 0.625 to 0.625"],
     ),
-    "per_tag": (
-        [REPORT],
-        ["2 tags", "best flute (0.875)", "worst guitar (0.625)", "1 undefined"],
-        "positive clips",
-    ),
+    "per_tag": ([REPORT], ["best flute (0.875)", "guitar (0.625)", "1 undefined"]),
     "per_tag_compare": (
         [REPORT, BETTER],
         ["B is ahead on 1 of 2", "guitar (+0.125)", "flute (-0.062)"],
-        "ROC-AUC",
     ),
     "pair_grid": (
         [np.array([1, 0, 0]), np.array([0.5, 0.5, 0.1]), "a$b$"],
         ["1 clips with a$b$ by 2 without", "75.0 % of 2 pairs", "1 ties"],
-        "a\\$b\\$",
     ),
     "threshold_curves": (
         [RATES, 0.3],
         ["best at 0.50 (0.50)", "at 0.30 are precision 0.35, recall 0.75, F1 0.4"],
-        "threshold",
     ),
     "clip_map": (
         [np.arange(6).reshape(3, 2), ["rock", "", "rock"]],
-        ["rock 2 and none of these 1"],
-        "no unit",
+        ["rock 2, none of these 1"],
     ),
-    "occurrences": ([{"a": np.array([0, 0, 3])}, 1], ["a: 2 of 3 in none"], "clips"),
+    "occurrences": ([{"a": np.array([0, 0, 3])}, 1], ["a: 2 of 3 in none"]),
 }
 
 
@@ -209,15 +174,19 @@ def drawn(name, **more):
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_says_in_words_what_it_shows(name):
+def test_a_picture_has_a_sentence_units_and_readable_text(name):
     ax = drawn(name)
-    sentence = plots.alt_text(ax)
-    for words in PICTURES[name][1]:
-        assert words in sentence
+    sentence, figure = plots.alt_text(ax), ax.figure
+    assert all(words in sentence for words in PICTURES[name][1]), sentence
     assert sentence.endswith(".") and "nan" not in sentence and len(sentence) < 400
-    assert PICTURES[name][2] in f"{ax.get_xlabel()} {ax.get_ylabel()}"
-    assert plots.alt_text(ax.figure) == sentence
-    ax.figure.canvas.draw()
+    assert ax.get_xlabel() or ax.get_ylabel()
+    assert plots.alt_text(figure) == sentence
+    figure.canvas.draw()
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert box.x0 > -0.02 and box.y0 > -0.02
+    assert box.x1 < width + 0.02 and box.y1 < height + 0.02
+    for text in figure.findobj(Text):
+        assert not text.get_text() or text.get_fontsize() >= 9
 
 
 def test_every_picture_is_tested():
@@ -247,17 +216,6 @@ def test_draws_on_a_given_ax_and_leaves_the_input_alone(name):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_text_is_large_enough_and_no_label_leaves_the_picture(name):
-    figure = drawn(name).figure
-    figure.canvas.draw()
-    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    assert box.x0 > -0.02 and box.y0 > -0.02
-    assert box.x1 < width + 0.02 and box.y1 < height + 0.02
-    for text in figure.findobj(Text):
-        assert not text.get_text() or text.get_fontsize() >= 9
-
-
 def heights(ax):
     return [bar.get_height() for bar in ax.patches]
 
@@ -281,8 +239,7 @@ def test_colours_stand_out_from_white(colour):
 
 def cells(ax, number=0):
     """The values of a mesh, rows from the first on; NaN where it is masked."""
-    values = np.ma.filled(ax.collections[number].get_array().astype(float), np.nan)
-    return values
+    return np.ma.filled(ax.collections[number].get_array().astype(float), np.nan)
 
 
 def legend_of(ax):

@@ -11,7 +11,6 @@ from tagkit.plots.picture import (
     finish,
     heat,
     legend,
-    listing,
     need,
     plain,
     start,
@@ -152,7 +151,7 @@ def pair_overlap(pairs: Mapping, *, ax=None):
         ax.bar_label(bars, counts, label_type="center", fontsize=9)
     ax.invert_yaxis()
     legend(ax, above=True)
-    told = listing(f"{name} {share:.1f} %" for name, share in shares["both"].items())
+    told = ", ".join(f"{name} {share:.1f} %" for name, share in shares["both"].items())
     alt = f"Stacked bars of tag pairs; both tags are on: {told} of the clips."
     title = "How far two tags overlap"
     return finish(ax, alt, title=title, x="share of the clips with either tag (%)")
@@ -190,7 +189,7 @@ def leak(shares: Mapping, *, ax=None):
     ax.set_xlim(0, 108)
     legend(ax, above=True)
     worst = table.max(axis=1)
-    told = listing(f"{split} {share:.1f} %" for split, share in worst.items())
+    told = ", ".join(f"{split} {share:.1f} %" for split, share in worst.items())
     alt = f"Bar chart of test clips with a relative in training: at most {told}."
     title = "Test clips with a relative in training"
     return finish(ax, alt, title=title, x="share of the test clips (%)", grid="x")

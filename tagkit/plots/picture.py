@@ -18,7 +18,6 @@ from PIL import Image
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C07F00", "#3A96CF", "#000000")
 GREY = "#767676"
 FAINT = "#DDDDDD"
-STYLES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 160  # a picture is stored at this resolution and shown at 100
 UNITS = {
@@ -88,7 +87,7 @@ def alt_text(ax) -> str:
 
     >>> from tagkit import plots
     >>> plots.alt_text(plots.costs({"then": 500, "now": 5}, "milliseconds a clip"))
-    'Dots of milliseconds a clip, logarithmic: then 500 and now 5.'
+    'Dots of milliseconds a clip, logarithmic: then 500, now 5.'
     """
     axes = ax.axes if isinstance(ax, Figure) else [ax]
     sentences = [_SENTENCES[one] for one in axes if one in _SENTENCES]
@@ -118,7 +117,7 @@ def to_png(ax) -> bytes:
 def need(good, needed: str, *came):
     """Raise ValueError unless the data is good: what came, and what was needed."""
     if not good:
-        raise ValueError(f"this is {', '.join(map(str, came))}; needed: {needed}")
+        raise ValueError(f"this is {', '.join(map(str, came))}; needed is {needed}")
 
 
 def start(ax, height: float = 3.2):
@@ -171,12 +170,6 @@ def heat(ax, frame, unit: str, *, form: str = "", **options):
 def plain(text) -> str:
     """Text in which matplotlib finds no formula: a tag may hold a dollar sign."""
     return str(text).replace("$", r"\$")
-
-
-def listing(parts) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    *parts, last = parts
-    return f"{', '.join(parts)} and {last}" if parts else last
 
 
 def is_static() -> bool:

@@ -1,7 +1,6 @@
-"""Pictures of scores: of one clip, of models, of tags, of pairs, and of neighbours.
+"""Pictures of scores: of one clip, of models and tags, of pairs, of neighbours.
 
-This file is long for its number of functions, each of them short: judging and finding
-both begin with a table of scores.
+One subject with ten pictures, hence a long file; each of its functions is short.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,10 @@ from tagkit.plots.picture import (
     FAINT,
     GREY,
     MARKERS,
-    STYLES,
     UNITS,
     finish,
     heat,
     legend,
-    listing,
     need,
     plain,
     start,
@@ -43,7 +40,7 @@ def tag_scores(scores: pd.Series, truth=None, *, n: int = 10, title: str = "", a
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(tag_scores(pd.Series({"flute": 0.1, "guitar": 0.9}), ["flute"]))
-    'Scores of one clip, highest guitar 0.90 and flute 0.10; the crowd named flute.'
+    'Scores of one clip, highest guitar 0.90, flute 0.10; the crowd named flute.'
     """
     need(
         scores.size and np.isfinite(scores).all(),
@@ -64,8 +61,10 @@ def tag_scores(scores: pd.Series, truth=None, *, n: int = 10, title: str = "", a
         if tag in (truth or []):
             bar.set(facecolor=COLORS[0], hatch="///")
     ax.set_xlim(0, 1.08)
-    told = listing(f"{tag} {score:.2f}" for tag, score in ranked.head(3).items())
-    crowd = "" if truth is None else f"; the crowd named {listing(truth or ['no tag'])}"
+    told = ", ".join(f"{tag} {score:.2f}" for tag, score in ranked.head(3).items())
+    crowd = (
+        "" if truth is None else f"; the crowd named {', '.join(truth or ['no tag'])}"
+    )
     alt = f"Scores of one clip, highest {told}{crowd}."
     title = title or ("Striped: tags that the crowd named" if truth else "")
     return finish(ax, alt, title=title, x="score (0 to 1)", y="tag", grid="x")
@@ -88,7 +87,7 @@ def tag_timeline(
     >>> from tagkit.plots import alt_text
     >>> scores = {"harp": [0.9, 0.2], "metal": [0.1, 0.8]}
     >>> alt_text(tag_timeline(pd.DataFrame(scores, [1.5, 4.5]))).split(": ")[1]
-    'harp is highest at 1.5 s (0.90) and metal is highest at 4.5 s (0.80).'
+    'harp is highest at 1.5 s (0.90), metal is highest at 4.5 s (0.80).'
     """
     rising = scores.index.is_monotonic_increasing and scores.index.is_unique
     need(
@@ -111,7 +110,7 @@ def tag_timeline(
     )
     ax.tick_params(axis="x", rotation=0)
     peaks = table.idxmax(axis=1)
-    told = listing(
+    told = ", ".join(
         f"{tag} is highest at {peaks[tag]:.1f} s ({table.at[tag, peaks[tag]]:.2f})"
         for tag in shown[:3]
     )
@@ -156,7 +155,7 @@ def scores_with_intervals(
         ax.axvline(chance, color=GREY, linestyle=":")
     ax.set_yticks(range(len(table)), [plain(name) for name in table.index])
     ax.margins(x=0.12)
-    told = listing(
+    told = ", ".join(
         f"{name} {mean:.3f} ({low:.3f} to {high:.3f})"
         for name, mean, low, high in table.itertuples()
     )
@@ -177,8 +176,7 @@ def score_against_data(
     Args: runs, such as results.read_runs gives, as a frame; chance, the score of
     guessing, drawn as a dotted line.
     Shape: a row per run; columns model, n_train (clips) and score.
-    Raises: ValueError where columns are missing, nothing is there, or a score or
-    number of clips is no number above 0.
+    Raises: ValueError without runs, or for a column that is missing or not above 0.
     Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> runs = pd.DataFrame(dict(model="raw", n_train=[45, 90], score=[0.6, 0.7]))
@@ -220,7 +218,7 @@ def score_against_data(
     dotted = "" if chance is None else f"; chance is {chance:g}"
     alt = (
         f"{unit} against the number of training clips, {ticks[0]:,} to {ticks[-1]:,}: "
-        f"{listing(told)}{dotted}."
+        f"{', '.join(told)}{dotted}."
     )
     title = "Dots: single seeds; bars: t-interval of their mean"
     return finish(
@@ -433,7 +431,7 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(clip_map([[0, 1], [2, 0], [2, 1]], ["flute", "", "flute"]))
-    'Map of 3 clips, axes without a unit: flute 2 and none of these 1.'
+    'Map of 3 clips, axes without a unit: flute 2, none of these 1.'
     """
     points = np.asarray(points, dtype=float)
     kinds = np.array([""] * len(points) if kinds is None else kinds, dtype=str)
@@ -441,30 +439,34 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
     need(
         points.shape == (len(kinds), 2) and len(kinds) and np.isfinite(points).all(),
         "finite points (n_clips, 2) and a word for each, neighbours.tsne(vectors)",
-        f"{len(points)} points {points.shape}",
-        f"{len(kinds)} kinds, finite: {np.isfinite(points).sum()}",
+        f"{len(points)} points {points.shape} for {len(kinds)} kinds, or they hold NaN",
     )
     few = f"at most {len(MARKERS)}, the rarer kinds empty"
     need(len(words) <= len(MARKERS), few, f"{len(words)} kinds")
     ax = start(ax, 5.2)
     counts = []
-    for word, colour, marker in zip([*words, ""], COLORS, MARKERS, strict=False):
+    looks = [*zip(words, COLORS, MARKERS, strict=False), ("", GREY, "o")]
+    for word, colour, marker in looks:
         x, y = points[kinds == word].T
         if not len(x):
             continue
-        look = dict(marker=marker, color=colour, s=44)
-        if not word:
-            look = dict(marker="o", color=GREY, s=20)
         name = word or "none of these"
-        label = plain(f"{name} ({len(x)})")
-        ax.scatter(x, y, linewidths=0.6, edgecolors="white", label=label, **look)
+        ax.scatter(
+            x,
+            y,
+            s=44 if word else 20,
+            marker=marker,
+            color=colour,
+            edgecolors="white",
+            label=plain(f"{name} ({len(x)})"),
+        )
         counts.append(f"{name} {len(x)}")
     if words:
         legend(ax)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.05)
-    told = f": {listing(counts)}" if words else ""
+    told = f": {', '.join(counts)}" if words else ""
     alt = f"Map of {len(points)} clips, axes without a unit{told}."
     return finish(
         ax, alt, title=title, x="t-SNE, first axis (no unit)", y="second axis"
@@ -492,18 +494,13 @@ def occurrences(counts: Mapping, k: int, *, ax=None):
         "name -> counts, np.bincount(lists.ravel(), minlength=n_clips)",
         dict(counts),
     )
+    told = [
+        f"{name}: {(row == 0).sum()} of {row.size} in none, the most {row.max()}"
+        for name, row in rows.items()
+    ]
+    clips = {plain(name): pd.Series(np.bincount(row)) for name, row in rows.items()}
     ax = start(ax, 3.4)
-    told = []
-    for number, (name, row) in enumerate(rows.items()):
-        clips = np.bincount(row)
-        ax.plot(
-            clips,
-            linestyle=STYLES[number % len(STYLES)],
-            marker=MARKERS[number % len(MARKERS)],
-            color=COLORS[number % len(COLORS)],
-            label=plain(name),
-        )
-        told.append(f"{name}: {clips[0]} of {len(row)} in none, the most {row.max()}")
+    sns.lineplot(clips, markers=True, palette=COLORS[: len(clips)], ax=ax)
     ax.axvline(k, color=GREY, linestyle=":")
     ax.set_ylim(bottom=0)
     legend(ax, above=True)

@@ -14,7 +14,6 @@ from tagkit.plots.picture import (
     finish,
     heat,
     legend,
-    listing,
     need,
     plain,
     start,
@@ -197,7 +196,7 @@ def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
     >>> from tagkit.plots import alt_text
     >>> ax = timeline({"load": [(0, 0.2), (0.2, 0.4)], "compute": [(0.2, 0.5)]})
     >>> alt_text(ax)
-    'Timeline of 0.50 seconds; busy are load 80 % and compute 60 % of them.'
+    'Timeline of 0.50 seconds; busy are load 80 %, compute 60 % of them.'
     """
     spans = {name: np.reshape(pieces, (-1, 2)) for name, pieces in rows.items()}
     pieces = np.concatenate([*spans.values(), np.empty((0, 2))])
@@ -220,7 +219,7 @@ def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
         told.append(f"{name} {100 * lengths.sum() / (last - first):.0f} %")
     ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
     ax.invert_yaxis()
-    alt = f"Timeline of {last - first:.2f} seconds; busy are {listing(told)} of them."
+    alt = f"Timeline of {last - first:.2f} seconds; busy are {', '.join(told)} of them."
     return finish(ax, alt, title=title, x="seconds", grid="x")
 
 
@@ -234,7 +233,7 @@ def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(costs({"then": 500, "now": 5}, "milliseconds a clip"))
-    'Dots of milliseconds a clip, logarithmic: then 500 and now 5.'
+    'Dots of milliseconds a clip, logarithmic: then 500, now 5.'
     """
     numbers = list(values.values())
     numbered = numbers and all(0 < number < np.inf for number in numbers)
@@ -249,7 +248,7 @@ def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
     ax.set_xlim(min(numbers) / 3, max(numbers) * 5)
     ax.set_yticks(range(len(values)), [plain(name) for name in values])
     ax.set_ylim(len(values) - 0.5, -0.5)
-    told = listing(f"{n} {w}" for n, w in zip(values, words, strict=True))
+    told = ", ".join(f"{n} {w}" for n, w in zip(values, words, strict=True))
     alt = f"Dots of {unit}, logarithmic: {told}."
     return finish(ax, alt, title=title, x=f"{unit} (logarithmic)", grid="x")
 
