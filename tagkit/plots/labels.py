@@ -65,6 +65,7 @@ def tags_per_clip(labels: pd.DataFrame, *, ax=None):
         color=COLORS[0],
         alpha=1,
         shrink=0.85,
+        edgecolor="white",
         ax=ax,
     )
     ax.patches[0].set_facecolor(COLORS[1])
