@@ -71,7 +71,7 @@ def test_samples_are_those_of_the_files(few, tmp_path):
 
 
 def test_other_rate_is_resampled_once(few, tmp_path):
-    made = store.prepare(few, 12_000, tmp_path / "s")
+    made = store.prepare(few, 12_000, folder=tmp_path / "s")
     assert made.samples.shape == (3, 349_488)
     whole(made, few)
 
@@ -247,7 +247,7 @@ def test_kill_at_every_moment(zygote, tmp_path, change):
         before = None
         if change:
             audio.write(mine.path(13), tone(600))
-            before = store.prepare(mine, 8_000, folder).read(13)
+            before = store.prepare(mine, 8_000, folder=folder).read(13)
             audio.write(mine.path(13), tone(700))
             os.utime(mine.path(13), ns=(k, k))
         finished = prepare_and_die(zygote, mine, folder, k)
@@ -259,7 +259,7 @@ def test_kill_at_every_moment(zygote, tmp_path, change):
             else:  # all old or all new, never half of each
                 if not np.array_equal(left.read(13), before):
                     whole(left, mine)
-        whole(store.prepare(mine, 8_000, folder), mine)
+        whole(store.prepare(mine, 8_000, folder=folder), mine)
         assert not list(folder.glob("*.tmp"))
         if finished:
             assert k > 8
@@ -380,9 +380,9 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch, decoded):
     with monkeypatch.context() as patch:
         patch.setattr(audio, "load", stop)
         with pytest.raises(KeyboardInterrupt):
-            store.prepare(mine, 8_000, tmp_path / "s", n_workers=1)
+            store.prepare(mine, 8_000, folder=tmp_path / "s", n_workers=1)
     decoded.clear()
-    made = store.prepare(mine, 8_000, tmp_path / "s")
+    made = store.prepare(mine, 8_000, folder=tmp_path / "s")
     assert sorted(decoded) == ["tone-2-0-29.wav", "tone-3-0-29.wav"]
     whole(made, mine)
 
@@ -391,21 +391,21 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch, decoded):
     "text", ["", "{", "[]", "null", '{"clips": []}', "\x00\x00"], ids=repr
 )
 def test_broken_index_does_not_open_and_is_made_anew(few, tmp_path, text):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "index.json").write_text(text)
     with pytest.raises(ValueError, match="no complete store"):
         store.ClipStore(tmp_path / "s")
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[1]\n", "null\n", '{"corpus": "x"}\n{"a":', "\x00\x00\x00"], ids=repr
 )
 def test_broken_journal_is_thrown_away(few, tmp_path, text):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "index.json").unlink()
     (tmp_path / "s" / "journal.jsonl").write_text(text)
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 def test_changed_bytes_do_not_open(few, tmp_path):
@@ -438,7 +438,7 @@ def test_a_file_renamed_to_another_clips_name_is_decoded_again(few, tmp_path, de
 
 
 def test_cut_samples_file_does_not_open(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     with (tmp_path / "s" / "samples.int16").open("r+b") as file:
         file.truncate(1000)
     with pytest.raises(ValueError, match="has 1000 bytes, .* were needed; delete"):
@@ -446,16 +446,16 @@ def test_cut_samples_file_does_not_open(few, tmp_path):
 
 
 def test_lost_samples_file_is_made_anew(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "samples.int16").unlink()
     with pytest.raises(ValueError, match="no complete store"):
         store.ClipStore(tmp_path / "s")
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 def test_store_of_another_rate_in_the_same_folder_is_replaced(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
-    made = store.prepare(few, 16_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
+    made = store.prepare(few, 16_000, folder=tmp_path / "s")
     assert made.sample_rate == 16_000
     whole(made, few)
 
@@ -466,7 +466,7 @@ def test_folder_without_a_store_says_how_to_make_one(tmp_path):
 
 
 def test_index_is_readable_by_people(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     index = json.loads((tmp_path / "s" / "index.json").read_text())
     assert index["corpus"] == "few" and index["sample_rate"] == 8_000
     assert [clip["clip_id"] for clip in index["clips"]] == [10, 13, 16]
@@ -517,7 +517,7 @@ def test_strange_lines_in_a_journal_are_passed_over(few, tmp_path, line):
 def test_impossible_rates_are_refused_before_anything_is_written(few, tmp_path):
     for rate in (0, -5, 10**7):
         with pytest.raises(ValueError, match="needed are 4000 to 400000 Hz"):
-            store.prepare(few, rate, tmp_path / "s")
+            store.prepare(few, rate, folder=tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
 
