@@ -222,8 +222,8 @@ def _promised_seconds(sound, seconds, path) -> float:
     if is_less and sound.format == "MP3" and not _is_counted(path):
         return 0.0  # libsndfile has only guessed
     # Of a wav or aiff libsndfile counts what is there, and notes what the header says.
-    sizes = re.findall(r"(?:data|SSND) : (\d+) \(should be (\d+)\)", sound.extra_info)
-    for size, n_bytes in sizes:
+    note = r"(?:data|SSND|Riff size|riff) : (\d+) \(should be (\d+)\)"
+    for size, n_bytes in re.findall(note, sound.extra_info):
         if int(size) & 0x7FFF_FFFF < STREAMED:
             n_frames *= int(size) / max(1, int(n_bytes))
     return n_frames / sound.samplerate
