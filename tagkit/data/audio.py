@@ -5,13 +5,13 @@ Everywhere else sound is a float32 array in [-1, 1], mono, 16,000 samples a seco
 Notebook: course/01_dataset_analysis.ipynb
 """
 
-import contextlib
 import io
 import os
 import re
 import shlex
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ SHORTEST = 1  # second of a longer file that must be left of it
 BLOCK = 1 << 16
 UNKNOWN = 1 << 62  # libsndfile gives at least so many frames where it knows no number
 STREAMED = 0x7FFF_F000  # sizes from here on stand for "not known" in a wav
-# Three frames of an mp3, each begun by the same 11 bits of sync, version and layer.
+# Three frames of an mp3: each begins with the same sync, version and layer.
 MPEG_FRAMES = re.compile(
     rb"(\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff])[\x10-\xeb]"
     rb"(?:.{18,1800}?\1[\x10-\xeb]){2}",
@@ -73,25 +73,7 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """
     path = Path(path)
     try:
-        if not path.is_file():
-            raise AudioError("is missing; needed is a file with sound")
-        if path.stat().st_size == 0:
-            raise AudioError("is empty (0 bytes); get the file again")
-        with path.open("rb", buffering=0) as file, _open(file, path) as sound:
-            samples, seconds = _read(sound, sample_rate, path)
-            promised = _promised_seconds(sound, seconds, path)
-            n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
-        if sound.format == "MP3" and n_left > TAIL and not _is_counted(path):
-            with (
-                contextlib.suppress(soundfile.SoundFileError),
-                _open_uncounted(path) as sound,
-            ):
-                samples, seconds = _read(sound, sample_rate, path)
-        early = f"ends early: it holds {seconds:.1f} s of the {promised:.1f} s promised"
-        is_early = seconds < promised - TOLERANCE
-        if is_early and seconds < SHORTEST:
-            raise AudioError(f"{early}; get the file again")
-        samples = _checked(samples)
+        samples, early_end = _decode(path, sample_rate)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
         raise AudioError(f"{path} {reason}") from None
@@ -102,9 +84,32 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         raise AudioError(f"{path} is too long for this machine; cut it") from None
     except AudioError as reason:
         raise AudioError(f"{path} {reason}") from None
-    if is_early:
-        warnings.warn(f"{path} {early} by its header", stacklevel=2)
+    if early_end:
+        warnings.warn(f"{path} {early_end}", stacklevel=2)
     return samples
+
+
+def _decode(path, sample_rate):
+    """Give the samples and, if the file ends early, a remark with both lengths."""
+    if not path.is_file():
+        raise AudioError("is missing; needed is a file with sound")
+    if path.stat().st_size == 0:
+        raise AudioError("is empty (0 bytes); get the file again")
+    with path.open("rb", buffering=0) as file, _open(file, path) as sound:
+        samples, seconds = _read(sound, sample_rate, path)
+        promised = _promised_seconds(sound, seconds, path)
+        n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
+    if sound.format == "MP3" and n_left > TAIL and not _is_counted(path):
+        with suppress(soundfile.SoundFileError), _open_uncounted(path) as sound:
+            samples, seconds = _read(sound, sample_rate, path)
+    early_end = None
+    if seconds < promised - TOLERANCE:
+        early_end = (
+            f"ends after {seconds:.1f} s of the {promised:.1f} s that it promises"
+        )
+        if seconds < SHORTEST:
+            raise AudioError(f"{early_end}; get the file again")
+    return _checked(samples), early_end
 
 
 def _open(file, path) -> soundfile.SoundFile:
@@ -156,7 +161,7 @@ def _open_uncounted(path):
     read_end, write_end = os.pipe()
 
     def feed():
-        with contextlib.suppress(BrokenPipeError), open(write_end, "wb") as pipe:
+        with suppress(BrokenPipeError), open(write_end, "wb") as pipe:
             pipe.write(data[frames.start() : end])
 
     threading.Thread(target=feed, daemon=True).start()
