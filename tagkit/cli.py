@@ -253,7 +253,7 @@ def train(
         ]
         if share != 1:
             known = opened.clips.loc[parts[0].labels.index]
-            parts[0] = parts[0].take(corpora.draw_share(known, share, seed))
+            parts[0] = parts[0].take(corpora.draw_share(known, share, seed=seed))
         return parts
 
     if model in features.BASELINES:

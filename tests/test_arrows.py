@@ -107,6 +107,7 @@ def test_no_circle():
         ("soundfile", {"data.audio"}),
         ("soxr", {"data.audio"}),
         ("requests", {"data.download", "data.shards"}),
+        ("filelock", {"data.download", "data.store"}),
         ("webdataset", {"data.shards"}),
         ("matplotlib", {"plots"}),
         ("seaborn", {"plots"}),

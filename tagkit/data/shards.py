@@ -73,7 +73,7 @@ def pack(
         raise ValueError(f"clips_per_shard is {clips_per_shard}; needed is 1 or more")
     labels = corpus.labels(tag_list)
     split = corpus.split(tag_list, version)
-    store = stores.prepare(corpus, sample_rate, folder / "store")
+    store = stores.prepare(corpus, sample_rate, folder=folder / "store")
     (folder / "index.json").unlink(missing_ok=True)
     shards = []
     for part in ("train", "valid", "test"):
