@@ -9,9 +9,7 @@ import io
 import os
 import re
 import shlex
-import threading
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +29,6 @@ SHORTEST = 1  # second of a longer file that must be left of it
 BLOCK = 1 << 16
 UNKNOWN = 1 << 62  # libsndfile gives at least so many frames where it knows no number
 STREAMED = 0x7FFF_F000  # sizes from here on stand for "not known" in a wav
-# Three frames of an mp3: each begins with the same sync, version and layer.
-MPEG_FRAMES = re.compile(
-    rb"(\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff])[\x10-\xeb]"
-    rb"(?:.{18,1800}?\1[\x10-\xeb]){2}",
-    re.DOTALL,
-)
 TAIL = 4096  # bytes behind the sound that other programs may have left there
 
 
@@ -97,12 +89,11 @@ def _decode(path, sample_rate):
         raise AudioError("is empty (0 bytes); get the file again")
     with path.open("rb", buffering=0) as file, _open(file, path) as sound:
         samples, seconds = _read(sound, sample_rate, path)
-        promised = _promised_seconds(sound, seconds, path)
+        promised = _promised_seconds(sound, path)
         n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
-    if sound.format == "MP3" and n_left > TAIL and not _is_counted(path):
-        with suppress(soundfile.SoundFileError), _open_uncounted(path) as sound:
-            samples, seconds = _read(sound, sample_rate, path)
     early_end = None
+    if n_left > TAIL and _is_guessed(sound, path):
+        early_end = f"is decoded for {seconds:.1f} s only; {n_left} bytes are left"
     if seconds < promised - TOLERANCE:
         early_end = (
             f"ends after {seconds:.1f} s of the {promised:.1f} s that it promises"
@@ -115,7 +106,9 @@ def _decode(path, sample_rate):
 def _open(file, path) -> soundfile.SoundFile:
     """Open a file for the decoder; raises AudioError if it is no sound."""
     try:
-        sound = _decoder(file)
+        # By its number: an object would hold up other threads, and if a name ends in
+        # .mp3, libsndfile takes whatever it is for mp3.
+        sound = _Stream(file.fileno(), closefd=False)
         if sound.format in FORMATS:
             return sound
         sound.close()
@@ -130,55 +123,6 @@ def _open(file, path) -> soundfile.SoundFile:
         f"is not audio that can be decoded ({reason}); needed is wav, flac, ogg, mp3 "
         f"or aiff; {remedy}"
     )
-
-
-def _decoder(file):
-    """Open libsndfile on a file; raises SoundFileError."""
-    try:
-        # By its number: an object would hold up other threads, and if a name ends in
-        # .mp3, libsndfile takes whatever it is for mp3.
-        return _Stream(file.fileno(), closefd=False)
-    except soundfile.SoundFileError:
-        file.seek(0)
-        frames = MPEG_FRAMES.search(file.read(BLOCK))
-        if frames is None:
-            raise
-        file.seek(frames.start())  # of an mp3 that begins with bytes of no meaning
-        return _Stream(io.BytesIO(file.read()))
-
-
-def _open_uncounted(path):
-    """Open an mp3 that does not say how many frames it has, to read all of them.
-
-    libsndfile guesses the number by the first frame and the size of the file, and stops
-    there. A pipe has no size. Raises SoundFileError.
-    """
-    data = path.read_bytes()
-    frames = MPEG_FRAMES.search(data, _tag_length(data))
-    if frames is None:
-        raise soundfile.SoundFileError("no frames behind its tag")
-    end = data.rfind(frames[1])  # in a pipe, an end within a frame is an error
-    read_end, write_end = os.pipe()
-
-    def feed():
-        with suppress(BrokenPipeError), open(write_end, "wb") as pipe:
-            pipe.write(data[frames.start() : end])
-
-    threading.Thread(target=feed, daemon=True).start()
-    return _Stream(read_end, closefd=True)
-
-
-def _is_counted(path) -> bool:
-    """Say whether an mp3 tells, in its first frame, how many frames it has."""
-    return re.search(rb"\0{9}(Xing|Info)\0\0\0", path.read_bytes()) is not None
-
-
-def _tag_length(data: bytes) -> int:
-    """Give the length of the ID3 tag at the beginning of an mp3, 0 without one."""
-    if not data.startswith(b"ID3"):
-        return 0
-    a, b, c, d = data[6:10]
-    return 10 + (a << 21 | b << 14 | c << 7 | d)
 
 
 def _read(sound, to_rate, path):
@@ -220,12 +164,16 @@ def _read(sound, to_rate, path):
     return samples[:n_samples], n_read / rate
 
 
-def _promised_seconds(sound, seconds, path) -> float:
+def _is_guessed(sound, path) -> bool:
+    """Say whether libsndfile guesses the length: an mp3 without a count of frames."""
+    return sound.format == "MP3" and not re.search(rb"Xing|Info", path.read_bytes())
+
+
+def _promised_seconds(sound, path) -> float:
     """Give the seconds that a header promises, 0 where it promises nothing."""
     n_frames = sound.frames if sound.frames < UNKNOWN else 0
-    is_less = seconds * sound.samplerate < n_frames
-    if is_less and sound.format == "MP3" and not _is_counted(path):
-        return 0.0  # libsndfile has only guessed
+    if _is_guessed(sound, path):
+        return 0.0
     # Of a wav or aiff libsndfile counts what is there, and notes what the header says.
     note = r"(?:data|SSND|Riff size|riff) : (\d+) \(should be (\d+)\)"
     for size, n_bytes in re.findall(note, sound.extra_info):
