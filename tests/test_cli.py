@@ -15,7 +15,7 @@ from made import made_examples, made_store, noise
 from conftest import tone
 from tagkit import cli, models
 from tagkit.data import audio, corpus
-from tagkit.evaluation import results
+from tagkit.evaluation import features, results
 from tagkit.training import checkpoints, train
 
 
@@ -154,7 +154,7 @@ def test_tag_works_at_once(mini, capsys):
     "command, message",
     [
         ("prepare mimi", "'mini'"),
-        ("download mini", "'mini' cannot be downloaded; needed is magnatagatune"),
+        ("download mini", "needed is magnatagatune"),
         ("train mini k2c3", "K2C2"),
         ("train mini K2C2 widht=1", "width"),
         ("train mini K2C2 --tags raw5", "raw50, merged50"),
@@ -165,13 +165,15 @@ def test_tag_works_at_once(mini, capsys):
         ("train mini K2C2 --version dirty", "'clean'"),
         ("train mini K2C2 --recipe wonn", "won"),
         ("train mini K2C2 learning_rate=1 --recipe won", "differ in learning_rate"),
-        ("train mini ConstantPrior epochs=2", "has no epochs; its settings"),
+        ("train mini ConstantPrior epochs=2", "'epochs' is unknown; try seed"),
+        ("train mini BoostedTrees max_iter=2.5", "max_iter is 2.5; needed"),
+        ("train mini K2C2 n_tags=40", "'n_tags' is unknown"),
         ("train mini BoostedTrees --recipe won", "has no recipe"),
         ("train mini K2C2 optimizer=adm", "'adam' or 'sgd'"),
         ("evaluate HERE/test_cli.py", "is not a checkpoint"),
         ("train mini ConstantPrior seed=a", "seed is 'a'; needed"),
-        ("train mini xyz", "'xyz' is unknown; known are DielemanRaw, "),
-        ("train mini K2C2 zzzz=1", "'zzzz' is unknown; known are epochs, "),
+        ("train mini xyz", "'xyz' is unknown; try DielemanRaw, "),
+        ("train mini K2C2 zzzz=1", "'zzzz' is unknown; try epochs, "),
     ],
 )
 def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
@@ -186,19 +188,14 @@ def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
     [
         ("patience=abc", "patience is 'abc'; needed is a whole number or null"),
         ("patience=-1", "patience is -1; needed is more than 0"),
-        ("n_tags=40", "n_tags is 40; needed is --tags, which settles it"),
         ("batch_size=2.5", "batch_size is 2.5; needed is a whole number"),
         ("augment=3", "augment is 3; needed is names with commas or null"),
-        ("device=3", "device is 3; needed is a name or null"),
         ("length=0", "length is 0; needed is more than 0"),
-        ("epochs=1.5", "epochs is 1.5; needed is a whole number"),
         ("epochs=true", "epochs is True; needed is a whole number"),
-        ("epochs=-1", "epochs is -1; needed is more than 0"),
         ("epochs=0", "epochs is 0; needed is more than 0"),
         ("seed=-1", "seed is -1; needed is 0 or more"),
         ("width=0", "width is 0; needed is more than 0"),
         ("width=wide", "width is 'wide'; needed is a number"),
-        ("compile=yes", "compile is 'yes'; needed is true or false"),
         ("compile=1", "compile is 1; needed is true or false"),
         ("optimizer=null", "optimizer is None; needed is a name"),
         ("channels=[16,0]", "channels is [16, 0]; needed is a list such as [64,128,"),
@@ -223,6 +220,7 @@ def test_values_that_a_training_can_have_are_taken():
         defaults = entry.cls().arguments | vars(train.Config())
         del defaults["n_tags"]
         cli._check_settings(name, defaults)
+    cli._check_settings("BoostedTrees", features.TREES | {"l2_regularization": 0})
     words = ["width=1", "augment=gain,mix", 'augment=["gain"]', "patience=3"]
     words += ["channels=[16,32,32,32]", "momentum=0", "device=cpu"]
     cli._check_settings("CRNN", dict(map(cli._setting, words)))
@@ -320,18 +318,17 @@ def test_bad_clips_are_named(small, capsys):
     assert "left out: clip 10: 0/tone-0-0-29.mp3 is empty" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [[], *([n] for n in cli.EXAMPLES)])
-def test_every_command_explains_itself_without_heavy_imports(name):
+@pytest.mark.parametrize("command", [None, *cli.app.registered_commands])
+def test_every_command_explains_itself_without_heavy_imports(command):
     code = "import sys; from tagkit import cli; code = cli.main(sys.argv[1:]); "
     code += "sys.exit(code or any(m in sys.modules for m in ('torch', 'pandas')))"
-    command = [sys.executable, "-c", code, *name, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    name = [command.callback.__name__] if command else []
+    words = [sys.executable, "-c", code, *name, "--help"]
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    examples = cli.EXAMPLES.values() if not name else [cli.EXAMPLES[name[0]]]
-    assert all(example in done.stdout for example in examples)
     assert "\x1b" not in done.stdout
-    if name == ["tag"]:
-        assert "K2C2" in done.stdout and "DielemanMel" in done.stdout
+    if command:
+        assert f"example: tagkit {name[0]}" in done.stdout
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly(mini):
@@ -350,13 +347,9 @@ def test_an_interrupted_command_gives_exit_code_130(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(corpus, "open", stop)
-    for command, goes_on in (
-        (["prepare", "mini"], True),
-        (["train", "mini", "K2C2"], False),
-        (["train", "mini", "K2C2", "--run-dir", "runs/x"], True),
-    ):
+    for command in (["prepare", "mini"], ["train", "mini", "K2C2"]):
         assert cli.main(command) == 130
-        assert ("goes on" in capsys.readouterr().err) == goes_on
+        assert "go on when called again" in capsys.readouterr().err
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):

@@ -84,7 +84,13 @@ def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     about = read_checkpoint(path)
-    model = models.build(about["model"], **about["arguments"])
+    name = about["model"]
+    if name not in models.MODELS:
+        raise ValueError(
+            f"{path} is of {name}, a model of your own; use "
+            f"checkpoints.load_weights({name}(...), path)"
+        )
+    model = models.build(name, **about["arguments"])
     load_weights(model, path, tags)
     return model.eval(), about
 
