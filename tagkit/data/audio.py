@@ -22,7 +22,9 @@ CLIP_SAMPLES = 809 * 576  # 465,984 samples = 29.124 s
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 FOREIGN = (".m4a", ".aac", ".wma", ".au", ".caf")  # sound that must be converted
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
-RATES, MOST_CHANNELS, MOST_HOURS = (4_000, 400_000), 64, 12
+RATES = (4_000, 400_000)  # samples a second, by a file's header
+MOST_CHANNELS = 64
+MOST_HOURS = 12
 LOUDEST = 32  # float files may go beyond full scale, but not by more than 30 dB
 TOLERANCE = 0.5  # seconds that a file may hold less than its header promises
 SHORTEST = 1  # second of a longer file that must be left of it
@@ -46,15 +48,14 @@ class _Stream(soundfile.SoundFile):
 def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Decode a file (wav, flac, ogg, mp3, aiff) to mono samples at one rate.
 
-    Channels are averaged, other rates are resampled, and the suffix does not matter. A
-    file that ends early is decoded as far as it goes, with a warning that names both
-    lengths. An mp3 without a count of its frames, an ogg, and a streamed wav promise no
-    length, so nothing is said of an end that they lost.
+    Channels are averaged, and the suffix does not matter. A file that ends early is
+    decoded as far as it goes, with a warning that names both lengths. An mp3 without a
+    count of its frames, an ogg, and a streamed wav promise no length; a lost end of
+    theirs goes unnoticed.
 
     Shape: (n_samples,) float32 in [-1, 1].
-    Raises: AudioError, naming file and reason, if the file is missing, empty, no audio,
-    damaged, silent throughout, longer than 12 hours, holds values that are not
-    numbers, or has less than a second left of a longer sound.
+    Raises: AudioError, naming file and reason, if the file is missing, no audio,
+    damaged, silent, longer than 12 hours, or has less than a second left of its sound.
 
     >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
@@ -68,17 +69,17 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         samples, early_end = _decode(path, sample_rate)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
-        raise AudioError(f"{path} {reason}") from None
     except soundfile.SoundFileError as error:
         reason = f"is damaged ({_reason(error)}); get the file again"
-        raise AudioError(f"{path} {reason}") from None
     except MemoryError:
-        raise AudioError(f"{path} is too long for this machine; cut it") from None
-    except AudioError as reason:
-        raise AudioError(f"{path} {reason}") from None
-    if early_end:
-        warnings.warn(f"{path} {early_end}", stacklevel=2)
-    return samples
+        reason = "is too long for this machine; cut it"
+    except AudioError as error:
+        reason = str(error)
+    else:
+        if early_end:
+            warnings.warn(f"{path} {early_end}", stacklevel=2)
+        return samples
+    raise AudioError(f"{path} {reason}")
 
 
 def _decode(path, sample_rate):
@@ -95,9 +96,7 @@ def _decode(path, sample_rate):
     if n_left > TAIL and _is_guessed(sound, path):
         early_end = f"is decoded for {seconds:.1f} s only; {n_left} bytes are left"
     if seconds < promised - TOLERANCE:
-        early_end = (
-            f"ends after {seconds:.1f} s of the {promised:.1f} s that it promises"
-        )
+        early_end = f"ends after {seconds:.1f} s of the {promised:.1f} s it promises"
         if seconds < SHORTEST:
             raise AudioError(f"{early_end}; get the file again")
     return _checked(samples), early_end
@@ -117,12 +116,10 @@ def _open(file, path) -> soundfile.SoundFile:
         reason = _reason(error)
     remedy = "get the file again"
     if path.suffix.lower() in FOREIGN:
-        target = shlex.quote(path.stem + ".flac")
-        remedy = f"convert it: ffmpeg -i {shlex.quote(path.name)} {target}"
-    raise AudioError(
-        f"is not audio that can be decoded ({reason}); needed is wav, flac, ogg, mp3 "
-        f"or aiff; {remedy}"
-    )
+        command = shlex.join(["ffmpeg", "-i", path.name, path.stem + ".flac"])
+        remedy = f"convert it: {command}"
+    needed = "needed is wav, flac, ogg, mp3 or aiff"
+    raise AudioError(f"is not audio that can be decoded ({reason}); {needed}; {remedy}")
 
 
 def _read(sound, to_rate, path):
@@ -131,8 +128,7 @@ def _read(sound, to_rate, path):
     if not RATES[0] <= rate <= RATES[1] or n_channels > MOST_CHANNELS:
         raise AudioError(
             f"has {rate} samples a second and {n_channels} channels by its header; "
-            f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}; get it "
-            "again"
+            f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}"
         )
     limit = min(MOST_HOURS * 3600 * rate, 1000 * path.stat().st_size)
     guess = sound.frames if sound.frames < UNKNOWN else 32 * rate
@@ -151,10 +147,8 @@ def _read(sound, to_rate, path):
         mono = block.mean(axis=1) if n_channels > 1 else block[:, 0]
         n_read += len(mono)
         if n_read > limit:
-            raise AudioError(
-                f"unpacks to more than {limit / rate / 3600:.2g} hours; decoded is at "
-                f"most {MOST_HOURS} hours and 1,000 samples a byte; cut it"
-            )
+            hours = limit / rate / 3600
+            raise AudioError(f"unpacks to more than {hours:.2g} hours; cut it")
         if resampler:
             mono = resampler.resample_chunk(mono, last=not more)
         if n_samples + len(mono) > len(samples):
@@ -189,10 +183,7 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     peak = max(-samples.min(), samples.max())
     if not peak <= LOUDEST:
         kind = f"as large as {peak:.0e}" if peak < np.inf else "not numbers"
-        raise AudioError(
-            f"holds samples that are {kind}; needed is -1 to 1; export it again as "
-            "16-bit audio"
-        )
+        raise AudioError(f"has samples that are {kind}; needed is -1 to 1")
     if peak == 0:
         raise AudioError(f"is silent: all {len(samples)} samples are zero")
     return np.clip(samples, -1, 1, out=samples) if peak > 1 else samples
@@ -207,9 +198,6 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Change the sampling rate, in samples a second, with soxr's best quality.
 
     Shape: (n,) -> (about n * to_rate / from_rate,) float32.
-
-    >>> resample(np.zeros(16_000, np.float32), 16_000, 12_000).shape
-    (12000,)
     """
     if from_rate == to_rate:
         return samples.astype(np.float32, copy=False)
@@ -220,16 +208,13 @@ def fit_length(samples: np.ndarray, n_samples: int) -> np.ndarray:
     """Cut or zero-pad samples at the end to exactly n_samples.
 
     Shape: (n,) -> (n_samples,).
-    Raises: ValueError if samples has more than one axis.
+    Raises: ValueError for stereo.
 
     >>> fit_length(np.ones(2, dtype=np.float32), 3)
     array([1., 1., 0.], dtype=float32)
     """
     if samples.ndim != 1:
-        raise ValueError(
-            f"samples has shape {samples.shape}, needed is (n,); "
-            "audio.load mixes stereo to mono"
-        )
+        raise ValueError(f"samples has shape {samples.shape}, needed is (n,), mono")
     return np.pad(samples[:n_samples], (0, max(0, n_samples - len(samples))))
 
 
@@ -243,14 +228,9 @@ def encode(
 
     Shape: (n_samples,) or (n_samples, n_channels) -> bytes.
     Raises: ValueError for another kind.
-
-    >>> encode(np.zeros(16_000, np.float32), kind="wav")[:4]
-    b'RIFF'
     """
     if kind not in ("mp3", "ogg", "flac", "wav"):
-        raise ValueError(
-            f"kind of file {kind!r} cannot be written; needed is mp3, ogg, flac or wav"
-        )
+        raise ValueError(f"kind is {kind!r}; needed is mp3, ogg, flac or wav")
     options = {"format": kind.upper()}
     if kind == "mp3":
         options |= {"bitrate_mode": "CONSTANT", "compression_level": 0.9}
@@ -267,12 +247,6 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE)
 
     Shape: (n_samples,) or (n_samples, n_channels), float32 in [-1, 1].
     Raises: ValueError for another suffix.
-
-    >>> import tempfile
-    >>> name = Path(tempfile.mkdtemp()) / "beep.wav"
-    >>> write(name, np.ones(8, np.float32) / 2)
-    >>> load(name)
-    array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], dtype=float32)
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """

@@ -6,10 +6,10 @@ to which a thread copies the next batches as int16, half the bytes, from memory 
 GPU can read itself (pinned). Where all clips fit into the GPU's memory they stay there.
 """
 
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
@@ -56,14 +56,6 @@ class Feed:
         is_resident: whether all clips are on the device.
         waiting: seconds of this epoch in which the training stood still for data. While
             a GPU still computes the step before, nothing stands still.
-
-    >>> from tagkit.data import batches, corpus, store
-    >>> mini = corpus.open("mini")
-    >>> valid = batches.examples(mini, store.prepare(mini), "valid")
-    >>> crops = batches.RandomCrops(valid, 4000, 12_000, batch_size=8)
-    >>> feed = Feed(crops, torch.device("cpu"), 4000, 50)
-    >>> [batch.n for batch in feed.epoch(1)]
-    [8, 8, 8, 6]
     """
 
     def __init__(self, crops, device: torch.device, n_samples: int, n_tags: int):
@@ -156,11 +148,6 @@ def to_device(
         finish: makes samples of the cuts, on the device where they are.
 
     Shape: steps of (cuts, ...) -> (finish(cuts), ...).
-
-    >>> steps = [(torch.zeros(2, 3), torch.ones(2))]
-    >>> ((samples, labels),) = to_device(steps, torch.exp, torch.device("cpu"))
-    >>> samples.shape
-    torch.Size([2, 3])
     """
     if device.type == "cuda":
         stream = torch.cuda.Stream(device)
@@ -189,38 +176,13 @@ def ahead(steps: Iterable, n: int = 2) -> Iterator:
     >>> list(ahead(range(3)))
     [0, 1, 2]
     """
-    made = queue.Queue(n)
+    steps = iter(steps)
     end = object()
-    stopped = threading.Event()
-
-    def put(item):
-        while not stopped.is_set():
-            try:
-                return made.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work():
-        try:
-            for batch in steps:
-                put((batch, None))
-                if stopped.is_set():
-                    return
-            put((end, None))
-        except BaseException as error:
-            put((end, error))
-
-    thread = threading.Thread(target=work, daemon=True)
+    pool = ThreadPoolExecutor(1)
     try:
-        thread.start()
-        while True:
-            batch, error = made.get()
-            if error is not None:
-                raise error
-            if batch is end:
-                return
+        waiting = deque(pool.submit(next, steps, end) for _ in range(n))
+        while (batch := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, steps, end))
             yield batch
-    finally:
-        stopped.set()
-        if thread.ident:  # Python may not end while a thread is inside PyTorch
-            thread.join(10)
+    finally:  # Python may not end while a thread is inside PyTorch
+        pool.shutdown(cancel_futures=True)
