@@ -11,17 +11,17 @@ from tagkit.data import corpus, store
 PACKAGES = ("torch", "torchaudio", "librosa", "jupyterlab", "ipywidgets", "soundfile")
 
 
-def report(print=print) -> list[str]:
+def report() -> list[str]:
     """Print versions, device, memory, disk, corpora and stores; give the problems.
 
     A problem is a sentence that says what is wrong and what to do.
 
-    >>> problems = report(print=lambda line: None)
-
     Notebook: course/00_start_here.ipynb
     """
     problems = []
-    print(_versions(problems))
+    tagkit = importlib.metadata.version("tagkit")
+    print(f"tagkit {tagkit}, python {platform.python_version()} on {platform.system()}")
+    print(", ".join(_versions(problems)))
     print(f"device {_device(problems)}, {os.cpu_count()} cores, {_memory()} of memory")
     corpus.DATA.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(corpus.DATA).free / 1e9
@@ -43,17 +43,12 @@ def report(print=print) -> list[str]:
     return problems
 
 
-def _versions(problems) -> str:
-    versions = {}
+def _versions(problems):
     for name in PACKAGES:
         try:
-            versions[name] = importlib.metadata.version(name)
+            yield f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
             problems.append(f"{name} is not installed; run pip install -e '.[course]'")
-    tagkit = importlib.metadata.version("tagkit")
-    python = f"python {platform.python_version()} on {platform.system()}"
-    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"tagkit {tagkit}, {python}\n{listed}"
 
 
 def _device(problems) -> str:
@@ -63,10 +58,8 @@ def _device(problems) -> str:
 
         return str(devices.best())
     except (ImportError, OSError) as error:
-        problems.append(
-            f"torch or torchaudio cannot be loaded ({error}); both must be builds of "
-            "the same version from the same place, see constraints.txt"
-        )
+        remedy = "install both in one version from one place, see constraints.txt"
+        problems.append(f"torch or torchaudio cannot be loaded ({error}); {remedy}")
         return "unknown"
 
 
@@ -89,7 +82,6 @@ def _store(folder, problems) -> str:
 
 
 def _checkpoint(path, problems) -> str:
-    """Load a checkpoint into its model, as `tagkit tag` does."""
     try:
         from tagkit.training import checkpoints
 
@@ -110,10 +102,8 @@ def _corpus(name, problems) -> str:
             return f"not there; {remedy}"
     if list(folder.glob("*.part")):
         n_bytes = sum(path.stat().st_size for path in folder.glob("mp3.zip.*"))
-        problems.append(
-            f"the download of {name} is not complete, {n_bytes / 1e9:.1f} of 3.0 GB "
-            f"are there; {remedy}"
-        )
+        there = f"{n_bytes / 1e9:.1f} of 3.0 GB are there"
+        problems.append(f"the download of {name} is not complete, {there}; {remedy}")
         return "not complete"
     try:
         opened = corpus.open(name)
@@ -123,8 +113,6 @@ def _corpus(name, problems) -> str:
     paths = [folder / path for path in opened.clips["mp3_path"]]
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        problems.append(
-            f"{len(missing)} clips of {name} are missing, the first is {missing[0]}; "
-            f"{remedy}"
-        )
+        some = f"{len(missing)} clips of {name}, such as {missing[0]}"
+        problems.append(f"{some}, are missing; {remedy}")
     return f"{len(paths) - len(missing)} of {len(paths)} clips"

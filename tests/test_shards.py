@@ -94,11 +94,8 @@ def everything(stream):
 
 
 def drawn(stream, k=1, batch_size=4, n_crops=1, seed=0):
-    return list(
-        stream.crops(
-            *WINDOW, batch_size=batch_size, crops_per_clip=n_crops, seed=seed
-        ).epoch(k)
-    )
+    options = {"batch_size": batch_size, "crops_per_clip": n_crops, "seed": seed}
+    return list(stream.crops(*WINDOW, **options).epoch(k))
 
 
 def same(batches, others):
@@ -110,9 +107,7 @@ def clips_drawn(stream, k=1, batch_size=4, seed=0):
     """The clips of an epoch in their order; their labels are looked at, too."""
     clips = {samples.tobytes(): i for i, samples in everything(stream).items()}
     ids = []
-    for cuts, labels in stream.crops(
-        *WHOLE, batch_size=batch_size, crops_per_clip=1, seed=seed
-    ).cuts(k):
+    for cuts, labels in stream.crops(*WHOLE, batch_size=batch_size, seed=seed).cuts(k):
         mine = [clips[cut.numpy().tobytes()] for cut in cuts]
         assert np.array_equal(labels, stream.labels.loc[mine])
         ids += mine
@@ -179,9 +174,7 @@ def test_windows_start_anywhere_in_a_clip(packed, monkeypatch, buffer):
     stream = shards.Stream(packed)
     clips = everything(stream).values()
     starts = []
-    for cuts, _ in stream.crops(*WINDOW, batch_size=4, crops_per_clip=1, seed=0).cuts(
-        1
-    ):
+    for cuts, _ in stream.crops(*WINDOW, batch_size=4).cuts(1):
         for cut in cuts.numpy():
             places = [clip.tobytes().find(cut.tobytes()) for clip in clips]
             assert sorted(places)[-2] == -1  # it is of one clip
@@ -303,7 +296,7 @@ def test_what_has_no_shards_is_refused(tmp_path, packed):
         shards.Stream(packed, "dev")
     for window in ((12_000, 16_000), (349_489, 12_000)):
         with pytest.raises(ValueError, match=f"349488 .*12000 Hz.* {window[0]} "):
-            shards.Stream(packed).crops(*window, batch_size=4, crops_per_clip=1, seed=0)
+            shards.Stream(packed).crops(*window)
 
 
 def test_stopped_packing_is_done_again(few, packed, copied, monkeypatch):

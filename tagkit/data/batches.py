@@ -1,8 +1,5 @@
 """Batches: windows cut from the clip store, random to train on, a grid to score.
 
-A batch holds samples and labels only; what a model makes of the samples, mel bands
-or not, is its own affair.
-
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
@@ -43,37 +40,22 @@ class Examples:
 
     def take(self, n: int | Iterable[int]) -> "Examples":
         """Keep the first n clips, 1 or more, or the clips with these ids."""
-        is_number = isinstance(n, int | np.integer)
-        if is_number and n < 1:
+        if not isinstance(n, int | np.integer):
+            labels = self.labels.loc[_known(n, self.labels, self)]
+        elif n < 1:
             raise ValueError(f"n is {n}; needed is at least 1, or clip ids")
-        ids = pd.Index([] if is_number else n)
-        unknown = ids[~ids.isin(self.labels.index)]
-        if len(unknown):
-            raise ValueError(f"clip {unknown[0]} is not in {self}; needed are its ids")
-        labels = self.labels.iloc[:n] if is_number else self.labels.loc[ids]
+        else:
+            labels = self.labels.iloc[:n]
         return Examples(self.store, labels, self.about | {"n_clips": len(labels)})
 
-    def crops(
-        self,
-        n_samples: int,
-        sample_rate: int,
-        *,
-        batch_size=16,
-        crops_per_clip=1,
-        seed=0,
-    ) -> "RandomCrops":
-        """Give random windows to train on: what `train.fit` asks of a training set."""
+    def crops(self, n_samples: int, sample_rate: int, **options) -> "RandomCrops":
+        """Give random windows to train on; the options are those of `RandomCrops`.
+
+        It is what `train.fit` asks of a training set: the part of this process.
+        """
         rank, n_ranks = processes.place()
-        return RandomCrops(
-            self,
-            n_samples,
-            sample_rate,
-            batch_size=batch_size,
-            crops_per_clip=crops_per_clip,
-            seed=seed,
-            rank=rank,
-            n_ranks=n_ranks,
-        )
+        options |= {"rank": rank, "n_ranks": n_ranks}
+        return RandomCrops(self, n_samples, sample_rate, **options)
 
 
 def examples(
@@ -88,11 +70,10 @@ def examples(
     Clips that the store left out are left out.
 
     Args:
-        part: "train", "valid" or "test" of the folder split, or clip ids of a split
-            of your own.
+        part: "train", "valid" or "test" of the split, or clip ids of your own.
         tag_list, version: see `tags.choose` and `Corpus.split`.
 
-    Raises: ValueError for an unknown part or if no clip is left.
+    Raises: ValueError for an unknown part or clip, or if no clip is left.
 
     >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
@@ -104,61 +85,32 @@ def examples(
     labels = corpus.labels(tag_list)
     if isinstance(part, str):
         split = corpus.split(tag_list, version)
-        ids, name, version = split.index[split == part], part, split.name
+        ids = split.index[split == part]
+        version = split.name
     else:
-        ids, name, version = pd.Index(part), "own", "own"
-        unknown = ids[~ids.isin(labels.index)]
-        if len(unknown):
-            raise ValueError(
-                f"clip {unknown[0]} is not in {corpus.name}; needed are clip ids of "
-                "Corpus.clips"
-            )
+        ids = _known(part, labels, corpus.name)
+        part = version = "own"
     ids = ids[ids.isin(store.rows.index)]
     if len(ids) == 0:
         raise ValueError(
-            f"part {name!r} of {corpus.name} has no clip in the store; needed is "
+            f"part {part!r} of {corpus.name} has no clip in the store; needed is "
             "'train', 'valid', 'test' or clip ids, and a store of the same corpus"
         )
     tag_list = tag_list if isinstance(tag_list, str) else "own"
     about = {"corpus": corpus.name, "tag_list": tag_list, "version": version}
-    return Examples(store, labels.loc[ids], about | {"part": name, "n_clips": len(ids)})
+    return Examples(store, labels.loc[ids], about | {"part": part, "n_clips": len(ids)})
 
 
-class Crops:
-    """Batches of windows, from which `train.fit` draws; the base of `RandomCrops`.
-
-    A source of other kinds, such as a stream, derives from it and gives `cuts` and
-    `finish`; each process of a job gives its own part of every batch.
-
-    Attributes:
-        reads_ahead: whether making a batch waits for a disk or a network, so that a
-            thread should make the next ones meanwhile.
-    """
-
-    reads_ahead = False
-
-    def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
-        raise NotImplementedError
-
-    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
-        """Make samples of cuts, on the device where they are; see `finish`."""
-        raise NotImplementedError
-
-    def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield the batches of epoch k: samples and labels."""
-        return ((self.finish(cuts), labels) for cuts, labels in self.cuts(k))
-
-    def clips(self, k: int, batch: int) -> list:
-        """Name the clips of a batch, counted from 0, of epoch k; [] if unknown."""
-        return []
-
-    def reside(self, device: torch.device) -> bool:
-        """Keep all clips on a device from now on, if it has room; say whether."""
-        return False
+def _known(ids, labels, owner) -> pd.Index:
+    """Give clip ids as an index; raises ValueError if one has no labels."""
+    ids = pd.Index(ids)
+    unknown = ids[~ids.isin(labels.index)]
+    if len(unknown):
+        raise ValueError(f"clip {unknown[0]} is not in {owner}; needed are its ids")
+    return ids
 
 
-class RandomCrops(Crops):
+class RandomCrops:
     """Shuffled batches of random windows, the same for the same seed and epoch.
 
     Args:
@@ -169,14 +121,6 @@ class RandomCrops(Crops):
 
     Shape: `epoch(k)` yields samples (batch, n_samples) float32 in [-1, 1] and labels
     (batch, n_tags) float32. Each clip's label is taken for each of its windows.
-
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> valid = examples(mini, stores.prepare(mini), "valid")
-    >>> crops = RandomCrops(valid, 34_950, 12_000, batch_size=8)
-    >>> samples, labels = next(crops.epoch(0))
-    >>> samples.shape, labels.shape
-    (torch.Size([8, 34950]), torch.Size([8, 50]))
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -216,11 +160,17 @@ class RandomCrops(Crops):
             rows, starts, clips = (p[mine] for p in plan)
             yield self.window.cut(rows, starts), self.labels[clips]
 
+    def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of epoch k: samples and labels."""
+        return ((self.finish(cuts), labels) for cuts, labels in self.cuts(k))
+
     def clips(self, k: int, batch: int) -> list:
         """Name the clips of a batch, counted from 0, of epoch k."""
         order, _ = self._plan(k)
-        some = [order[mine] for mine in self._parts()][batch : batch + 1]
-        return [i for mine in some for i in self.examples.labels.index[mine].tolist()]
+        for number, mine in enumerate(self._parts()):
+            if number == batch:
+                return self.examples.labels.index[order[mine]].tolist()
+        return []
 
     def reside(self, device: torch.device) -> bool:
         """Keep all clips on a device from now on, if it has room; say whether."""
@@ -228,7 +178,8 @@ class RandomCrops(Crops):
         if not devices.has_room(n_bytes, device):
             return False
         self.window.load(self.rows, device)
-        self.rows, self.labels = np.arange(len(self.rows)), self.labels.to(device)
+        self.rows = np.arange(len(self.rows))
+        self.labels = self.labels.to(device)
         return True
 
     def _plan(self, k):
@@ -245,10 +196,12 @@ class RandomCrops(Crops):
         """
         size, n = self.batch_size, self.n_windows
         alone = n > size > 1 and n % size == 1
-        for at in range(0, n - alone, size):
-            end = at + size + (alone and at + size + 1 == n)
-            if at + self.rank < min(end, n):
-                yield slice(at + self.rank, end, self.n_ranks)
+        for start in range(0, n - alone, size):
+            end = start + size
+            if alone and end + 1 == n:
+                end = n
+            if start + self.rank < min(end, n):
+                yield slice(start + self.rank, end, self.n_ranks)
 
 
 class GridCrops:
@@ -257,12 +210,6 @@ class GridCrops:
     As few as cover the clip, evenly spaced from its start to its end: they may overlap.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
-
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> valid = examples(mini, stores.prepare(mini), "valid")
-    >>> GridCrops(valid, 34_950, 12_000).n_windows
-    10
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -285,8 +232,8 @@ class GridCrops:
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
         """Yield the windows as stored, int16, in tuples of one."""
         starts = np.linspace(0, self.window.last_start, self.n_windows).astype(int)
-        for at in range(0, len(self.rows), self.clips_per_batch):
-            rows = self.rows[at : at + self.clips_per_batch]
+        for first in range(0, len(self.rows), self.clips_per_batch):
+            rows = self.rows[first : first + self.clips_per_batch]
             every = np.tile(starts, len(rows))
             yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
 
@@ -328,7 +275,7 @@ class Window:
         """Cut one window per row and start, all at once."""
         if self.on_device is not None:
             return self.on_device.unfold(1, self.n_cut, 1)[rows, starts]
-        self._look()
+        self._check_file()
         windows = sliding_window_view(self.samples, self.n_cut, axis=1)
         return torch.from_numpy(windows[rows, starts])
 
@@ -338,25 +285,24 @@ class Window:
 
     def load(self, rows: np.ndarray, device: torch.device):
         """Copy these rows to a device; from then on row i is the i-th of them."""
-        self._look()
-        there = torch.empty((len(rows), self.n_row), dtype=torch.int16, device=device)
+        self._check_file()
+        copy = torch.empty((len(rows), self.n_row), dtype=torch.int16, device=device)
         pin = device.type == "cuda"  # memory that a GPU reads by itself
         buffer = torch.empty((64, self.n_row), dtype=torch.int16, pin_memory=pin)
-        for at in range(0, len(rows), 64):
-            part = buffer[: len(rows) - at]
-            np.take(self.samples, rows[at : at + 64], 0, part.numpy(), "clip")
-            there[at : at + 64].copy_(part)
-        self.on_device = there
+        for first in range(0, len(rows), 64):
+            part = buffer[: len(rows) - first]
+            np.take(self.samples, rows[first : first + 64], 0, part.numpy(), "clip")
+            copy[first : first + 64].copy_(part)
+        self.on_device = copy
 
-    def _look(self):
+    def _check_file(self):
         """A memory map that has lost its file ends the process without a word."""
         path = self.store.folder / "samples.int16"
-        found = path.stat().st_size if path.exists() else 0
-        if found < self.samples.nbytes:
+        n_bytes = path.stat().st_size if path.exists() else 0
+        if n_bytes < self.samples.nbytes:
             raise OSError(
-                f"{path} has {found} bytes, {self.samples.nbytes} when it was opened: "
-                "it was removed or changed; make it again with `tagkit "
-                "prepare`, then the same training goes on from its last checkpoint"
+                f"{path} has {n_bytes} bytes, {self.samples.nbytes} when it was opened"
+                "; make it with `tagkit prepare`, then call the same training again"
             )
 
 

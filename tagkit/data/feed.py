@@ -49,7 +49,9 @@ class Feed:
     """The batches of a training, epoch by epoch.
 
     Args:
-        crops: `batches.RandomCrops`, or others with its epoch.
+        crops: `batches.RandomCrops`, or others with its `epoch`; its other methods are
+            used where they are there. With a true `reads_ahead`, a thread makes the
+            next batches: they come from far away.
         n_samples, n_tags: of the model.
 
     Attributes:
@@ -144,7 +146,7 @@ def to_device(
     To a GPU the next ones are copied while those before are used.
 
     Args:
-        steps: cuts first, then what belongs to them, as `batches.Crops.cuts` gives.
+        steps: cuts first, then what belongs to them, as `RandomCrops.cuts` gives.
         finish: makes samples of the cuts, on the device where they are.
 
     Shape: steps of (cuts, ...) -> (finish(cuts), ...).

@@ -8,7 +8,6 @@ index.json lists the shards with their clips and checksums; it is written last.
 Notebook: course/07_scaling_up.ipynb
 """
 
-import dataclasses
 import hashlib
 import io
 import itertools
@@ -19,6 +18,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -57,14 +57,14 @@ def pack(
 
     The clips are first decoded into a clip store in the folder, as large as all shards
     together, which is deleted at the end; an interrupted `pack`, called again, goes on
-    with that store and writes all shards. Shards that are in the folder are replaced.
-    Each part is shuffled, so that a shard has clips of many artists.
+    with it. Shards that are in the folder are replaced. Each part is shuffled, so that
+    a shard has clips of many artists.
 
     Args:
         tag_list, version: see `tags.choose` and `Corpus.split`.
         clips_per_shard: 128 clips take 119 MB at 16 kHz.
 
-    Raises: OSError for a full disk.
+    Raises: ValueError for fewer than one clip a shard; OSError for a full disk.
 
     Notebook: course/07_scaling_up.ipynb
     """
@@ -131,16 +131,6 @@ class Stream:
 
     Raises: ValueError if the source has no index.json, or no clip of the part.
 
-    >>> import tempfile
-    >>> from tagkit.data import corpus
-    >>> mini, folder = corpus.open("mini"), tempfile.mkdtemp()
-    >>> few = dataclasses.replace(mini, clips=mini.clips[:4])
-    >>> _ = pack(few, folder, tag_list=["piano"])
-    >>> crops = Stream(folder).crops(34_950, 12_000, batch_size=3)
-    >>> samples, labels = next(crops.epoch(1))
-    >>> samples.shape, labels.shape
-    (torch.Size([3, 34950]), torch.Size([3, 1]))
-
     Notebook: course/07_scaling_up.ipynb
     """
 
@@ -153,8 +143,7 @@ class Stream:
             index = json.loads(_fetch(f"{self.source}/index.json"))
         except (OSError, ValueError) as error:
             raise ValueError(
-                f"{source} has no whole index.json ({error}); pack the corpus (again) "
-                "with `tagkit pack CORPUS FOLDER`"
+                f"{source} has no whole index.json ({error}); make it: `tagkit pack`"
             ) from None
         self.shards = [shard for shard in index["shards"] if shard["part"] == part]
         tags = {int(i): t for shard in self.shards for i, t in shard["tags"].items()}
@@ -171,17 +160,9 @@ class Stream:
     def __len__(self):
         return len(self.labels)
 
-    def crops(
-        self,
-        n_samples: int,
-        sample_rate: int,
-        *,
-        batch_size=16,
-        crops_per_clip=1,
-        seed=0,
-    ):
-        """Give random windows to train on: what `train.fit` asks of a training set."""
-        return _Crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed)
+    def crops(self, n_samples: int, sample_rate: int, **options) -> "_Crops":
+        """Give random windows to train on, as `batches.Examples.crops` does."""
+        return _Crops(self, n_samples, sample_rate, **options)
 
     def read(self, shards: list[dict]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield clip id and samples of every clip, while the next shard is fetched.
@@ -206,14 +187,11 @@ class Stream:
                 if hashlib.sha256(data).hexdigest() != shard["sha256"]:
                     raise OSError(f"its {len(data)} bytes are not those packed")
             except OSError as error:
-                problem = (
-                    f"shard {url} with {shard['n_clips']} of {len(self)} clips cannot "
-                    f"be used: {error}"
-                )
+                n_lost = f"{shard['n_clips']} of {len(self)} clips"
+                problem = f"shard {url} with {n_lost} cannot be used: {error}"
                 if not self.skip_broken:
-                    raise OSError(
-                        f"{problem}; pack or copy it again, or pass skip_broken=True"
-                    ) from None
+                    remedy = "pack or copy it again, or pass skip_broken=True"
+                    raise OSError(f"{problem}; {remedy}") from None
                 warnings.warn(problem, stacklevel=2)
             else:
                 yield {"url": url, "stream": io.BytesIO(data)}
@@ -248,8 +226,8 @@ class Stream:
         return batches.Examples(store, labels, self.about | {"n_clips": len(labels)})
 
 
-@dataclasses.dataclass
-class _Crops(batches.Crops):
+@dataclass
+class _Crops:
     """Random windows of a stream, the same for the same seed, epoch and process.
 
     The order of the shards is drawn for the epoch; each process takes every n_ranks-th
@@ -261,20 +239,18 @@ class _Crops(batches.Crops):
     stream: Stream
     n_samples: int
     sample_rate: int
-    batch_size: int
-    crops_per_clip: int
-    seed: int
+    _: KW_ONLY
+    batch_size: int = 16
+    crops_per_clip: int = 1
+    seed: int = 0
 
     def __post_init__(self):
-        stream = self.stream
-        self.n_cut = batches.cut_length(
-            self.n_samples, stream.sample_rate, self.sample_rate
-        )
-        if self.sample_rate > stream.sample_rate or self.n_cut > stream.n_samples:
+        rate = self.stream.sample_rate
+        self.n_cut = batches.cut_length(self.n_samples, rate, self.sample_rate)
+        if self.sample_rate > rate or self.n_cut > self.stream.n_samples:
             raise ValueError(
-                f"the shards have clips of {stream.n_samples} samples at "
-                f"{stream.sample_rate} Hz, the model needs {self.n_samples} at "
-                f"{self.sample_rate}; pack at a higher rate or choose a shorter window"
+                f"the clips have {self.stream.n_samples} samples at {rate} Hz, the "
+                f"model needs {self.n_samples} at {self.sample_rate}"
             )
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -296,10 +272,14 @@ class _Crops(batches.Crops):
             yield tuple(default_collate(batch))
             batch = after
 
+    def epoch(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of epoch k: samples and labels."""
+        return ((self.finish(cuts), labels) for cuts, labels in self.cuts(k))
+
     def finish(self, cuts: torch.Tensor) -> torch.Tensor:
         """Make samples of cuts, see `batches.finish`."""
-        from_rate = self.stream.sample_rate
-        return batches.finish(cuts, from_rate, self.sample_rate, self.n_samples)
+        rate = self.stream.sample_rate
+        return batches.finish(cuts, rate, self.sample_rate, self.n_samples)
 
     def _windows(self, shards, rng):
         """Yield windows and the labels of their clips, clip after clip."""
