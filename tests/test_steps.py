@@ -38,7 +38,7 @@ def test_parts_add_up_to_the_gradient_of_the_whole():
     samples, labels = batch()[:2]
     loss_of(whole(samples), labels).backward()
     sizes = []
-    for some, theirs, share in batch().parts(3):
+    for some, theirs, share in batch().micro_batches(3):
         sizes.append(len(some))
         (loss_of(parted(some), theirs) * share).backward()
     assert sizes == [3, 2, 2]
@@ -50,10 +50,12 @@ def test_parts_add_up_to_the_gradient_of_the_whole():
 @pytest.mark.parametrize("n_parts", [1, 2, 4, 99])
 def test_no_part_is_a_window_alone(n, n_parts):
     """It has no spread for batch norm."""
-    sizes = [len(labels) for _, labels, _ in batch(n).parts(n_parts)]
+    sizes = [len(labels) for _, labels, _ in batch(n).micro_batches(n_parts)]
     assert sum(sizes) == n and len(sizes) <= n_parts
     assert min(sizes) >= min(n, 2)
-    assert sum(share for *_, share in batch(n).parts(n_parts)) == pytest.approx(1)
+    assert sum(share for *_, share in batch(n).micro_batches(n_parts)) == pytest.approx(
+        1
+    )
 
 
 def test_a_batch_in_parts_trains_as_a_whole_one(data):
