@@ -238,7 +238,7 @@ ANSWERS["1.3"] = Answers(
         (in_uint8, "yours is"),
         (lambda labels, n_clips: (labels.columns[0],) * 2, "That is one tag"),
         (lambda labels, n_clips: ("Flute", "techno"), "not both are tags"),
-        (lambda labels, n_clips: (0, 1), "names in quotes"),
+        (lambda labels, n_clips: (0, 1), "not both are tags"),
         (lambda labels, n_clips: "flute techno", "2 parts are needed"),
         (lambda labels, n_clips: ("flute", "techno"), "yours is flute and techno"),
     ],

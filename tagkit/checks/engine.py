@@ -198,8 +198,6 @@ def progress(lesson: int | None = None) -> Board:
     Args:
         lesson: only the tasks of this lesson, such as 1; without it, all.
 
-    Notebook: course/00_start_here.ipynb
-
     >>> len(progress(1).rows)
     6
     """
@@ -254,10 +252,10 @@ def call(function, *arguments):
             raise Wrong(
                 f"`{name}` changes {changed}, which it was given; copy it first."
             )
-    before = any(function is other for other in _gave_a_value)
+    returned_before = any(function is other for other in _gave_a_value)
     if not untouched(value):
         _gave_a_value.append(function)
-    elif before:
+    elif returned_before:
         raise Wrong(f"`{name}` returns nothing in one case. Is a `return` missing?")
     else:
         raise NotTried(f"`{name}` returns nothing yet.")
@@ -291,12 +289,12 @@ def _parameter(function, number: int) -> str:
 
 def _where(error: BaseException) -> str:
     """The learner's own line in a traceback, as ', in line 3: `...`'."""
-    place, found = error.__traceback__, ""
+    place, text = error.__traceback__, ""
     library = (str(PACKAGE.parent), sys.prefix, sys.base_prefix, "<frozen", "<__array")
     while place is not None:
         path = place.tb_frame.f_code.co_filename
         if not path.startswith(library) and "site-packages" not in path:
             line = linecache.getline(path, place.tb_lineno).strip()
-            found = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
+            text = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
         place = place.tb_next
-    return found
+    return text

@@ -19,7 +19,6 @@ from tagkit.checks.values import (
     several,
     short,
     table,
-    words,
 )
 from tagkit.data import tags
 
@@ -139,8 +138,8 @@ def hardly_meet(answer, corpus):
     starts = ("a small table", "another small table", corpus.name)
     pairs = calls(answer, cases)
     for (labels, least), start, value in zip(cases, starts, pairs, strict=True):
-        pair = words(value, 2, "Your pair")
-        if not set(pair) <= set(labels):
+        pair = several(value, 2, "Your pair")
+        if not all(tag in list(labels) for tag in pair):
             return f"Your pair is {short(pair)}, but not both are tags of the table."
         values = labels.to_numpy(np.float64)
         both, n = values.T @ values, values.sum(axis=0)

@@ -379,6 +379,7 @@ def _probe_test(squashed):
         (make(0.01, 0.5), False, "a healthy network with logits near 0.5"),
         (make(20, 0, nn.Sigmoid), False, "a network with a sigmoid between its layers"),
         (_Inside(make(), torch.tanh), False, "one that ends in tanh, from -1 to 1"),
+        (_Inside(make(), lambda x: 2 * x.sigmoid()), False, "one with outputs up to 2"),
         (_Inside(make(), torch.sigmoid), True, "one with the sigmoid in its `forward`"),
         (_Inside(make(50), torch.sigmoid), True, "one whose scores are nearly 0 and 1"),
         (nn.Sequential(make(), nn.Sigmoid()), True, "a network that ends in a sigmoid"),

@@ -1,7 +1,7 @@
 """Read a learner's answer whatever its type, and say so kindly when it cannot be read.
 
 Each reader takes the answer and `what`, a few words that name it in messages, and
-raises `Wrong` when the answer is of another kind. `plain` alone knows of types.
+raises `Wrong` when the answer is of another kind.
 """
 
 import math
@@ -151,19 +151,6 @@ def table(value, rows, columns, what: str) -> np.ndarray:
             "columns are needed."
         )
     return read
-
-
-def words(value, n: int, what: str) -> list[str]:
-    """Read n words from any sequence of text.
-
-    >>> words({"b", "a"}, 2, "the pair")
-    ['a', 'b']
-    """
-    read = several(value, n, what)
-    for word in read:
-        if not isinstance(word, str):
-            raise Wrong(f"{what} holds {short(word)}; names in quotes are needed.")
-    return [str(word) for word in read]
 
 
 def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
