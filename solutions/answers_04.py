@@ -103,8 +103,8 @@ ANSWERS["4.1"] = Answers(
         ((left, one_way_between, "B"), "count matrices"),
         ((left, same_input, "B"), "later layers read states"),
         ((left, lambda *x: count(*x[:3], False), "B"), "each direction has weights"),
-        ((left, count, "A"), "has another number"),
-        ((left, count, 469_490), "one of the letters"),
+        ((left, count, "A"), "adds up to the file"),
+        ((left, count, 469_490), "Of A, B, C"),
     ],
 )
 
