@@ -495,6 +495,6 @@ def _judge_shuffle(shuffle, shape, block):
     if (np.diff(starts, axis=-1) != 1).any() or (starts[..., 0] % block).any():
         raise Wrong(f"{case} blocks are torn; frames of a block stay together.")
     if n > 20:
-        steps = np.diff(starts[0, 0, :, 0]) % (n * block)
-        if (steps == steps[0]).all() or (y == yours[2]).all():
+        as_before = (np.diff(starts[0, 0, :, 0]) == block).mean()
+        if as_before > 0.5 or (y == yours[2]).all():
             raise Wrong(f"{case} seeds 0 and 1 do not give two random orders.")

@@ -178,9 +178,12 @@ def _macros(labels, scores):
 def extremes(answer, corpus):
     random = np.random.default_rng(53)
     made = (random.random((40, 5)) < 0.3).astype("uint8")
+    made[~made.any(axis=1), 4] = 1  # else losses of ones alone would tie
     scores = random.beta(0.5, 2, made.shape).clip(0.02, 0.98)
     made[3], scores[3] = [1, 0, 0, 0, 0], [0, 0.1, 0.1, 0.1, 0.1]  # log(0), once
     made[8], scores[8] = [1, 1, 1, 1, 0], [0.01, 0.01, 0.01, 0.01, 0.1]  # still worse
+    made[5], scores[5] = [1, 1, 0, 0, 0], [1, 1, 0.05, 0.05, 0.05]  # 0 * log(0)
+    made[6], scores[6] = [0, 0, 0, 0, 1], [0.04, 0.04, 0.04, 0.04, 0.96]
     made = pd.DataFrame(made, 1000 - 7 * np.arange(40), [*"abcde"])
     of_made = pd.DataFrame(scores, *made.axes)
     small = pd.DataFrame([[1, 0], [0, 0], [0, 1]], [40, 12, 7], dtype="uint8")
