@@ -493,18 +493,16 @@ def _probe_parts(accumulate, n, n_most):
 
 
 def _probe_notes(notes, n, n_most, case):
-    """Each window once, in parts that are small enough, one after another."""
-    if max(notes, default=0) > n_most:
-        raise Wrong(f"{case} the network got {max(notes)} windows at once.")
-    forwards = sum(step for step in notes if step > 0)
-    if forwards != n:
-        raise Wrong(f"{case} the network got {forwards} windows in all.")
-    most = max(itertools.accumulate(notes))
+    """All windows, in parts that are small enough, one after another."""
+    most = max(itertools.accumulate(notes), default=0)
     if most > n_most:
         raise Wrong(
             f"{case} the network went forwards with {most} windows before it went "
             "backwards: what each part has in memory stays there until then."
         )
+    forwards = sum(step for step in notes if step > 0)
+    if forwards != n:
+        raise Wrong(f"{case} the network got {forwards} windows in all.")
 
 
 # 7.5 Killed, and on it goes
@@ -550,17 +548,13 @@ class Disk:
 class Training:
     """A small training with all that changes while one runs."""
 
-    def __init__(self, kind="SGD", seed=0):
+    def __init__(self, seed=0):
         torch.manual_seed(seed)
         layers = [nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3)]
         self.model = nn.Sequential(*layers, nn.Linear(16, 4))
         weights, rules = self.model.parameters(), torch.optim.lr_scheduler
-        if kind == "SGD":
-            self.optimizer = torch.optim.SGD(weights, lr=0.2, momentum=0.9)
-            self.schedule = rules.StepLR(self.optimizer, step_size=3, gamma=0.1)
-        else:
-            self.optimizer = torch.optim.Adam(weights, lr=0.02)
-            self.schedule = rules.CosineAnnealingLR(self.optimizer, T_max=5)
+        self.optimizer = torch.optim.SGD(weights, lr=0.2, momentum=0.9)
+        self.schedule = rules.StepLR(self.optimizer, step_size=3, gamma=0.1)
         self.losses = []
 
     def run_epoch(self):
@@ -630,8 +624,7 @@ LOST = {  # the most important first
 def killed(answer):
     save, load = several(answer, 2, "Your answer")
     with torch.random.fork_rng(devices=[]):
-        for kind in ("SGD", "Adam"):
-            _probe_resume(save, load, kind)
+        _probe_resume(save, load)
         _probe_power(save, load)
 
 
@@ -646,25 +639,18 @@ def _do(function, training, disk):
     run(work if callable(function) else function)
 
 
-def _another_process(kind="SGD"):
-    """A training as a new process begins it: other weights, other random numbers."""
-    training = Training(kind, seed=99)
-    torch.rand(5)
-    return training
-
-
-def _probe_resume(save, load, kind):
-    """Stopped after two of four epochs: as if nothing had happened, to the last bit."""
-    case = f"With {kind}, stopped after epoch 2:"
-    whole = Training(kind).until(4).now()
-    training, disk = Training(kind).until(2), Disk()
+def _probe_resume(save, load):
+    """Stopped after three of five epochs: as if nothing had happened, to the last bit."""
+    case = "Stopped after epoch 3 and loaded:"
+    whole = Training().until(5).now()
+    training, disk = Training().until(3), Disk()
     before = training.now()
     _do(save, training, disk)
     if not disk.kept:
         raise NotTried("`save` writes nothing yet.")
     if training.now() != before:
-        raise Wrong(f"{case} `save` itself changes the training.")
-    again = _another_process(kind)
+        raise Wrong("`save` itself changes the training that it saves.")
+    again = Training(seed=99)
     fresh = again.now()
     _do(load, again, Disk(disk.kept))
     loaded = again.now()
@@ -673,8 +659,8 @@ def _probe_resume(save, load, kind):
     for part, message in LOST.items():
         if loaded[part] != before[part]:
             raise Wrong(f"{case} {message}.")
-    if again.until(4).now() != whole:
-        raise Wrong(f"{case} epochs 3 and 4 do not end as without the stop.")
+    if again.until(5).now() != whole:
+        raise Wrong(f"{case} epochs 4 and 5 do not end as without the stop.")
 
 
 def _probe_power(save, load):
@@ -693,7 +679,7 @@ def _probe_power(save, load):
 def _failures(save, load, story, kept, whole):
     """Let each step of the next `save` fail; what is left must be loadable."""
     for power in itertools.count():
-        training, disk = _another_process(), Disk(kept, power)
+        training, disk = Training(seed=99), Disk(kept, power)
         _do(load, training, Disk(kept))
         states = [len(training.losses), len(training.losses) + 1]
         try:
@@ -702,7 +688,7 @@ def _failures(save, load, story, kept, whole):
         except PowerFailure:
             pass
         case = story.format(disk.steps[-1])
-        again = _another_process()
+        again = Training(seed=99)
         try:
             _do(load, again, Disk(disk.kept))
         except Wrong as reason:
@@ -818,13 +804,8 @@ def _probe_measured(measured, first):
     if any(untouched(value) for value in measured.values()):
         raise NotTried("A part of `measured` is still open.")
     ms = {name: number(value, f"Your {name!r}") for name, value in measured.items()}
-    if min(ms.values()) <= 0 or not 0.05 < ms["decode"] < 5000:
-        raise Wrong(f"Your `measured` is {ms}. Can that be milliseconds for one clip?")
-    if ms["decode"] <= ms["cut"]:
-        raise Wrong(
-            f"Your 'decode' is {ms['decode']:.4g} ms and your 'cut' {ms['cut']:.4g}. "
-            "To copy samples should take less than to compute them: are they mixed up?"
-        )
+    if min(ms.values()) <= 0:
+        raise Wrong(f"Your `measured` is {ms}; nothing takes no time at all.")
     if untouched(first):
         raise NotTried("Only `first` is still open.")
     if first not in STAGES:
