@@ -640,7 +640,7 @@ def _do(function, training, disk):
 
 
 def _probe_resume(save, load):
-    """Stopped after three of five epochs: as if nothing had happened, to the last bit."""
+    """Stopped after three of five epochs: the same to the last bit."""
     case = "Stopped after epoch 3 and loaded:"
     whole = Training().until(5).now()
     training, disk = Training().until(3), Disk()
