@@ -324,18 +324,10 @@ def wrong_hop(repaired):
     random = torch.Generator().manual_seed(5)
     for n in (5000, 8192):
         samples = torch.randn(n, generator=random)
-        case = f"For {n} samples"
         value = call(repaired, samples)
-        shape = tuple(np.shape(value))
-        n_frames = 1 + n // 256
-        if len(shape) == 2 and shape[0] == 257 and shape[1] != n_frames:
-            message = "how many steps of 256 fit, with a frame at both ends?"
-            if shape[1] > 1.5 * n_frames:
-                message = "they are too close to each other."
-            raise Wrong(f"{case} yours has {shape[1]} frames: {message}")
         if torch.is_tensor(value) and value.is_complex():
             raise Wrong("Your result is complex; a power is a real number.")
-        yours = array(value, (257, n_frames), f"{case} your result")[:, 2:-2]
+        yours = array(value, (257, 1 + n // 256), f"For {n} samples your result")
 
         def power(window, x=samples):
             bins = torch.stft(x, 512, 256, len(window), window, return_complex=True)
@@ -349,7 +341,7 @@ def wrong_hop(repaired):
         ]
         seen = f"For {n} samples of noise your mean power is {yours.mean():.1f}"
         otherwise = "window, transform or square differ from what the text says"
-        refuse(yours, right, slips, seen, otherwise, 1e-2)
+        refuse(yours[:, 2:-2], right, slips, seen, otherwise, 1e-2)
 
 
 @exhibit(
@@ -386,11 +378,6 @@ def _probe_rnn(repaired):
         raise Wrong(f"You handed in {short(network)}; the class itself is needed.")
     frames = torch.randn(4, 5, 6)
     value = run(network, frames)
-    if tuple(np.shape(value)) == (5, 3):
-        raise Wrong(
-            "For 4 clips of 5 frames yours gives logits of shape (5, 3): a row for "
-            "each frame, where a row for each clip is needed."
-        )
     yours = array(value, (4, 3), "For 4 clips of 5 frames your result")
     if not value.requires_grad:
         raise Wrong("Your logits have no gradient: nothing could be learned.")
@@ -454,9 +441,12 @@ def test_statistics(repaired):
 
 def _probe_scaling(repaired, train, test, name):
     result = several(call(repaired, train, test), 2, "Your result")
-    for part in result:
-        if not np.isfinite(np.asarray(plain(part), dtype=float)).all():
-            raise Wrong(f"With {name}, something was divided by a deviation of 0.")
+    largest = np.abs(np.asarray(plain(result[1]), dtype=float)).max()
+    if not largest < 1e4:
+        raise Wrong(
+            f"With {name}, a number becomes {largest:.3g}: divide by 1 where the "
+            "deviation is 0, not by 0 or a tiny number."
+        )
     ours = array(result[0], train.shape, "Your scaled training set")
     yours = array(result[1], test.shape, f"With {name}, your scaled test set")
 
@@ -464,11 +454,6 @@ def _probe_scaling(repaired, train, test, name):
         deviation = by.std(axis=0, ddof=min(ddof, len(by) - 1))
         return (values - by.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
 
-    if np.abs(yours).max() > 1e4:
-        raise Wrong(
-            f"With {name}, a number becomes {np.abs(yours).max():.3g}: divide by 1 "
-            "where the deviation is 0, not by a tiny number."
-        )
     slips = [
         (scaled(test, test), "mean and deviation are its own"),
         (scaled(test, np.concatenate([train, test])), "the test clips are in the mean"),
@@ -646,10 +631,7 @@ def window_level(repaired):
         labels = (random.random((n_clips, 4)) < 0.4).astype(int)
         logits = random.normal(0, 2.5, (n_clips, n_windows, 4)) + labels[:, None]
         case = f"For {n_clips} clips of {n_windows} windows your macro ROC-AUC"
-        value = plain(call(repaired, logits, labels))
-        if np.size(value) == 4:
-            raise Wrong(f"{case} has 4 values, one for each tag; take their mean.")
-        yours = number(value, case)
+        yours = number(call(repaired, logits, labels), case)
 
         def area(scores, labels=labels):
             return np.mean(metrics.roc_auc(labels, scores))
