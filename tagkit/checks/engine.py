@@ -65,7 +65,7 @@ def task(id: str, title: str, *, points: int, hints, praise: str = ""):
     the value that would be right.
 
     Args:
-        id: lesson and number, such as "1.2".
+        id: lesson and number, such as "1.2"; "M.2" in the museum.
         title: a few words, shown by `progress`.
         points: what the task is worth when it is graded.
         hints: two or three sentences; the last one nearly gives it away.
@@ -82,13 +82,15 @@ def task(id: str, title: str, *, points: int, hints, praise: str = ""):
 def tasks() -> dict[str, Task]:
     """All tasks of all lessons, by id, in the order of the course."""
     for module in pkgutil.iter_modules([str(PACKAGE)]):
-        if re.fullmatch(r"lesson\d\d", module.name):
+        if re.fullmatch(r"lesson\d\d|museum", module.name):
             importlib.import_module(f"tagkit.checks.{module.name}")
     return dict(sorted(TASKS.items(), key=lambda item: _order(item[0])))
 
 
-def _order(id: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", id)]
+def _order(id: str) -> tuple[bool, str, int]:
+    """Lessons by their numbers, then the museum, whose tasks begin with M."""
+    lesson, _, number = id.partition(".")
+    return lesson == "M", lesson.zfill(2), int(number)
 
 
 def find(id: str) -> Task:
@@ -192,18 +194,19 @@ def hint(id: str, stage: int | None = None) -> Note:
     return Note(id, f"hint {stage} of {last}", "hint", this.hints[stage - 1] + more)
 
 
-def progress(lesson: int | None = None) -> Board:
+def progress(lesson: int | str | None = None) -> Board:
     """Draw which tasks are done, from this session and from `progress.json`.
 
     Args:
-        lesson: only the tasks of this lesson, such as 1; without it, all.
+        lesson: only the tasks of this lesson, such as 1, or of the museum, "M";
+            without it, all.
 
     >>> len(progress(1).rows)
     6
     """
     done, rows = records.kept(), []
     for id, this in tasks().items():
-        if lesson is None or _order(id)[0] == int(lesson):
+        if lesson is None or id.startswith(f"{lesson}."):
             seen = done.get(id, {"status": "not tried", "tries": 0})
             rows.append((id, this.title, this.points, seen["status"], seen["tries"]))
     return Board(tuple(rows))
