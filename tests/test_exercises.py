@@ -231,7 +231,7 @@ def nbgrader(folder, *arguments):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -40,7 +40,7 @@ def run(handout, *command):
         env={**clean, "PYTHONPATH": str(handout), "TAGKIT_STATIC": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

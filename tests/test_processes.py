@@ -37,7 +37,7 @@ from tagkit.data import batches, feed
 from tagkit.evaluation import predict
 from tagkit.machine import processes
 from tagkit.training import checkpoints, train
-processes.PATIENCE = 30
+processes.PATIENCE = 1200
 if os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "1":
     time.sleep(2)  # the other must not take the address of the process that died
 processes.start()
@@ -76,7 +76,7 @@ def job(folder, code, *options, check=True):
     words += ["--standalone", *options, str(script)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        words, env=environment, capture_output=True, text=True, timeout=240
+        words, env=environment, capture_output=True, text=True, timeout=1800
     )
     if check:
         assert done.returncode == 0, done.stderr[-3000:]
@@ -96,7 +96,11 @@ def test_who_meets_nobody_ends():
     words = [sys.executable, "-c", code]
     path = {"PYTHONPATH": str(Path(tagkit.__file__).parents[1])}
     done = subprocess.run(
-        words, env=os.environ | world | path, capture_output=True, text=True, timeout=60
+        words,
+        env=os.environ | world | path,
+        capture_output=True,
+        text=True,
+        timeout=1800,
     )
     assert done.returncode == 1
     assert "met no other process in 1 s, ending" in done.stderr
