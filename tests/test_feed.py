@@ -51,7 +51,7 @@ def test_ahead_makes_as_many_as_it_may_and_no_more():
     stream = feed.ahead(source(), n=2)
     assert next(stream) == 0
     for _ in range(3):  # 0 is taken, 1 and 2 wait
-        assert n_made.acquire(timeout=60)
+        assert n_made.acquire(timeout=900)
     assert not n_made.acquire(timeout=0.1)
     assert made == [0, 1, 2]
     stream.close()
