@@ -25,7 +25,7 @@ def roc_auc(labels, scores) -> np.ndarray:
     >>> roc_auc([[1], [0], [0]], [[0.8], [0.9], [0.1]])
     array([0.5])
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[0][0]
@@ -43,7 +43,7 @@ def average_precision(labels, scores) -> np.ndarray:
     >>> average_precision([[1], [0], [1]], [[0.9], [0.8], [0.1]]).round(3)
     array([0.833])
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/05_per_tag_evaluation.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[1][0]

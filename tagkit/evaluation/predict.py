@@ -105,7 +105,7 @@ def tag_file(
     >>> len(tag_file(models.DielemanRaw(n_tags=2), path, ["piano", "flute"]))
     2
 
-    Notebook: course/06_recommendation.ipynb
+    Notebook: course/00_start_here.ipynb
     """
     logits, _ = _file_logits(model, path, tags)
     scores = merge_windows(logits[None], merge)[0]

@@ -164,7 +164,7 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     >>> cards.loc[cards["source"] == "Dieleman & Schrauwen 2014", "roc_auc"].max()
     np.float64(0.8815)
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
     """
     cards = pd.read_csv(corpus.DATA / "published.csv")
     cards = cards.fillna({"model": "", "arguments": "", "why": ""})
@@ -186,7 +186,7 @@ def label(run: dict) -> str:
     >>> label({"model": "K2C2", "arguments": {"n_tags": 50, "width": 0.25}})
     'K2C2 (width=0.25)'
 
-    Notebook: course/03_spectrogram_cnns.ipynb
+    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     changed = _changed(run["model"], run["arguments"])
     text = ", ".join(f"{k}={v}" for k, v in changed.items())
@@ -337,8 +337,6 @@ def model_facts(model: Tagger, config) -> dict:
 
     Args:
         config: a train.Config.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     return {
         "model": type(model).__name__,
@@ -364,8 +362,6 @@ def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
     intervals, loss (binary cross-entropy of the scores), prior_loss (that of the
     shares of the training clips), right (share of labels, scores cut at 0.5), minutes,
     threads, versions.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     report = metrics.evaluate(test.labels, scores)
     prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
