@@ -297,11 +297,9 @@ def test_seed_interval_is_that_of_scipy():
     mean, low, high = metrics.seed_interval(values)
     expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     np.testing.assert_allclose((mean, low, high), (np.mean(values), *expected))
-    narrow = metrics.seed_interval(values, 0.5)
-    assert low < narrow[1] < narrow[2] < high
     assert metrics.seed_interval([0.7, 0.7]) == (0.7, 0.7, 0.7)
     for few in ([], [0.7]):
-        with pytest.raises(ValueError, match="at least two seeds"):
+        with pytest.raises(ValueError, match="two seeds"):
             metrics.seed_interval(few)
 
 
