@@ -15,11 +15,6 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
-# glibc keeps freed memory, which takes a third off a training step with large layers
-# (benchmarks/steps.py).
-export MALLOC_MMAP_THRESHOLD_ = 4294967296
-export MALLOC_TRIM_THRESHOLD_ = 8589934592
-
 .PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs clean
 
 lab: prepared

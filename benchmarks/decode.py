@@ -95,7 +95,7 @@ def memory(name, n_clips):
     times = -(-n_clips // len(opened.clips))
     clips = pd.concat([opened.clips] * times, ignore_index=True)[:n_clips]
     with tempfile.TemporaryDirectory() as folder:
-        store.prepare(dataclasses.replace(opened, clips=clips), 12_000, folder)
+        store.prepare(dataclasses.replace(opened, clips=clips), 12_000, folder=folder)
     print(machine.peak())
 
 

@@ -45,7 +45,7 @@ MAY_BE_0 = ("seed", "momentum", "weight_decay")  # of the numbers; none is below
 
 
 class Outcome(NamedTuple):
-    """A finished run, as `checkpoints.record` writes it."""
+    """A finished run, as `results.record` writes it."""
 
     what: dict
     history: list[dict]
@@ -182,7 +182,7 @@ def pack(
     """Write a corpus into WebDataset shards.
 
     For disks far away and corpora beyond one disk: tar files of int16 samples and
-    tags, and a manifest with checksums. Can be stopped and called again.
+    tags, and an index with checksums. Can be stopped and called again.
     """
     from tagkit.data import corpus as corpora
     from tagkit.data import shards
@@ -204,9 +204,8 @@ def pack(
         f"{n_clips} clips in {len(files)} shards, {size}, in {seconds:.1f} s, "
         f"in {folder}"
     )
-    for file in files:
-        for clip_id, reason in file["left_out"].items():
-            print(f"left out: clip {clip_id}: {reason}")
+    for clip_id, reason in packed["left_out"].items():
+        print(f"left out: clip {clip_id}: {reason}")
 
 
 @_command
@@ -233,8 +232,7 @@ def train(
     from tagkit import models
     from tagkit.data import batches
     from tagkit.data import corpus as corpora
-    from tagkit.evaluation import features
-    from tagkit.training import checkpoints
+    from tagkit.evaluation import features, results
 
     values = dict(_setting(text) for text in settings or [])
     names = [*models.MODELS, *features.BASELINES]
@@ -255,7 +253,7 @@ def train(
         ]
         if share != 1:
             known = opened.clips.loc[parts[0].labels.index]
-            parts[0] = parts[0].take(corpora.draw_share(known, share, seed))
+            parts[0] = parts[0].take(corpora.draw_share(known, share, seed=seed))
         return parts
 
     if model in features.BASELINES:
@@ -280,7 +278,7 @@ def train(
     about = outcome.test.about | {"merge": outcome.merge}
     _print_report(outcome.test.labels, outcome.scores, about)
     if record:
-        checkpoints.record(record, **outcome._asdict())
+        results.record(record, **outcome._asdict())
         print(f"recorded in {record}")
 
 
@@ -292,9 +290,9 @@ def _train_network(
 
     from tagkit import models
     from tagkit.data import store
-    from tagkit.evaluation import predict
+    from tagkit.evaluation import predict, results
     from tagkit.machine import devices, processes
-    from tagkit.training import checkpoints, recipes, train
+    from tagkit.training import recipes, train
 
     names = {field.name for field in dataclasses.fields(train.Config)}
     arguments = {key: settings[key] for key in settings if key not in names}
@@ -326,7 +324,7 @@ def _train_network(
     start = time.perf_counter()
     scores = predict.clip_scores(model, test, merge)
     seconds = (time.perf_counter() - start) / len(test)
-    what = checkpoints.describe(model, first)
+    what = results.model_facts(model, first)
     what["recipe"] = recipe
     what["stages"] = [dataclasses.asdict(stage) for stage in stages]
     return Outcome(what, history.epochs, train_set, test, scores, seconds, merge)

@@ -158,7 +158,7 @@ def test_window_longer_than_the_clips_is_refused(tmp_path):
 @pytest.fixture
 def tones_store(tones, tmp_path):
     tones.path(13).write_bytes(b"")  # clip 13, folder 1
-    return store.prepare(tones, 8_000, tmp_path / "s")
+    return store.prepare(tones, 8_000, folder=tmp_path / "s")
 
 
 def test_examples_leave_out_what_the_store_left_out(tones, tones_store):

@@ -281,7 +281,10 @@ def test_what_only_python_can_score_is_told_so(tmp_path, cls, version, message, 
     made = made_examples(tmp_path / "s", noise(2, 100), [[0], [1]])
     made = replace(made, about=made.about | {"version": version})
     model, best = cls(n_tags=1), tmp_path / "best.safetensors"
-    checkpoints.save_weights(best, model, model.state_dict(), train.Config(), made, {})
+    weights = model.state_dict()
+    checkpoints.save_weights(
+        best, model, weights, config=train.Config(), train=made, epoch={}
+    )
     assert cli.main(["evaluate", str(best), "--corpus", "mini"]) == 1
     assert message in capsys.readouterr().err
     if cls is Mine:

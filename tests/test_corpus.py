@@ -110,21 +110,21 @@ def test_rows_may_stand_in_another_order_in_the_other_table(root):
 def test_clip_without_information_is_named(root):
     path = root / "clip_info_final.csv"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    with pytest.raises(ValueError, match="clip 25 is in annotations_final.csv but not"):
+    with pytest.raises(ValueError, match="clip 25 .*clip_info_final.csv"):
         corpus.open(root)
 
 
 def test_tables_that_name_different_files_are_refused(root):
     path = root / "clip_info_final.csv"
     path.write_text(path.read_text().replace("0/band", "1/band", 1))
-    with pytest.raises(ValueError, match="clip 10 different files.*same place"):
+    with pytest.raises(ValueError, match="clip 10 "):
         corpus.open(root)
 
 
 @pytest.mark.parametrize("name", ["annotations_final.csv", "clip_info_final.csv"])
 def test_missing_table_is_named(root, name):
     (root / name).unlink()
-    with pytest.raises(ValueError, match=f"has no {name}"):
+    with pytest.raises(ValueError, match=name):
         corpus.open(root)
 
 
@@ -133,18 +133,18 @@ def test_unknown_name_is_answered_with_the_nearest():
         corpus.open("minni")
     with pytest.raises(ValueError, match="did you mean 'magnatagatune'"):
         corpus.open("magnatagtune")
-    with pytest.raises(ValueError, match="no corpus or folder '/no/such'"):
+    with pytest.raises(ValueError, match="'/no/such'"):
         corpus.open("/no/such")
 
 
 def test_named_corpus_that_is_not_there_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(corpus, "DATA", tmp_path)
-    with pytest.raises(ValueError, match="once downloaded"):
+    with pytest.raises(ValueError, match="'magnatagatune'"):
         corpus.open("magnatagatune")
 
 
 def test_unknown_clip_is_named(root):
-    with pytest.raises(ValueError, match=r"clip 11 is not in mine.*10 \.\.\. 25"):
+    with pytest.raises(ValueError, match=r"clip 11 .*10 \.\.\. 25"):
         corpus.open(root).path(11)
 
 
@@ -195,7 +195,7 @@ def test_own_folders_are_split_by_artist(tmp_path):
     assert clean.index.tolist() == [10, 16, 22] and clean.name == "clean artist"
     assert mine.split("all", clean.name).equals(clean)
     write_tables(tmp_path, paths, {"loud": [1, 0] * 3}, ["X"] * 6)
-    with pytest.raises(ValueError, match=r"1 artists or groups cannot.*column artist"):
+    with pytest.raises(ValueError, match="1 artists .*column artist"):
         corpus.open(tmp_path).split("all")
 
 
@@ -223,12 +223,12 @@ def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
     assert set(made.bad.index) == {2, 3}
     assert "m4a" in made.bad.at[2, "reason"] and "0 bytes" in made.bad.at[3, "reason"]
     assert not made.read(4)[48_100:].any()  # three seconds, then silence
-    with pytest.raises(ValueError, match=r"music has no tags; to train.*tables"):
+    with pytest.raises(ValueError, match="music .*annotations_final.csv"):
         music.labels()
 
 
 def test_folder_without_anything_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no annotations_final.csv.*and no sound"):
+    with pytest.raises(ValueError, match="annotations_final.csv"):
         corpus.open(tmp_path)
 
 
@@ -244,7 +244,7 @@ def test_an_unfinished_download_is_no_corpus_without_tags(tmp_path):
     (tmp_path / "0").mkdir()
     audio.write(tmp_path / "0/a.wav", tone(300, 1))
     (tmp_path / "annotations_final.csv.part").write_bytes(b"clip_id")
-    with pytest.raises(ValueError, match="no annotations_final.csv"):
+    with pytest.raises(ValueError, match="annotations_final.csv"):
         corpus.open(tmp_path)
 
 

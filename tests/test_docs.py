@@ -4,15 +4,18 @@ import ast
 import doctest
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import textwrap
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
 import tagkit
-from tagkit import models
+
+COURSE = Path(tagkit.__file__).parents[1] / "course"
 
 NAMES = ["tagkit"] + [
     module.name
@@ -21,51 +24,6 @@ NAMES = ["tagkit"] + [
 ]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
-# Public names without an example, and why.
-NO_EXAMPLE = {
-    "tagkit.data.audio.AudioError": "an exception; audio.load raises it",
-    "tagkit.models.tagger.Tagger": "a base class; every model's example shows it",
-    "tagkit.data.batches.Examples": "made by batches.examples",
-    "tagkit.data.shards.pack": "the example of Stream packs",
-    "tagkit.data.batches.Window": "RandomCrops and GridCrops run it",
-    "tagkit.models.Entry": "a row of MODELS",
-    "tagkit.training.state.History": "given by fit, whose example shows it",
-    "tagkit.training.train.line": "its figures are those of a run",
-    "tagkit.training.checkpoints.load_weights": "test_runs.py has one",
-    "tagkit.training.checkpoints.halve": "test_runs.py has one",
-    "tagkit.training.recipes.Recipe": "a row of RECIPES; recipes.table shows them",
-    "tagkit.training.checkpoints.record": "test_runs.py has one",
-    "tagkit.evaluation.metrics.drawn": "called by evaluate and compare",
-    "tagkit.training.checkpoints.keep_stages": "called by fit_stages",
-    "tagkit.training.checkpoints.keep_best": "called by fit_stages",
-    "tagkit.training.checkpoints.save_weights": "called by State",
-    "tagkit.training.checkpoints.set_weights": "called by load_weights",
-    "tagkit.training.state.State": "made by train.fit, at the start of a run",
-    "tagkit.training.steps.Gradients": "used by train.fit, whose example runs it",
-    "tagkit.training.steps.Losses": "used by train.fit, whose example runs it",
-    "tagkit.data.batches.Crops": "the base of RandomCrops, whose example shows it",
-    "tagkit.machine.processes.Batch": "given by processes.even, whose example shows it",
-}
-# No notebook introduces these: they are the inside of something that one does.
-NO_NOTEBOOK = {
-    "tagkit.data.audio.AudioError",
-    "tagkit.data.batches.Examples",
-    "tagkit.data.batches.Window",
-    "tagkit.models.Entry",
-    "tagkit.models.tagger.scaled",
-    "tagkit.training.state.History",
-    "tagkit.training.recipes.Recipe",
-    "tagkit.evaluation.metrics.drawn",
-    "tagkit.training.checkpoints.keep_stages",
-    "tagkit.training.checkpoints.keep_best",
-    "tagkit.training.state.State",
-    "tagkit.training.checkpoints.save_weights",
-    "tagkit.training.checkpoints.set_weights",
-    "tagkit.data.batches.Crops",
-    "tagkit.data.batches.cut_length",
-    "tagkit.data.batches.finish",
-    "tagkit.machine.processes.Batch",
-}
 ARRAYS = re.compile(r"ndarray|Tensor|DataFrame|Series")
 
 
@@ -98,14 +56,6 @@ def public():
 
 def is_package(module):
     return hasattr(module, "__path__")
-
-
-def is_part(name):
-    """A part of networks, such as models.pons.Tall: the example of each runs it."""
-    *folder, last = name.split(".")
-    if folder[-1] in ("mel", "tagger"):
-        return False
-    return len(folder) == 3 and folder[1] == "models" and not hasattr(models, last)
 
 
 PUBLIC = {name: thing for name, thing in public() if callable(thing)}
@@ -146,15 +96,41 @@ def test_module_says_what_it_is_for(name):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_name_is_documented_in_form(name):
     assert PUBLIC[name].__doc__, "no docstring"
-    doc = inspect.getdoc(PUBLIC[name])
-    first = doc.split("\n\n")[0]
-    assert first.endswith((".", ":")), f"the first sentence: {first!r}"
-    lacks = name in NO_EXAMPLE or is_part(name)
-    assert (">>>" in doc) != lacks, "an example, or a reason without"
-    if name not in NO_NOTEBOOK and not is_part(name):
-        assert re.search(r"^Notebook: course/0\d_\w+\.ipynb$", doc, re.M), (
-            "the line 'Notebook: course/NN_....ipynb'"
-        )
+    first = inspect.getdoc(PUBLIC[name]).split("\n\n")[0]
+    assert first.endswith((".", ":", "?")), f"the first sentence: {first!r}"
+
+
+def code_of(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    code = [c["source"] for c in cells if c["cell_type"] == "code"]
+    return "\n".join("".join(source) for source in code)
+
+
+CODE = {f"course/{path.name}": code_of(path) for path in COURSE.glob("*.ipynb")}
+LINE = re.compile(r"^Notebook: (\S+)$", re.M)
+
+
+def uses(code, name):
+    """Whether code calls tagkit's name by its module or room, or imports it."""
+    *rooms, last = name.split(".")
+    owner = "|".join(rooms[-2:])
+    return re.search(
+        rf"\b({owner})\.{last}\b|from tagkit.* import (.*\W)?{last}\b", code
+    )
+
+
+@pytest.mark.parametrize("name", [*NAMES, *PUBLIC])
+def test_a_notebook_that_is_named_uses_the_name(name):
+    thing = PUBLIC.get(name) or importlib.import_module(name)
+    for notebook in LINE.findall(inspect.getdoc(thing) or ""):
+        assert uses(CODE[notebook], name), f"{notebook} never uses {name}"
+
+
+def test_a_name_that_no_notebook_uses_is_seen():
+    code = "from tagkit.data import corpus, store\nclips = store.prepare(music)\n"
+    assert uses(code, "tagkit.data.store.prepare") and uses(code, "tagkit.data.store")
+    assert not uses(code, "tagkit.data.store.n_bytes")
+    assert not uses(code, "tagkit.data.tags")
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -181,14 +157,10 @@ def test_methods_are_documented():
                 assert doc.strip().split("\n")[0].endswith("."), f"{name}.{member}"
 
 
-def test_exceptions_are_still_needed():
-    assert set(NO_EXAMPLE) | NO_NOTEBOOK <= set(PUBLIC)
-
-
 def test_no_empty_raises():
     """What a function raises itself, as ValueError, its docstring says."""
     for name, thing in PUBLIC.items():
-        if not inspect.isfunction(thing) or name in NO_NOTEBOOK:
+        if not inspect.isfunction(thing):
             continue
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
         raised = [n for n in ast.walk(tree) if isinstance(n, ast.Raise) and n.exc]

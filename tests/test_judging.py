@@ -1,4 +1,4 @@
-"""Judging scores: thresholds, pictures of pairs and noise, relabelling, occlusion."""
+"""Judging scores: decisions, thresholds, relabelling, occlusion."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support
 
 from conftest import tone, write_tables
-from tagkit import models, plots, widgets
+from tagkit import models, widgets
 from tagkit.data import audio, corpus
 from tagkit.evaluation import metrics, predict
 from tagkit.models.tagger import Tagger
@@ -155,96 +155,6 @@ def test_occlusion_leaves_the_model_as_it_was():
 def test_occlusion_refuses(samples, arguments, message):
     with pytest.raises(ValueError, match=message):
         predict.occlusion(Loudness(), samples, **arguments)
-
-
-# -- pictures ------------------------------------------------------------------------
-
-
-def test_pair_grid_shows_the_area():
-    labels, scores = made()
-    ax = plots.pair_grid(labels["a"], scores[:, 0], "a$b$")
-    area = metrics.roc_auc(labels[["a"]], scores[:, :1])[0]
-    assert f"{100 * area:.1f} % of" in plots.alt_text(ax)
-    order = ax.images[0].get_array()  # -1 wrong, 0 tie, 1 right
-    assert (order + 1).mean() / 2 == pytest.approx(area)
-    assert order.shape == (labels["a"].sum(), (labels["a"] == 0).sum())
-    # From the lower left corner on, blue can only be joined by more blue to the right.
-    assert (np.diff(order, axis=1) >= 0).all() and (np.diff(order, axis=0) <= 0).all()
-
-
-def test_pair_grid_counts_ties():
-    alt = plots.alt_text(plots.pair_grid([1, 0, 0], [0.5, 0.5, 0.1]))
-    assert "75.0 % of 2 pairs in the right order, 1 ties" in alt
-
-
-@pytest.mark.parametrize(
-    ("labels", "scores"),
-    [([0, 0], [1, 2]), ([1, 1], [1, 2]), ([1, 0], [1, np.nan]), ([1, 0], [1, 2, 3])],
-)
-def test_pair_grid_refuses(labels, scores):
-    with pytest.raises(ValueError, match="choose another tag"):
-        plots.pair_grid(labels, scores)
-
-
-CURVES = pd.DataFrame(
-    dict(precision=[0.2, 0.5, np.nan], recall=[1, 0.5, 0], f1=[0.33, 0.5, 0.0]),
-    [0.1, 0.5, 0.9],
-)
-
-
-def test_threshold_curves_say_what_is_at_the_line():
-    ax = plots.threshold_curves(CURVES, 0.3)
-    assert "at 0.30 are precision 0.35, recall 0.75, F1 0.4" in plots.alt_text(ax)
-    assert [line.get_label() for line in ax.lines[:3]] == ["precision", "recall", "F1"]
-    assert np.array_equal(ax.lines[1].get_ydata(), CURVES["recall"])
-    assert "best at 0.50 (0.50)" in plots.alt_text(plots.threshold_curves(CURVES))
-    for wrong in (CURVES[["recall"]], CURVES.assign(f1=np.nan), CURVES[:0]):
-        with pytest.raises(ValueError, match="stack rows of metrics.decisions"):
-            plots.threshold_curves(wrong)
-
-
-def test_label_noise_counts_the_three_kinds():
-    said = pd.DataFrame({"a": [1, 1, 0, 0], "b": [0, 0, 0, 1], "c": [0, 0, 0, 0]})
-    true = pd.DataFrame({"a": [1, 1, 1, 0], "b": [1, 0, 0, 1], "c": [0, 0, 0, 0]})
-    true.iat[0, 0] = 0  # a: 1 both, 1 missed, 1 wrong; b: 1 both, 1 missed
-    ax = plots.label_noise(said, true, n=2)
-    widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
-    assert widths == [[1, 1], [1, 1], [1, 0]]  # both, missed, wrong of a and b
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
-    alt = plots.alt_text(ax)
-    assert "50 % of the true tags are not named, 1 named tag is not true" in alt
-    with pytest.raises(ValueError, match="two like frames"):
-        plots.label_noise(said, true[["b", "a", "c"]])
-    with pytest.raises(ValueError, match="two like frames"):
-        plots.label_noise(said[:0], true[:0])
-
-
-def test_occlusion_is_drawn_where_it_fell():
-    mel_db = np.random.default_rng(0).normal(size=(96, 188))
-    drops = np.array([[0.0, 0.5, -0.25, 0.1]])
-    kept = mel_db.copy(), drops.copy()
-    figure, ax = plots.panels()
-    assert plots.occlusion(mel_db, 12_000, 256, drops, "a$b$", ax) is ax
-    alt = plots.alt_text(ax)
-    assert "by 0.50, without the piece from 1.0 to 2.0 s; it rises by up to 0.25" in alt
-    cover = ax.images[1]
-    assert np.array_equal(cover.get_array(), drops) and cover.get_clim() == (-0.5, 0.5)
-    assert np.allclose(cover.get_extent(), ax.images[0].get_extent())
-    assert np.array_equal(mel_db, kept[0]) and np.array_equal(drops, kept[1])
-    assert len(figure.axes) == 2  # the picture and one bar
-    alt = plots.alt_text(plots.occlusion(mel_db, 12_000, 256, drops.T))
-    assert "piece 2 of 4 from below; it rises" in alt
-
-
-def test_occlusion_without_any_fall_and_refused():
-    mel_db = np.zeros((96, 10))
-    assert "rises nowhere" in plots.alt_text(
-        plots.occlusion(mel_db, 12_000, 256, np.zeros((1, 3)))
-    )
-    with pytest.raises(ValueError, match="drops"):
-        plots.occlusion(mel_db, 12_000, 256, np.zeros(3))
-    with pytest.raises(ValueError, match="1 of 3 drops"):
-        plots.occlusion(mel_db, 12_000, 256, np.array([[0, np.nan, 1]]))
 
 
 # -- widgets -------------------------------------------------------------------------

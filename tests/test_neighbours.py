@@ -226,7 +226,7 @@ def test_walk_goes_from_end_to_end():
 def test_clip_map_marks_kinds_and_says_so():
     points = np.arange(8).reshape(4, 2)
     ax = plots.clip_map(points, ["rock", "", "flute", "rock"], "A map")
-    assert plots.alt_text(ax).endswith("flute 1, rock 2 and none of these 1.")
+    assert plots.alt_text(ax).endswith("flute 1, rock 2, none of these 1.")
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert names == ["flute (1)", "rock (2)", "none of these (1)"]
     drawn = {len(marks.get_offsets()) for marks in ax.collections}

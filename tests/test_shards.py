@@ -94,7 +94,11 @@ def everything(stream):
 
 
 def drawn(stream, k=1, batch_size=4, n_crops=1, seed=0):
-    return list(stream.crops(*WINDOW, batch_size, n_crops, seed).epoch(k))
+    return list(
+        stream.crops(
+            *WINDOW, batch_size=batch_size, crops_per_clip=n_crops, seed=seed
+        ).epoch(k)
+    )
 
 
 def same(batches, others):
@@ -106,7 +110,9 @@ def clips_drawn(stream, k=1, batch_size=4, seed=0):
     """The clips of an epoch in their order; their labels are looked at, too."""
     clips = {samples.tobytes(): i for i, samples in everything(stream).items()}
     ids = []
-    for cuts, labels in stream.crops(*WHOLE, batch_size, 1, seed).cuts(k):
+    for cuts, labels in stream.crops(
+        *WHOLE, batch_size=batch_size, crops_per_clip=1, seed=seed
+    ).cuts(k):
         mine = [clips[cut.numpy().tobytes()] for cut in cuts]
         assert np.array_equal(labels, stream.labels.loc[mine])
         ids += mine
@@ -161,7 +167,7 @@ def test_each_epoch_begins_with_another_shard(packed, monkeypatch):
 
 
 def test_epoch_k_needs_no_epoch_before_it(packed):
-    crops = shards.Stream(packed).crops(*WINDOW, 4, 2, 7)
+    crops = shards.Stream(packed).crops(*WINDOW, batch_size=4, crops_per_clip=2, seed=7)
     last = [list(crops.epoch(k)) for k in (1, 2, 3)][-1]
     assert same(last, drawn(shards.Stream(packed), 3, n_crops=2, seed=7))
     assert sum(len(labels) for _, labels in last) == 28
@@ -173,7 +179,9 @@ def test_windows_start_anywhere_in_a_clip(packed, monkeypatch, buffer):
     stream = shards.Stream(packed)
     clips = everything(stream).values()
     starts = []
-    for cuts, _ in stream.crops(*WINDOW, 4, 1, 0).cuts(1):
+    for cuts, _ in stream.crops(*WINDOW, batch_size=4, crops_per_clip=1, seed=0).cuts(
+        1
+    ):
         for cut in cuts.numpy():
             places = [clip.tobytes().find(cut.tobytes()) for clip in clips]
             assert sorted(places)[-2] == -1  # it is of one clip
@@ -206,7 +214,7 @@ def fitted(source, folder, *, stops=(2,)):
         torch.manual_seed(0)
         model = models.DielemanRaw(n_tags=3, width=0.25)
         config = quiet(epochs=epochs)
-        train.fit(model, shards.Stream(source), valid, config, folder, log=None)
+        train.fit(model, shards.Stream(source), valid, config, run_dir=folder, log=None)
     return model.state_dict()
 
 
@@ -295,7 +303,7 @@ def test_what_has_no_shards_is_refused(tmp_path, packed):
         shards.Stream(packed, "dev")
     for window in ((12_000, 16_000), (349_489, 12_000)):
         with pytest.raises(ValueError, match=f"349488 .*12000 Hz.* {window[0]} "):
-            shards.Stream(packed).crops(*window, 4, 1, 0)
+            shards.Stream(packed).crops(*window, batch_size=4, crops_per_clip=1, seed=0)
 
 
 def test_stopped_packing_is_done_again(few, packed, copied, monkeypatch):

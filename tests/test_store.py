@@ -1,14 +1,12 @@
 """The clip store: prepared once, whole or not at all, whatever happens meanwhile."""
 
-import contextlib
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +69,7 @@ def test_samples_are_those_of_the_files(few, tmp_path):
 
 
 def test_other_rate_is_resampled_once(few, tmp_path):
-    made = store.prepare(few, 12_000, tmp_path / "s")
+    made = store.prepare(few, 12_000, folder=tmp_path / "s")
     assert made.samples.shape == (3, 349_488)
     whole(made, few)
 
@@ -120,7 +118,7 @@ def test_fewer_and_more_clips_than_before(few, tmp_path, decoded):
     store.prepare(few, folder=tmp_path / "s")
     fewer = replace(few, clips=few.clips.iloc[1:])
     whole(store.prepare(fewer, folder=tmp_path / "s"), fewer)
-    with pytest.raises(ValueError, match="clip 10 is not in the store: .*corpus"):
+    with pytest.raises(ValueError, match="clip 10 "):
         store.ClipStore(tmp_path / "s").read(10)
     whole(store.prepare(few, folder=tmp_path / "s"), few)
 
@@ -196,9 +194,9 @@ def test_whole_disk_is_never_needed_twice(few, tmp_path, monkeypatch):
     monkeypatch.setattr(
         files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})
     )
-    with pytest.raises(OSError, match=r"needs .* GB.* are free"):
+    with pytest.raises(OSError, match=r"0\.003 GB.* 0\.000 GB"):
         store.prepare(few, folder=tmp_path / "s")
-    with pytest.raises(ValueError, match="no complete store"):
+    with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path / "s")
 
 
@@ -219,7 +217,7 @@ def test_disk_that_fills_up_leaves_a_state_to_go_on_from(
         patch.setattr(os, "write", full)
         with pytest.raises(OSError, match="No space"):
             store.prepare(few, folder=tmp_path / "s", n_workers=1)
-    with pytest.raises(ValueError, match="no complete store.*completes an interrupted"):
+    with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path / "s")
     decoded.clear()
     whole(store.prepare(few, folder=tmp_path / "s"), few)
@@ -247,7 +245,7 @@ def test_kill_at_every_moment(zygote, tmp_path, change):
         before = None
         if change:
             audio.write(mine.path(13), tone(600))
-            before = store.prepare(mine, 8_000, folder).read(13)
+            before = store.prepare(mine, 8_000, folder=folder).read(13)
             audio.write(mine.path(13), tone(700))
             os.utime(mine.path(13), ns=(k, k))
         finished = prepare_and_die(zygote, mine, folder, k)
@@ -255,11 +253,11 @@ def test_kill_at_every_moment(zygote, tmp_path, change):
             try:
                 left = store.ClipStore(folder)
             except ValueError as error:
-                assert "no complete store" in str(error)
+                assert "tagkit prepare" in str(error)
             else:  # all old or all new, never half of each
                 if not np.array_equal(left.read(13), before):
                     whole(left, mine)
-        whole(store.prepare(mine, 8_000, folder), mine)
+        whole(store.prepare(mine, 8_000, folder=folder), mine)
         assert not list(folder.glob("*.tmp"))
         if finished:
             assert k > 8
@@ -267,44 +265,10 @@ def test_kill_at_every_moment(zygote, tmp_path, change):
     raise AssertionError("the process was still killed at the 59th call")
 
 
-def test_twenty_kills_at_random_moments(zygote, mini, tmp_path, monkeypatch):
-    """What a killed run leaves is completed to the same bytes, whenever it was."""
-    monkeypatch.setattr(store, "CHUNK", 4)
-    some = replace(mini, clips=mini.clips.iloc[::10])
-    start = time.perf_counter()
-    store.prepare(some, folder=tmp_path / "undisturbed")
-    seconds = time.perf_counter() - start
-    random, n_killed, n_resumed = np.random.default_rng(0), 0, 0
-    while n_killed < 20:
-        pid = child(zygote, mini.root, every=10, chunk=4, folder=tmp_path / "killed")
-        time.sleep(random.uniform(0, seconds))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        status = int(zygote.stdout.readline())
-        n_killed += os.WIFSIGNALED(status)
-        journal = tmp_path / "killed" / "journal.jsonl"
-        n_resumed += journal.exists() and journal.read_text().count("\n") > 1
-        if (tmp_path / "killed" / "index.json").exists():
-            assert same_files(tmp_path / "killed", tmp_path / "undisturbed")
-            shutil.rmtree(tmp_path / "killed")
-    assert n_resumed > 0  # some were killed in the middle, with clips done
-    store.prepare(some, folder=tmp_path / "killed")
-    assert same_files(tmp_path / "killed", tmp_path / "undisturbed")
-
-
-def same_files(one, other):
-    names = sorted(path.name for path in other.iterdir())
-    assert names == ["index.json", "lock", "samples.int16"]
-    return names == sorted(path.name for path in one.iterdir()) and all(
-        (one / name).read_bytes() == (other / name).read_bytes() for name in names
-    )
-
-
 # Forks children that prepare a store. A fresh process without threads: forks of pytest,
 # which has some, could hang on a lock that one of them held.
 ZYGOTE = """
 import json, os, signal, sys
-from dataclasses import replace
 from tagkit.data import corpus, store
 
 def deadly(call, k, count, write):
@@ -317,20 +281,19 @@ def deadly(call, k, count, write):
         return call(*args)
     return wrapped
 
+store.CHUNK = 1
 for line in sys.stdin:
-    root, every, chunk, k, how = json.loads(line)
+    root, folder, k = json.loads(line)
     if not (pid := os.fork()):
-        mine = corpus.open(root)
-        mine = replace(mine, clips=mine.clips.iloc[::every])
-        store.CHUNK, count, write = chunk, [0], os.write
-        for name in ("write", "fsync", "replace", "ftruncate", "unlink") if k else ():
+        count, write = [0], os.write
+        for name in ("write", "fsync", "replace", "ftruncate", "unlink"):
             setattr(os, name, deadly(getattr(os, name), k, count, write))
         try:
-            store.prepare(mine, progress=False, **how)
+            mine = corpus.open(root)
+            store.prepare(mine, 8_000, folder=folder, n_workers=1, progress=False)
             os._exit(0)
         finally:
             os._exit(1)
-    os.write(1, b"%d\\n" % pid)
     os.write(1, b"%d\\n" % os.waitpid(pid, 0)[1])
 """
 
@@ -346,18 +309,10 @@ def zygote():
         process.stdin.close()
 
 
-def child(zygote, root, every=1, chunk=1, k=0, **how):
-    """Let a child prepare every n-th clip of a corpus, and give its number."""
-    how = {name: str(v) if name == "folder" else v for name, v in how.items()}
-    zygote.stdin.write(json.dumps([str(root), every, chunk, k, how]) + "\n")
-    zygote.stdin.flush()
-    return int(zygote.stdout.readline())
-
-
 def prepare_and_die(zygote, mine, folder, k):
     """Prepare in a child that is killed at its k-th call; say if it finished."""
-    how = {"sample_rate": 8_000, "folder": folder, "n_workers": 1}
-    child(zygote, mine.root, k=k, **how)
+    zygote.stdin.write(json.dumps([str(mine.root), str(folder), k]) + "\n")
+    zygote.stdin.flush()
     status = int(zygote.stdout.readline())
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -380,9 +335,9 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch, decoded):
     with monkeypatch.context() as patch:
         patch.setattr(audio, "load", stop)
         with pytest.raises(KeyboardInterrupt):
-            store.prepare(mine, 8_000, tmp_path / "s", n_workers=1)
+            store.prepare(mine, 8_000, folder=tmp_path / "s", n_workers=1)
     decoded.clear()
-    made = store.prepare(mine, 8_000, tmp_path / "s")
+    made = store.prepare(mine, 8_000, folder=tmp_path / "s")
     assert sorted(decoded) == ["tone-2-0-29.wav", "tone-3-0-29.wav"]
     whole(made, mine)
 
@@ -391,21 +346,21 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch, decoded):
     "text", ["", "{", "[]", "null", '{"clips": []}', "\x00\x00"], ids=repr
 )
 def test_broken_index_does_not_open_and_is_made_anew(few, tmp_path, text):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "index.json").write_text(text)
-    with pytest.raises(ValueError, match="no complete store"):
+    with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path / "s")
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[1]\n", "null\n", '{"corpus": "x"}\n{"a":', "\x00\x00\x00"], ids=repr
 )
 def test_broken_journal_is_thrown_away(few, tmp_path, text):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "index.json").unlink()
     (tmp_path / "s" / "journal.jsonl").write_text(text)
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 def test_changed_bytes_do_not_open(few, tmp_path):
@@ -413,9 +368,7 @@ def test_changed_bytes_do_not_open(few, tmp_path):
     with (tmp_path / "s" / "samples.int16").open("r+b") as file:
         file.seek(1000)
         file.write(b"\1\2\3")
-    with pytest.raises(
-        ValueError, match=r"not hold what was written.*prepare it again"
-    ):
+    with pytest.raises(ValueError, match="clip 10;"):
         store.ClipStore(tmp_path / "s")
 
 
@@ -438,35 +391,35 @@ def test_a_file_renamed_to_another_clips_name_is_decoded_again(few, tmp_path, de
 
 
 def test_cut_samples_file_does_not_open(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     with (tmp_path / "s" / "samples.int16").open("r+b") as file:
         file.truncate(1000)
-    with pytest.raises(ValueError, match="has 1000 bytes, .* were needed; delete"):
+    with pytest.raises(ValueError, match="1000 bytes, 1397952 "):
         store.ClipStore(tmp_path / "s")
 
 
 def test_lost_samples_file_is_made_anew(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     (tmp_path / "s" / "samples.int16").unlink()
-    with pytest.raises(ValueError, match="no complete store"):
+    with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path / "s")
-    whole(store.prepare(few, 8_000, tmp_path / "s"), few)
+    whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)
 
 
 def test_store_of_another_rate_in_the_same_folder_is_replaced(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
-    made = store.prepare(few, 16_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
+    made = store.prepare(few, 16_000, folder=tmp_path / "s")
     assert made.sample_rate == 16_000
     whole(made, few)
 
 
 def test_folder_without_a_store_says_how_to_make_one(tmp_path):
-    with pytest.raises(ValueError, match=r"no complete store; make one with"):
+    with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path)
 
 
 def test_index_is_readable_by_people(few, tmp_path):
-    store.prepare(few, 8_000, tmp_path / "s")
+    store.prepare(few, 8_000, folder=tmp_path / "s")
     index = json.loads((tmp_path / "s" / "index.json").read_text())
     assert index["corpus"] == "few" and index["sample_rate"] == 8_000
     assert [clip["clip_id"] for clip in index["clips"]] == [10, 13, 16]
@@ -478,7 +431,7 @@ def test_a_link_out_of_the_folder_is_left_out(tones, tmp_path):
     victim.rename(outside)
     victim.symlink_to(outside)
     clips = store.prepare(tones, folder=tmp_path / "store")
-    assert clips.bad["reason"].str.contains("is a link out of").tolist() == [True]
+    assert clips.bad["reason"].str.contains("link").tolist() == [True]
     assert len(clips) == 7
 
 
@@ -516,22 +469,35 @@ def test_strange_lines_in_a_journal_are_passed_over(few, tmp_path, line):
 
 def test_impossible_rates_are_refused_before_anything_is_written(few, tmp_path):
     for rate in (0, -5, 10**7):
-        with pytest.raises(ValueError, match="needed are 4000 to 400000 Hz"):
-            store.prepare(few, rate, tmp_path / "s")
+        with pytest.raises(ValueError, match=f"{rate} .*4000 to 400000 Hz"):
+            store.prepare(few, rate, folder=tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
 
-def test_who_comes_second_waits_for_the_first(few, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
-    (tmp_path / "s").mkdir()
-    with ThreadPoolExecutor(1) as pool:
-        with (tmp_path / "s" / "lock").open("a") as first:
-            fcntl.flock(first, fcntl.LOCK_EX)
-            second = pool.submit(store.prepare, few, folder=tmp_path / "s")
-            with pytest.raises(TimeoutError):
-                second.result(timeout=1)
-            assert not (tmp_path / "s" / "journal.jsonl").exists()
-        assert len(second.result()) == 3
+def test_who_comes_second_waits_for_the_first(few, tmp_path, monkeypatch, decoded):
+    first_decodes, second_waits, load = threading.Event(), threading.Event(), audio.load
+    locks = []
+
+    class Lock(store.FileLock):
+        def __enter__(self):
+            locks.append(self)
+            if len(locks) == 2:
+                second_waits.set()
+            return super().__enter__()
+
+    def slow(path, *rest):
+        first_decodes.set()
+        assert second_waits.wait(300)
+        return load(path, *rest)
+
+    monkeypatch.setattr(store, "FileLock", Lock)
+    monkeypatch.setattr(audio, "load", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.prepare, few, folder=tmp_path / "s")
+        assert first_decodes.wait(300)
+        second = pool.submit(store.prepare, few, folder=tmp_path / "s")
+        assert len(first.result()) == len(second.result()) == 3
+    assert len(decoded) == 3
 
 
 def test_the_row_of_a_clip_that_went_bad_is_empty(few, tmp_path):

@@ -66,7 +66,7 @@ def test_merged_list_is_by_alphabet():
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (["guitr"], ["'guitr'", "2 tags", "'guitar'"]),
+        (["Guitr"], ["'Guitr'", "2 tags", "'guitar'"]),
         (["xyzzy"], ["'xyzzy'", "none"]),
         ("guitar", ["'guitar'", "'raw50'", "['guitar']"]),
         ([7], ["7"]),
@@ -88,7 +88,7 @@ def test_folder_split_by_the_first_folder():
 
 @pytest.mark.parametrize("path", ["g/x.mp3", "train/x.mp3", "x.mp3", "A/x.mp3", ""])
 def test_folder_split_refuses_other_folders(path):
-    with pytest.raises(ValueError, match=r"0 \.\.\. f.*split of your own"):
+    with pytest.raises(ValueError, match=rf"{path!r} .*0 \.\.\. f"):
         tags.folder_split(pd.Series(["0/y.mp3", path]))
 
 
@@ -157,5 +157,5 @@ def test_group_split_of_few_groups_leaves_no_part_empty(sizes):
 
 
 def test_group_split_needs_three_groups():
-    with pytest.raises(ValueError, match="2 artists or groups cannot be split"):
+    with pytest.raises(ValueError, match="2 artists .*three"):
         tags.group_split(pd.Series(["a", "b", "a"]))

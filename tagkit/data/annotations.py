@@ -1,4 +1,4 @@
-"""Read the two tables of a corpus, strictly, in MagnaTagATune's own format.
+"""The two tables of a corpus, in MagnaTagATune's own format, read strictly.
 
 Notebook: course/01_dataset_analysis.ipynb
 """
@@ -27,12 +27,12 @@ CLIP_INFO_COLUMNS = (
 def read(path: str | Path) -> pd.DataFrame:
     """Read a table of annotations in MagnaTagATune's own format.
 
-    The format is: separator TAB, every field in double quotes, columns
-    ``clip_id``, one per tag with 0 or 1, ``mp3_path``.
+    Its fields stand in double quotes, with a TAB between them. Its columns are
+    ``clip_id``, one per tag with 0 or 1, and ``mp3_path``.
 
     Shape: a frame (n_clips, n_tags + 1), index clip_id, tags as uint8, the last
     column ``mp3_path``.
-    Raises: ValueError with file, line and value where the table is not as said.
+    Raises: ValueError with file, line and value if the table differs from that.
     Source: annotations_final.csv, Law et al. 2009.
 
     >>> from tagkit.data import corpus
@@ -49,17 +49,15 @@ def read(path: str | Path) -> pd.DataFrame:
             "'mp3_path' after the tags; write the columns in MagnaTagATune's order"
         )
     values = table.iloc[:, :-1]
-    # A column that holds anything but numbers is read as text.
-    if (
-        not all(kind in "iu" for kind in values.dtypes.map(lambda d: d.kind))
-        or not ((values.to_numpy() == 0) | (values.to_numpy() == 1)).all()
-    ):
+    # pandas reads a column that holds anything but numbers as text.
+    are_integers = all(dtype.kind in "iu" for dtype in values.dtypes)
+    if not are_integers or not np.isin(values.to_numpy(), (0, 1)).all():
         _raise_bad_value(path)
-    nowhere = (table["mp3_path"] == "").to_numpy()
-    if nowhere.any():
+    is_empty = (table["mp3_path"] == "").to_numpy()
+    if is_empty.any():
         raise ValueError(
-            f"{path}, line {nowhere.argmax() + 2}: the mp3_path is empty or a field is "
-            f"missing; needed are {table.shape[1] + 1} fields as in the first line"
+            f"{path}, line {is_empty.argmax() + 2}: the mp3_path is empty or a field "
+            f"is missing; needed are {table.shape[1] + 1} fields as in the first line"
         )
     return pd.concat([values.astype(np.uint8), table["mp3_path"]], axis=1)
 
@@ -77,8 +75,6 @@ def read_clip_info(path: str | Path) -> pd.DataFrame:
     >>> info = read_clip_info(corpus.DATA / "mini" / "clip_info_final.csv")
     >>> list(info.columns[:4])
     ['track_number', 'title', 'artist', 'album']
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     return _read_table(path, must_have=("clip_id", *CLIP_INFO_COLUMNS))
 
@@ -87,9 +83,9 @@ def _read_table(path, must_have) -> pd.DataFrame:
     try:
         names = dict.fromkeys(("title", "artist", "album"), str)
         table = pd.read_csv(path, sep="\t", keep_default_na=False, dtype=names)
-    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as e:
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
-            f"{path} is not a table with TAB between its fields ({e}); "
+            f"{path} is not a table with TAB between its fields ({error}); "
             "get the file again or check its separator"
         ) from None
     missing = [name for name in must_have if name not in table.columns]
@@ -112,24 +108,25 @@ def _read_table(path, must_have) -> pd.DataFrame:
     for name in ("clip_id", "segmentStart", "segmentEnd"):
         if name in must_have and table[name].dtype.kind not in "iu":
             numbers = pd.to_numeric(table[name], errors="coerce")
-            at = (numbers % 1 != 0).to_numpy().argmax()  # also where it is nan
+            row = (numbers % 1 != 0).to_numpy().argmax()  # nan counts, too
             raise ValueError(
-                f"{path}, line {at + 2}: {name} is {str(table[name].iloc[at])!r}, "
+                f"{path}, line {row + 2}: {name} is {str(table[name].iloc[row])!r}, "
                 "needed is a whole number; mend that line"
             )
     ids = table["clip_id"]
-    if ids.duplicated().any():
-        at = ids.duplicated().to_numpy().argmax()
+    is_second = ids.duplicated().to_numpy()
+    if is_second.any():
+        row = is_second.argmax()
         raise ValueError(
-            f"{path}, line {at + 2}: clip_id {ids.iloc[at]} occurs twice; "
-            "keep one line per clip"
+            f"{path}, line {row + 2}: clip_id {ids.iloc[row]} occurs twice; keep one "
+            "line per clip"
         )
     paths = table["mp3_path"].astype(str)
-    leaves = paths.str.contains(r"^[/\\]|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)", regex=True)
+    leaves = paths.str.contains(r"^[/\\]|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)").to_numpy()
     if leaves.any():
-        at = leaves.to_numpy().argmax()
+        row = leaves.argmax()
         raise ValueError(
-            f"{path}, line {at + 2}: mp3_path {paths.iloc[at]!r} leaves the corpus "
+            f"{path}, line {row + 2}: mp3_path {paths.iloc[row]!r} leaves the corpus "
             "folder; needed is a path below it, such as 'a/song-0-29.mp3'"
         )
     return table.set_index("clip_id")

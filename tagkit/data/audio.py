@@ -2,18 +2,19 @@
 
 Everywhere else sound is a float32 array in [-1, 1], mono, 16,000 samples a second.
 
-Notebook: course/00_start_here.ipynb
+Notebook: course/01_dataset_analysis.ipynb
 """
 
 import io
+import os
+import re
 import shlex
+import warnings
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
-
-from tagkit.data import container
 
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
@@ -23,7 +24,12 @@ FOREIGN = (".m4a", ".aac", ".wma", ".au", ".caf")  # sound that must be converte
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
 RATES, MOST_CHANNELS, MOST_HOURS = (4_000, 400_000), 64, 12
 LOUDEST = 32  # float files may go beyond full scale, but not by more than 30 dB
-TOLERANCE = 0.5  # seconds that a file may hold less than it promises
+TOLERANCE = 0.5  # seconds that a file may hold less than its header promises
+SHORTEST = 1  # second of a longer file that must be left of it
+BLOCK = 1 << 16
+UNKNOWN = 1 << 62  # libsndfile gives at least so many frames where it knows no number
+STREAMED = 0x7FFF_F000  # sizes from here on stand for "not known" in a wav
+TAIL = 4096  # bytes behind the sound that other programs may have left there
 
 
 class AudioError(ValueError):
@@ -40,110 +46,146 @@ class _Stream(soundfile.SoundFile):
 def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Decode a file (wav, flac, ogg, mp3, aiff) to mono samples at one rate.
 
-    Channels are averaged, other rates resampled; the suffix does not matter. Damage
-    that no checksum covers cannot be seen: bytes changed inside the samples of a wav
-    or inside the frames of an mp3 stay where they are, an mp3 without a frame count
-    may have lost its end, and a header whose fields agree is believed.
+    Channels are averaged, other rates are resampled, and the suffix does not matter. A
+    file that ends early is decoded as far as it goes, with a warning that names both
+    lengths. An mp3 without a count of its frames, an ogg, and a streamed wav promise no
+    length, so nothing is said of an end that they lost.
 
     Shape: (n_samples,) float32 in [-1, 1].
-    Raises: AudioError, naming file and reason, if it is empty, no audio, damaged, cut
-    by more than half a second, silent throughout, longer than 12 hours, or holds
-    values that are not numbers.
+    Raises: AudioError, naming file and reason, if the file is missing, empty, no audio,
+    damaged, silent throughout, longer than 12 hours, holds values that are not
+    numbers, or has less than a second left of a longer sound.
 
     >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> load(mini.path(mini.clips.index[0])).shape
     (465984,)
 
-    Notebook: course/00_start_here.ipynb
+    Notebook: course/01_dataset_analysis.ipynb
     """
     path = Path(path)
     try:
-        if not path.is_file():
-            raise AudioError("is missing; needed is a file with sound")
-        if path.stat().st_size == 0:
-            raise AudioError("is empty (0 bytes); get the file again")
-        # Its number: an object would hold up other threads, and of a name that ends in
-        # .mp3 libsndfile believes that it is mp3, with notes on stderr.
-        with path.open("rb", buffering=0) as file:
-            return _decode(file, path, sample_rate)
+        samples, early_end = _decode(path, sample_rate)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
+        raise AudioError(f"{path} {reason}") from None
+    except soundfile.SoundFileError as error:
+        reason = f"is damaged ({_reason(error)}); get the file again"
         raise AudioError(f"{path} {reason}") from None
     except MemoryError:
         raise AudioError(f"{path} is too long for this machine; cut it") from None
     except AudioError as reason:
         raise AudioError(f"{path} {reason}") from None
+    if early_end:
+        warnings.warn(f"{path} {early_end}", stacklevel=2)
+    return samples
 
 
-def _decode(file, path, to_rate):
-    """Read block by block; raises AudioError with no more than the reason."""
+def _decode(path, sample_rate):
+    """Give the samples and, if the file ends early, a remark with both lengths."""
+    if not path.is_file():
+        raise AudioError("is missing; needed is a file with sound")
+    if path.stat().st_size == 0:
+        raise AudioError("is empty (0 bytes); get the file again")
+    with path.open("rb", buffering=0) as file, _open(file, path) as sound:
+        samples, seconds = _read(sound, sample_rate, path)
+        promised = _promised_seconds(sound, path)
+        n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
+    early_end = None
+    if n_left > TAIL and _is_guessed(sound, path):
+        early_end = f"is decoded for {seconds:.1f} s only; {n_left} bytes are left"
+    if seconds < promised - TOLERANCE:
+        early_end = (
+            f"ends after {seconds:.1f} s of the {promised:.1f} s that it promises"
+        )
+        if seconds < SHORTEST:
+            raise AudioError(f"{early_end}; get the file again")
+    return _checked(samples), early_end
+
+
+def _open(file, path) -> soundfile.SoundFile:
+    """Open a file for the decoder; raises AudioError if it is no sound."""
     try:
+        # By its number: an object would hold up other threads, and if a name ends in
+        # .mp3, libsndfile takes whatever it is for mp3.
         sound = _Stream(file.fileno(), closefd=False)
-        refused = sound.format not in FORMATS and f"format {sound.format}"
+        if sound.format in FORMATS:
+            return sound
+        sound.close()
+        reason = f"format {sound.format}"
     except soundfile.SoundFileError as error:
-        refused = _reason(error)
-    if refused:
-        then = f"ffmpeg -i {shlex.quote(path.name)} {shlex.quote(path.stem + '.flac')}"
-        then = (
-            f"convert it: {then}"
-            if path.suffix.lower() in FOREIGN
-            else "get the file again"
-        )
+        reason = _reason(error)
+    remedy = "get the file again"
+    if path.suffix.lower() in FOREIGN:
+        target = shlex.quote(path.stem + ".flac")
+        remedy = f"convert it: ffmpeg -i {shlex.quote(path.name)} {target}"
+    raise AudioError(
+        f"is not audio that can be decoded ({reason}); needed is wav, flac, ogg, mp3 "
+        f"or aiff; {remedy}"
+    )
+
+
+def _read(sound, to_rate, path):
+    """Read, mix and resample block by block; give the samples and the seconds read."""
+    rate, n_channels = sound.samplerate, sound.channels
+    if not RATES[0] <= rate <= RATES[1] or n_channels > MOST_CHANNELS:
         raise AudioError(
-            f"is not audio that can be decoded ({refused}); needed is wav, flac, ogg, "
-            f"mp3 or aiff; {then}"
+            f"has {rate} samples a second and {n_channels} channels by its header; "
+            f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}; get it "
+            "again"
         )
-    with sound:
-        rate, n_channels = sound.samplerate, sound.channels
-        if not RATES[0] <= rate <= RATES[1] or n_channels > MOST_CHANNELS:
+    limit = min(MOST_HOURS * 3600 * rate, 1000 * path.stat().st_size)
+    guess = sound.frames if sound.frames < UNKNOWN else 32 * rate
+    samples = np.empty(round(min(guess, limit) / rate * to_rate), np.float32)
+    resampler = None
+    if to_rate != rate:
+        resampler = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
+    # Memory that is used again is faster than memory asked for anew.
+    buffer = np.empty((BLOCK, n_channels), np.float32)
+    n_read = n_samples = 0
+    more = True
+    while more:
+        # Not beyond the end: a tag behind a flac is no frame, and an error there.
+        block = sound.read(out=buffer[: sound.frames - n_read])
+        more = len(block) > 0
+        mono = block.mean(axis=1) if n_channels > 1 else block[:, 0]
+        n_read += len(mono)
+        if n_read > limit:
             raise AudioError(
-                f"has {rate} samples a second and {n_channels} channels by its header; "
-                f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}; "
-                "get it again"
+                f"unpacks to more than {limit / rate / 3600:.2g} hours; decoded is at "
+                f"most {MOST_HOURS} hours and 1,000 samples a byte; cut it"
             )
-        try:
-            promised = container.promised(sound, path)
-        except ValueError as fault:
-            raise AudioError(f"is damaged ({fault}); get the file again") from None
-        limit = min(MOST_HOURS * 3600 * rate, 1000 * path.stat().st_size)
-        stream = None
-        if to_rate != rate:
-            stream = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
-        # Memory that is used again is faster than memory asked for anew.
-        buffer = np.empty((1 << 16, n_channels), np.float32)
-        samples = np.empty(round(min(promised, limit / rate) * to_rate), np.float32)
-        n = n_samples = 0
-        more = True
-        while more:
-            try:
-                block = sound.read(out=buffer)
-            except soundfile.SoundFileError as error:
-                raise AudioError(
-                    f"is damaged after {n / rate:.1f} s ({_reason(error)}); "
-                    "get the file again"
-                ) from None
-            more = len(block) > 0
-            mono = block.mean(axis=1) if n_channels > 1 else block[:, 0]
-            n += len(mono)
-            if n > limit:
-                raise AudioError(
-                    f"unpacks to more than {limit / rate / 3600:.2g} hours; decoded is "
-                    f"at most {MOST_HOURS} hours and 1,000 samples a byte; cut it"
-                )
-            mono = stream.resample_chunk(mono, last=not more) if stream else mono
-            if n_samples + len(mono) > len(samples):  # more than promised
-                samples.resize(2 * n_samples + len(mono), refcheck=False)
-            samples[n_samples : n_samples + len(mono)] = mono
-            n_samples += len(mono)
-    if n == 0:
+        if resampler:
+            mono = resampler.resample_chunk(mono, last=not more)
+        if n_samples + len(mono) > len(samples):
+            samples.resize(2 * n_samples + len(mono), refcheck=False)
+        samples[n_samples : n_samples + len(mono)] = mono
+        n_samples += len(mono)
+    return samples[:n_samples], n_read / rate
+
+
+def _is_guessed(sound, path) -> bool:
+    """Say whether libsndfile guesses the length: an mp3 without a count of frames."""
+    return sound.format == "MP3" and not re.search(rb"Xing|Info", path.read_bytes())
+
+
+def _promised_seconds(sound, path) -> float:
+    """Give the seconds that a header promises, 0 where it promises nothing."""
+    n_frames = sound.frames if sound.frames < UNKNOWN else 0
+    if _is_guessed(sound, path):
+        return 0.0
+    # Of a wav or aiff libsndfile counts what is there, and notes what the header says.
+    note = r"(?:data|SSND|Riff size|riff) : (\d+) \(should be (\d+)\)"
+    for size, n_bytes in re.findall(note, sound.extra_info):
+        if int(size) & 0x7FFF_FFFF < STREAMED:
+            n_frames *= int(size) / max(1, int(n_bytes))
+    return n_frames / sound.samplerate
+
+
+def _checked(samples: np.ndarray) -> np.ndarray:
+    """Give samples in [-1, 1]; raises AudioError if they are no sound."""
+    if len(samples) == 0:
         raise AudioError("holds no samples; get the file again")
-    if n / rate < promised - TOLERANCE:
-        raise AudioError(
-            f"is cut or damaged: it holds {n / rate:.1f} s of the {promised:.1f} s "
-            "that it promises; get the file again"
-        )
-    samples = samples[:n_samples]
     peak = max(-samples.min(), samples.max())
     if not peak <= LOUDEST:
         kind = f"as large as {peak:.0e}" if peak < np.inf else "not numbers"
@@ -152,7 +194,7 @@ def _decode(file, path, to_rate):
             "16-bit audio"
         )
     if peak == 0:
-        raise AudioError(f"is silent: all {n} samples are zero")
+        raise AudioError(f"is silent: all {len(samples)} samples are zero")
     return np.clip(samples, -1, 1, out=samples) if peak > 1 else samples
 
 
@@ -168,8 +210,6 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
     >>> resample(np.zeros(16_000, np.float32), 16_000, 12_000).shape
     (12000,)
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     if from_rate == to_rate:
         return samples.astype(np.float32, copy=False)
@@ -184,8 +224,6 @@ def fit_length(samples: np.ndarray, n_samples: int) -> np.ndarray:
 
     >>> fit_length(np.ones(2, dtype=np.float32), 3)
     array([1., 1., 0.], dtype=float32)
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     if samples.ndim != 1:
         raise ValueError(
@@ -195,7 +233,9 @@ def fit_length(samples: np.ndarray, n_samples: int) -> np.ndarray:
     return np.pad(samples[:n_samples], (0, max(0, n_samples - len(samples))))
 
 
-def encode(samples: np.ndarray, sample_rate: int = SAMPLE_RATE, kind="mp3") -> bytes:
+def encode(
+    samples: np.ndarray, sample_rate: int = SAMPLE_RATE, *, kind: str = "mp3"
+) -> bytes:
     """Encode samples as the bytes of a file, for a player or for `write`.
 
     Args:
@@ -206,20 +246,19 @@ def encode(samples: np.ndarray, sample_rate: int = SAMPLE_RATE, kind="mp3") -> b
 
     >>> encode(np.zeros(16_000, np.float32), kind="wav")[:4]
     b'RIFF'
-
-    Notebook: course/00_start_here.ipynb
     """
     if kind not in ("mp3", "ogg", "flac", "wav"):
         raise ValueError(
             f"kind of file {kind!r} cannot be written; needed is mp3, ogg, flac or wav"
         )
-    how = {"bitrate_mode": "CONSTANT", "compression_level": 0.9}
-    how = {"format": kind.upper(), **(how if kind == "mp3" else {})}
+    options = {"format": kind.upper()}
+    if kind == "mp3":
+        options |= {"bitrate_mode": "CONSTANT", "compression_level": 0.9}
     n_channels = 1 if samples.ndim == 1 else samples.shape[1]
     data = io.BytesIO()
-    with soundfile.SoundFile(data, "w", sample_rate, n_channels, **how) as file:
-        for at in range(0, len(samples), 1 << 16):  # of a minute at once ogg crashes
-            file.write(samples[at : at + (1 << 16)])
+    with soundfile.SoundFile(data, "w", sample_rate, n_channels, **options) as file:
+        for start in range(0, len(samples), BLOCK):  # of a minute at once ogg crashes
+            file.write(samples[start : start + BLOCK])
     return data.getvalue()
 
 
@@ -235,7 +274,7 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE)
     >>> load(name)
     array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], dtype=float32)
 
-    Notebook: course/00_start_here.ipynb
+    Notebook: course/05_per_tag_evaluation.ipynb
     """
     path = Path(path)
-    path.write_bytes(encode(samples, sample_rate, path.suffix.lower().lstrip(".")))
+    path.write_bytes(encode(samples, sample_rate, kind=path.suffix.lower().lstrip(".")))

@@ -3,7 +3,6 @@
 Notebook: course/00_start_here.ipynb
 """
 
-import difflib
 import hashlib
 import os
 from dataclasses import dataclass
@@ -31,21 +30,19 @@ EMPTY_CLIPS = {
 
 @dataclass(frozen=True, repr=False)
 class Corpus:
-    """Tables and sound of one corpus; made by `corpus.open`.
+    """The tables and the sound of one corpus; `corpus.open` makes it.
 
     Attributes:
         name: "mini", "magnatagatune" or the folder's name.
         root: the folder that holds tables and sound.
         annotations: labels of every annotated clip, (n_annotated, n_tags) uint8,
-            also of those whose sound is known to be missing.
+            including those whose sound is known to be missing.
         clips: a row per usable clip: track_number, title, artist, album, url,
             segmentStart and segmentEnd in seconds, original_url, mp3_path.
 
     >>> mini = open("mini")
     >>> len(mini.clips), mini.clips.index.name
     (480, 'clip_id')
-
-    Notebook: course/00_start_here.ipynb
     """
 
     name: str
@@ -66,7 +63,7 @@ class Corpus:
         return f"Corpus({self.name!r}: {n_clips} clips, {n_tags} tags)"
 
     def labels(self, tag_list: str | list[str] = "raw50") -> pd.DataFrame:
-        """Give the labels of all usable clips for a tag list, see `tags.choose`.
+        """Give the labels of all usable clips for a tag list of `tags.choose`.
 
         The 50 most frequent tags are counted over all annotated clips, test
         folders included, as every paper does.
@@ -88,16 +85,16 @@ class Corpus:
         """Give the part of each clip: "train", "valid" or "test", 12:1:3.
 
         Args:
-            version: "full" splits by folder, as every paper does; "artist" so that no
-                artist is in two parts; "clean" and "clean artist" as these, without
-                the clips that have no tag of the list. Scores on different versions do
-                not compare: each has other clips in its test part.
+            version: "full" splits by folder, as every paper does; "artist" puts each
+                artist into one part; "clean" and "clean artist" leave out the clips
+                that have no tag of the list. Scores on different versions do not
+                compare: their test clips differ.
 
-        A corpus of your own, without MagnaTagATune's folders 0 ... f, is always split
-        by artist. The name of the series is the version that was used.
+        A corpus without MagnaTagATune's folders 0 ... f is always split by artist. The
+        name of the series is the version that was used.
 
         Shape: (n_clips,), index clip_id.
-        Raises: ValueError for another version, or too few artists.
+        Raises: ValueError for an unknown version, or too few artists.
 
         >>> open("mini").split().value_counts().to_dict()
         {'train': 360, 'test': 90, 'valid': 30}
@@ -141,7 +138,7 @@ class Corpus:
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
-        """What is truly in each clip, where that is known (mini's truth.csv).
+        """What each clip really contains, where that is known (mini's truth.csv).
 
         Shape: as `annotations`, or None for a corpus of recorded music.
         """
@@ -151,9 +148,9 @@ class Corpus:
     def describe(self, tag_list="raw50", version: str = "full") -> pd.DataFrame:
         """Describe the three parts of a split, with the floors of their scores.
 
-        `positive_rate` is the share of ones among the labels, averaged over tags: the
-        average precision where all clips score the same. `nothing_right` is the
-        accuracy of predicting no tag at all: to be put beside anybody's accuracy.
+        `positive_rate` is the share of ones among the labels, averaged over tags. It is
+        the average precision of equal scores for all clips. `nothing_right` is the
+        accuracy of predicting no tag at all, to compare an accuracy with.
 
         Shape: rows train, valid, test; columns clips, tracks, albums, artists,
         positive_rate, nothing_right, fewest_positives (of any tag).
@@ -166,20 +163,21 @@ class Corpus:
         for part in ("train", "valid", "test"):
             ids = split.index[split == part]
             info, ones = self.clips.loc[ids], labels.loc[ids]
+            rate = ones.to_numpy().mean()
             rows[part] = {
                 "clips": len(ids),
                 "tracks": track_names(info).nunique(),
                 "albums": (info["artist"] + info["album"]).nunique(),
                 "artists": info["artist"].nunique(),
-                "positive_rate": round(ones.to_numpy().mean(), 4),
-                "nothing_right": round(1 - ones.to_numpy().mean(), 4),
+                "positive_rate": round(rate, 4),
+                "nothing_right": round(1 - rate, 4),
                 "fewest_positives": int(ones.sum().min()),
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def track_names(clips: pd.DataFrame) -> pd.Series:
-    """Name the track of each clip: its clips share album folder, number and title.
+    """Name the track of each clip: the path without the seconds at its end.
 
     Shape: (n_clips, columns) -> (n_clips,) text.
 
@@ -191,18 +189,18 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
     return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
 
 
-def draw_share(clips: pd.DataFrame, share: float, seed: int = 0) -> pd.Index:
-    """Draw a share of clips, track by track; it holds every smaller share.
+def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
+    """Draw a share of clips, track by track; it includes every smaller share.
 
-    What a model learns from twice as many clips can be seen only if the clips of a
-    track stay together: another clip of a known track is hardly news.
+    To see what a model gains from twice as many clips, the clips of a track must stay
+    together: a second clip of a known track adds little.
 
     Args:
         share: above 0, at most 1; the last track that is drawn may lose some clips.
         seed: of the order of the tracks.
 
     Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
-    Raises: ValueError for a share out of its range, or so small that no clip is left.
+    Raises: ValueError for a share out of range, or so small that no clip is left.
 
     >>> clips = open("mini").clips
     >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)
@@ -219,24 +217,23 @@ def draw_share(clips: pd.DataFrame, share: float, seed: int = 0) -> pd.Index:
         )
     names = track_names(clips)
     tracks = np.random.default_rng(seed).permutation(sorted(names.unique()))
-    place = pd.Series(range(len(tracks)), tracks)[names].to_numpy()
-    return clips.index[np.sort(np.argsort(place, kind="stable")[:n])]
+    order = pd.Series(range(len(tracks)), tracks)[names].to_numpy()
+    drawn = np.argsort(order, kind="stable")[:n]
+    return clips.index[np.sort(drawn)]
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """List the files below a folder that are sound by their names, in order.
+    """List the files below a folder whose suffix is one of sound, in order.
 
-    Also those of kinds that cannot be decoded here: they are to be named, not passed
-    over.
+    The list includes kinds that cannot be decoded, so that they are named and not
+    passed over.
 
     >>> len(sound_files(DATA / "mini"))
     480
-
-    Notebook: course/00_start_here.ipynb
     """
     return sorted(
         path
-        for path in folder.rglob("[!.]*")  # hidden files are notes of the system
+        for path in folder.rglob("[!.]*")  # not the hidden files of the system
         if path.suffix.lower() in audio.SUFFIXES + audio.FOREIGN and path.is_file()
     )
 
@@ -247,39 +244,42 @@ def open(name: str | Path) -> Corpus:
     A folder with annotations_final.csv and clip_info_final.csv (or .csv.gz) is read
     as MagnaTagATune is. A folder without tables is a corpus without tags: a clip per
     sound file, whose artist and album are the two uppermost folders on its path, and
-    whose segmentEnd is 0, which means: the whole file. Only the tables are read.
+    whose segmentEnd of 0 means the whole file. No sound is decoded.
 
-    Raises: ValueError if tables are missing or do not fit together; an unknown
-    name is answered with the nearest ones.
+    Raises: ValueError if a table is missing or the two do not fit together, and for an
+    unknown name, with the nearest one.
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
 
     Notebook: course/00_start_here.ipynb
     """
-    root = DATA / name if name in NAMED else Path(name)
+    is_named = name in NAMED
+    root = DATA / name if is_named else Path(name)
     if not root.is_dir():
-        near = difflib.get_close_matches(str(name), NAMED, 1, 0.4)
+        near = [one for one in tags.nearest(name, NAMED) if one != name]
         raise ValueError(
             f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
             "'magnatagatune' (once downloaded) or a folder"
-            + (f"; did you mean {near[0]!r}?" if near and near[0] != name else "")
+            + (f"; did you mean {near[0]!r}?" if near else "")
         )
-    title = str(name) if name in NAMED else root.resolve().name
+    title = str(name) if is_named else root.resolve().name
     if title in NAMED and root.resolve() != (DATA / title).resolve():
         title = f"own {title}"  # scores on it are not scores on that one
-    tables = [_table(root, f"{n}_final.csv") for n in ("annotations", "clip_info")]
-    if tables == [None, None] and name not in NAMED and not list(root.glob("*.part")):
+    labels_path = _table(root, "annotations_final.csv")
+    info_path = _table(root, "clip_info_final.csv")
+    is_downloading = any(root.glob("*.part"))
+    if not (labels_path or info_path or is_named or is_downloading):
         clips = _files_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
-    for table, kind in zip(tables, ("annotations", "clip_info"), strict=True):
-        if table is None:
-            raise ValueError(
-                f"{root} has no {kind}_final.csv; a corpus is a folder with "
-                "annotations_final.csv, clip_info_final.csv and the sound that they "
-                "name"
-            )
-    table, info = annotations.read(tables[0]), annotations.read_clip_info(tables[1])
+    if not (labels_path and info_path):
+        missing = "clip_info" if labels_path else "annotations"
+        raise ValueError(
+            f"{root} has no {missing}_final.csv; a corpus is a folder with "
+            "annotations_final.csv, clip_info_final.csv and the sound that they name"
+        )
+    table = annotations.read(labels_path)
+    info = annotations.read_clip_info(info_path)
     missing = table.index.difference(info.index)
     if len(missing):
         raise ValueError(
@@ -298,8 +298,10 @@ def open(name: str | Path) -> Corpus:
 
 
 def _table(root: Path, name: str) -> Path | None:
-    there = (path for path in (root / name, root / f"{name}.gz") if path.is_file())
-    return next(there, None)
+    for path in (root / name, root / f"{name}.gz"):
+        if path.is_file():
+            return path
+    return None
 
 
 def _files_as_clips(root: Path) -> pd.DataFrame:
@@ -314,8 +316,7 @@ def _files_as_clips(root: Path) -> pd.DataFrame:
         {
             "track_number": 0,
             "title": [Path(path).stem for path in paths],
-            # A file at the top stands for itself.
-            "artist": [path.split("/")[0] for path in paths],
+            "artist": [path.split("/")[0] for path in paths],  # or the file itself
             "album": [
                 path.split("/")[1] if path.count("/") > 1 else "" for path in paths
             ],

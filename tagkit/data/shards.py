@@ -73,7 +73,7 @@ def pack(
         raise ValueError(f"clips_per_shard is {clips_per_shard}; needed is 1 or more")
     labels = corpus.labels(tag_list)
     split = corpus.split(tag_list, version)
-    store = stores.prepare(corpus, sample_rate, folder / "store")
+    store = stores.prepare(corpus, sample_rate, folder=folder / "store")
     (folder / "index.json").unlink(missing_ok=True)
     shards = []
     for part in ("train", "valid", "test"):
@@ -136,7 +136,7 @@ class Stream:
     >>> mini, folder = corpus.open("mini"), tempfile.mkdtemp()
     >>> few = dataclasses.replace(mini, clips=mini.clips[:4])
     >>> _ = pack(few, folder, tag_list=["piano"])
-    >>> crops = Stream(folder).crops(34_950, 12_000, 3, 1, seed=0)
+    >>> crops = Stream(folder).crops(34_950, 12_000, batch_size=3)
     >>> samples, labels = next(crops.epoch(1))
     >>> samples.shape, labels.shape
     (torch.Size([3, 34950]), torch.Size([3, 1]))
@@ -171,7 +171,15 @@ class Stream:
     def __len__(self):
         return len(self.labels)
 
-    def crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed):
+    def crops(
+        self,
+        n_samples: int,
+        sample_rate: int,
+        *,
+        batch_size=16,
+        crops_per_clip=1,
+        seed=0,
+    ):
         """Give random windows to train on: what `train.fit` asks of a training set."""
         return _Crops(self, n_samples, sample_rate, batch_size, crops_per_clip, seed)
 

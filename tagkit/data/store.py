@@ -17,13 +17,14 @@ import os
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from tqdm import tqdm
 
 from tagkit import files
@@ -33,10 +34,11 @@ from tagkit.data import corpus as corpora
 FULL_SCALE = 32767  # the int16 value of 1.0
 CHUNK = 32  # clips between two entries in the journal
 N_VERIFIED = 16  # rows whose checksum is looked at when a store is opened
+ENTRY = {"clip_id", "row", "reason", "crc32"}  # what a line of the journal must have
 
 
 class ClipStore:
-    """A complete store, opened for reading; made by `prepare`.
+    """A complete store, opened for reading; `prepare` makes one.
 
     Attributes:
         folder: where it is.
@@ -52,40 +54,40 @@ class ClipStore:
     >>> clips = prepare(corpus.open("mini"))
     >>> clips.samples.shape, clips.sample_rate
     ((480, 465984), 16000)
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
 
     def __init__(self, folder: str | Path):
         self.folder = folder = Path(folder)
+        path = folder / "samples.int16"
         try:
             index = json.loads((folder / "index.json").read_text())
-            n_rows, n_samples = len(index["clips"]), index["n_samples"]
-            sums = [(e["clip_id"], e["row"], e["crc32"]) for e in index["clips"]]
-            found = (folder / "samples.int16").stat().st_size
+            entries = pd.DataFrame(index["clips"]).set_index("clip_id")
+            checksums = entries[["row", "crc32"]]
+            shape = (len(entries), index["n_samples"])
+            is_bad = entries["reason"].notna()
+            self.sample_rate = index["sample_rate"]
+            n_bytes = path.stat().st_size
         except (OSError, ValueError, TypeError, KeyError):
             raise ValueError(
                 f"{folder} holds no complete store; make one with store.prepare(...) "
                 "or `tagkit prepare`, which also completes an interrupted one"
             ) from None
-        if found != n_rows * n_samples * 2:
+        n_needed = shape[0] * shape[1] * 2
+        if n_bytes != n_needed:
             raise ValueError(
-                f"{folder}/samples.int16 has {found} bytes, {n_rows * n_samples * 2} "
-                "were needed; delete the folder and prepare it again"
+                f"{path} has {n_bytes} bytes, {n_needed} were needed; delete the "
+                "folder and prepare it again"
             )
-        path, shape = folder / "samples.int16", (n_rows, n_samples)
         self.samples = np.memmap(path, np.int16, "r", shape=shape)
-        for clip_id, row, crc32 in sums[:: -(-n_rows // N_VERIFIED) or 1]:
+        self.rows = entries.loc[~is_bad, "row"]
+        self.bad = entries.loc[is_bad, ["reason"]]
+        step = -(-len(entries) // N_VERIFIED)
+        for clip_id, row, crc32 in checksums.iloc[::step].itertuples():
             if zlib.crc32(self.samples[row]) != crc32:
                 raise ValueError(
-                    f"{folder}/samples.int16 does not hold what was written for clip "
-                    f"{clip_id}; delete the folder and prepare it again"
+                    f"{path} does not hold what was written for clip {clip_id}; delete "
+                    "the folder and prepare it again"
                 )
-        entries = pd.DataFrame(index["clips"]).set_index("clip_id")
-        good = entries["reason"].isna()
-        self.sample_rate = index["sample_rate"]
-        self.rows = entries.loc[good, "row"]
-        self.bad = entries.loc[~good, ["reason"]]
 
     def __len__(self):
         return len(self.rows)
@@ -112,26 +114,28 @@ class ClipStore:
 def prepare(
     corpus: corpora.Corpus,
     sample_rate: int = audio.SAMPLE_RATE,
+    *,
     folder: str | Path | None = None,
     n_workers: int | None = None,
     progress: bool | None = None,
 ) -> ClipStore:
-    """Decode every clip of a corpus once; later calls only look whether files changed.
+    """Decode every clip of a corpus once; later calls only check for changed files.
 
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
-    say, is left out and named in `ClipStore.bad`; the others go on. Of a longer one,
-    such as a whole song, the middle 29.124 s count. Can be stopped and called again.
+    say, is left out and named in `ClipStore.bad`. Of a longer one, such as a whole
+    song, the middle 29.124 s are kept. An interrupted call goes on where it was.
 
     Args:
         sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
             saves that work for models of 12 kHz.
         folder: where to put it; default data/cache/<corpus>-<rate>.
         n_workers: threads; default one per core.
-        progress: show a bar; default in a terminal, in a notebook if it takes more
-            than five seconds, and else a line.
+        progress: show a bar; by default a terminal shows one, a notebook shows one
+            after five seconds, and anything else prints a line.
 
     Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
-    Raises: OSError if the disk is too small.
+    Raises: ValueError for an impossible rate or number of threads; OSError if the disk
+    is too small.
 
     >>> from tagkit.data import corpus
     >>> len(prepare(corpus.open("mini")).bad)
@@ -145,71 +149,94 @@ def prepare(
             f"sample_rate {sample_rate} and n_workers {n_workers}; needed are "
             f"{audio.RATES[0]} to {audio.RATES[1]} Hz and at least one thread"
         )
-    if not _todo(corpus, sample_rate, folder)[-1]:
-        return ClipStore(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        return _prepare(corpus, sample_rate, folder, n_workers, progress)
+    if not _plan(corpus, sample_rate, folder).is_complete:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            plan = _plan(corpus, sample_rate, folder)
+            if not plan.is_complete:  # else another process has done it meanwhile
+                _check_room(folder, plan)
+                _open_journal(folder, plan)
+                _decode_all(corpus, folder, plan, n_workers, progress)
+                _close_journal(folder, plan)
+    return ClipStore(folder)
 
 
-def _todo(corpus, sample_rate, folder):
-    """Say what a store is to hold, what is done, and whether anything is to do."""
+class _Plan(NamedTuple):
+    """What a store is to hold, and how much of it is done."""
+
+    head: dict  # corpus, sample_rate, n_samples
+    wanted: dict  # clip_id -> entry: its row, its seconds, its file as it is now
+    done: dict  # clip_id -> entry with crc32 and reason, which is None for a good clip
+    todo: list  # the entries of wanted that are not in done
+    is_complete: bool
+
+
+def _plan(corpus, sample_rate, folder) -> _Plan:
     n_samples = _row_length(sample_rate)
     head = {"corpus": corpus.name, "sample_rate": sample_rate, "n_samples": n_samples}
     wanted = _sources(corpus)
     known = _known(folder, head)
-    done = {i: known[i] for i in wanted if _same_source(known.get(i), wanted[i])}
-    whole = (folder / "index.json").exists() and len(known) == len(wanted) == len(done)
-    return head, wanted, done, not whole
+    done = {i: known[i] for i in wanted if _still_holds(known.get(i), wanted[i])}
+    todo = [wanted[i] for i in wanted if i not in done]
+    is_complete = (folder / "index.json").exists() and known.keys() == done.keys()
+    return _Plan(head, wanted, done, todo, is_complete and not todo)
 
 
-def _prepare(corpus, sample_rate, folder, n_workers, progress):
-    head, wanted, done, is_work = _todo(corpus, sample_rate, folder)
-    if not is_work:  # another process has done it
-        return ClipStore(folder)
-    todo = [entry for i, entry in wanted.items() if i not in done]
-    n_new = len(todo) * head["n_samples"] * 2
-    _check_room(folder, n_bytes(corpus, sample_rate), n_new)
-    # From here on the store is open work: first the journal, then no index.
-    journal = "".join(json.dumps(e) + "\n" for e in [head, *done.values()])
-    files.write_atomically(folder / "journal.jsonl", journal.encode())
+def _open_journal(folder, plan):
+    """From here on the store is open work: first the journal, then no index."""
+    lines = [json.dumps(entry) + "\n" for entry in [plan.head, *plan.done.values()]]
+    files.write_atomically(folder / "journal.jsonl", "".join(lines).encode())
     (folder / "index.json").unlink(missing_ok=True)
-    in_notebook = "ipykernel" in sys.modules and not os.getenv("TAGKIT_STATIC")
-    show = sys.stderr.isatty() or in_notebook if progress is None else progress
-    if progress is None and not show and "ipykernel" not in sys.modules:
-        print(f"decoding {len(todo):,} clips at {sample_rate:,} Hz", file=sys.stderr)
-    bar = {"unit": "clip", "disable": not show, "delay": 5 * in_notebook}
+
+
+def _close_journal(folder, plan):
+    index = plan.head | {"clips": [plan.done[i] for i in plan.wanted]}
+    files.write_atomically(folder / "index.json", json.dumps(index).encode())
+    (folder / "journal.jsonl").unlink(missing_ok=True)
+
+
+def _decode_all(corpus, folder, plan, n_workers, progress):
+    """Decode what is to do, and enter it in the journal once it is on the disk."""
+    lock = Lock()
+
+    def decode(entry):
+        return _decode_into(file, lock, corpus, plan, entry)
+
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
     file = os.open(folder / "samples.int16", flags)
     pool = ThreadPoolExecutor(n_workers or os.cpu_count())
     try:
-        os.ftruncate(file, n_bytes(corpus, sample_rate))
+        os.ftruncate(file, len(plan.wanted) * plan.head["n_samples"] * 2)
         with (
             (folder / "journal.jsonl").open("a") as journal,
-            tqdm(total=len(todo), **bar) as bar,
+            _bar(len(plan.todo), plan.head["sample_rate"], progress) as bar,
         ):
-            work = partial(_decode_into, file, Lock(), corpus, sample_rate)
-            # While a chunk is brought to the disk, the next is being decoded.
-            chunks = [todo[at : at + CHUNK] for at in range(0, len(todo), CHUNK)]
-            running = [[pool.submit(work, e) for e in chunk] for chunk in chunks[:1]]
-            for k, chunk in enumerate(chunks):
-                if k + 1 < len(chunks):
-                    running.append([pool.submit(work, e) for e in chunks[k + 1]])
-                for entry, future in zip(chunk, running.pop(0), strict=True):
-                    done[entry["clip_id"]] = entry | future.result()
-                    bar.update()
-                os.fsync(file)  # the samples are on the disk before the journal says so
+            outcomes = pool.map(decode, plan.todo)
+            for start in range(0, len(plan.todo), CHUNK):
+                chunk = plan.todo[start : start + CHUNK]
                 for entry in chunk:
-                    journal.write(json.dumps(done[entry["clip_id"]]) + "\n")
+                    plan.done[entry["clip_id"]] = entry | next(outcomes)
+                    bar.update()
+                os.fsync(file)  # the samples are there before the journal says so
+                for entry in chunk:
+                    journal.write(json.dumps(plan.done[entry["clip_id"]]) + "\n")
                 journal.flush()
                 os.fsync(journal.fileno())
     finally:
         pool.shutdown(cancel_futures=True)
         os.close(file)
-    index = json.dumps(head | {"clips": [done[i] for i in wanted]})
-    files.write_atomically(folder / "index.json", index.encode())
-    (folder / "journal.jsonl").unlink(missing_ok=True)
-    return ClipStore(folder)
+
+
+def _bar(n_clips, sample_rate, progress) -> tqdm:
+    in_notebook = "ipykernel" in sys.modules
+    delay = 5 if in_notebook else 0
+    if progress is None:
+        shown_there = in_notebook and not os.getenv("TAGKIT_STATIC")
+        progress = sys.stderr.isatty() or shown_there
+        if not progress and not in_notebook:
+            what = f"decoding {n_clips:,} clips at {sample_rate:,} Hz"
+            print(what, file=sys.stderr)
+    return tqdm(total=n_clips, unit="clip", disable=not progress, delay=delay)
 
 
 def n_bytes(corpus: corpora.Corpus, sample_rate: int = audio.SAMPLE_RATE) -> int:
@@ -219,7 +246,7 @@ def n_bytes(corpus: corpora.Corpus, sample_rate: int = audio.SAMPLE_RATE) -> int
     >>> f"{n_bytes(corpus.open('mini')) / 1e9:.2f} GB"
     '0.45 GB'
 
-    Notebook: course/01_dataset_analysis.ipynb
+    Notebook: course/07_scaling_up.ipynb
     """
     return len(corpus.clips) * _row_length(sample_rate) * 2
 
@@ -229,7 +256,7 @@ def _row_length(sample_rate: int) -> int:
 
 
 def _sources(corpus) -> dict:
-    """Say for each clip its row, its seconds, and how its file is now."""
+    """Give for each clip its row, its seconds, and its file as it is now."""
     entries, clips = {}, corpus.clips
     seconds = (clips["segmentEnd"] - clips["segmentStart"]).tolist()
     for row, (clip_id, path) in enumerate(clips["mp3_path"].items()):
@@ -246,86 +273,84 @@ def _sources(corpus) -> dict:
 
 
 def _known(folder: Path, head: dict) -> dict:
-    """Read what an index or a journal of the same kind says is done."""
-    try:
-        index = json.loads((folder / "index.json").read_text(errors="replace"))
-        lines = [{k: index[k] for k in head}, *index["clips"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        lines = []
-        try:
-            for line in (folder / "journal.jsonl").open(errors="replace"):
-                lines.append(json.loads(line))
-        except (OSError, ValueError):
-            pass  # there is none, or here the last run was killed
-    try:
-        n_rows = (folder / "samples.int16").stat().st_size // (2 * head["n_samples"])
-    except OSError:
+    """Read what an index or a journal with this head says is done."""
+    lines = _lines(folder, head)
+    path = folder / "samples.int16"
+    if not lines or lines[0] != head or not path.exists():
         return {}
-    if not lines or lines[0] != head:
-        return {}
-    whole = {"clip_id", "row", "reason", "crc32"}
+    n_rows = path.stat().st_size // (2 * head["n_samples"])
     return {
         entry["clip_id"]: entry
         for entry in lines[1:]
-        if isinstance(entry, dict) and whole <= entry.keys()
+        if isinstance(entry, dict) and ENTRY <= entry.keys()
         if isinstance(entry["row"], int) and entry["row"] < n_rows
     }
 
 
-def _same_source(known, wanted) -> bool:
-    """Say whether an entry still holds; one that was left out gets another chance."""
-    keys = wanted.keys() - ({"changed"} if known and known["reason"] is None else set())
-    return known is not None and all(known.get(k) == wanted[k] for k in keys)
-
-
-@contextmanager
-def _alone(folder: Path):
-    """Wait until no other process makes this store; the lock ends with the process."""
-    with open(folder / "lock", "a") as file:
-        with suppress(ImportError):  # Windows: two at once are then for you to avoid
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _decode_into(file: int, lock: Lock, corpus, sample_rate, entry) -> dict:
-    """Decode one clip into its row; say why not, and the checksum of the row."""
+def _lines(folder, head) -> list:
+    """Read an index, or else a journal up to the line at which its run was killed."""
     try:
-        samples, reason = _decode(corpus, entry["clip_id"], sample_rate), None
+        index = json.loads((folder / "index.json").read_text(errors="replace"))
+        return [{name: index[name] for name in head}, *index["clips"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    lines = []
+    with suppress(OSError, ValueError):
+        for line in (folder / "journal.jsonl").read_text(errors="replace").splitlines():
+            lines.append(json.loads(line))
+    return lines
+
+
+def _still_holds(known, wanted) -> bool:
+    """Say whether an entry fits its file; a clip left out gets another chance."""
+    if known is None:
+        return False
+    unchecked = {"changed"} if known["reason"] is None else set()
+    return all(known.get(name) == wanted[name] for name in wanted.keys() - unchecked)
+
+
+def _decode_into(file: int, lock: Lock, corpus, plan, entry) -> dict:
+    """Decode one clip into its row; give the reason if it is bad, and the checksum."""
+    reason = None
+    try:
+        samples = _decode(corpus, entry["clip_id"], plan.head)
     except ValueError as error:  # AudioError, or a link out of the folder
         samples = np.zeros(0, np.int16)
         reason = str(error).replace(f"{corpus.root}{os.sep}", "")
-    row = audio.fit_length(samples, _row_length(sample_rate)).tobytes()
+    row = audio.fit_length(samples, plan.head["n_samples"]).tobytes()
+    start = entry["row"] * len(row)
     with lock:  # one position in the file for all threads
-        os.lseek(file, entry["row"] * len(row), os.SEEK_SET)
+        os.lseek(file, start, os.SEEK_SET)
+        # The row of a bad clip is empty; most are already, and stay without blocks.
         if reason is None or os.read(file, len(row)) != row:
-            os.lseek(file, entry["row"] * len(row), os.SEEK_SET)
-            view = memoryview(row)  # not a memory map: there a full disk is a crash
-            while view:
-                view = view[os.write(file, view) :]
+            os.lseek(file, start, os.SEEK_SET)
+            unwritten = memoryview(row)  # no memory map: there a full disk is a crash
+            while unwritten:
+                unwritten = unwritten[os.write(file, unwritten) :]
     return {"reason": reason, "crc32": zlib.crc32(row)}
 
 
-def _decode(corpus, clip_id, sample_rate) -> np.ndarray:
+def _decode(corpus, clip_id, head) -> np.ndarray:
     """Decode one clip. Shape: (at most n_samples,) int16."""
-    samples = corpus.load(clip_id, sample_rate)
+    samples = corpus.load(clip_id, head["sample_rate"])
     clip = corpus.clips.loc[clip_id]
-    seconds = len(samples) / sample_rate
+    seconds = len(samples) / head["sample_rate"]
     needed = min(clip["segmentEnd"] - clip["segmentStart"], 29)
     if seconds < needed:
         raise audio.AudioError(
             f"{clip['mp3_path']} is cut short: it decodes to {seconds:.1f} s, "
             f"{needed} s were needed; get the file again"
         )
-    spare = max(0, len(samples) - _row_length(sample_rate))  # the middle is taken
-    samples = samples[spare // 2 : len(samples) - (spare - spare // 2)]
+    n_spare = max(0, len(samples) - head["n_samples"])  # the middle is taken
+    samples = samples[n_spare // 2 : len(samples) - (n_spare - n_spare // 2)]
     samples *= FULL_SCALE  # in place: fresh memory costs more than the sums
     return np.rint(samples, out=samples).astype(np.int16)
 
 
-def _check_room(folder: Path, n_bytes: int, n_new: int):
-    """See that the new rows fit, those that the file has no blocks for yet."""
-    file = folder / "samples.int16"
-    there = getattr(file.stat(), "st_blocks", 0) * 512 if file.exists() else 0
-    files.check_room(folder, min(n_new, n_bytes - there), "the store")
+def _check_room(folder: Path, plan):
+    """Check that the new rows fit, those that the file has no blocks for yet."""
+    path = folder / "samples.int16"
+    n_there = getattr(path.stat(), "st_blocks", 0) * 512 if path.exists() else 0
+    row_bytes = plan.head["n_samples"] * 2
+    n_missing = len(plan.wanted) * row_bytes - n_there
+    files.check_room(folder, min(len(plan.todo) * row_bytes, n_missing), "the store")

@@ -1,7 +1,7 @@
-"""Labels: who said what about which clip, and who was trained and tested on what.
+"""Labels: which tags a clip has, and which clips train, validate and test.
 
-Labels are a pandas frame: one row per clip, one uint8 column per tag. So the
-order of the tags travels with every matrix and cannot be lost on the way.
+Labels are a pandas frame with a row per clip and a uint8 column per tag, so the order
+of the tags travels with the numbers.
 
 Notebook: course/01_dataset_analysis.ipynb
 """
@@ -21,13 +21,14 @@ vocals, no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal,
 pop, soft, sitar, solo, man, classic, choir, voice, new age, dance, male voice,
 female vocal, beats, harp, cello, no voice, weird, country, metal, female voice,
 choral
-""".replace("\n", " ")
-    .strip()
+""".strip()
+    .replace("\n", " ")
     .split(", ")
 )
 
 # Keunwoo Choi's 29 groups of synonyms (magnatagatune-list), with the forgotten
 # `female vocal` added. The first word of each group is the name after merging.
+# fmt: off
 MERGE_GROUPS = {
     "beat": ("beat", "beats"),
     "chant": ("chant", "chanting"),
@@ -37,8 +38,8 @@ MERGE_GROUPS = {
     "electro": ("electro", "electronic", "electronica", "electric"),
     "fast": ("fast", "fast beat", "quick"),
     "female": (
-        *("female", "female singer", "female singing", "female vocal"),
-        *("female vocals", "female voice", "woman", "woman singing", "women"),
+        "female", "female singer", "female singing", "female vocal",
+        "female vocals", "female voice", "woman", "woman singing", "women",
     ),
     "flute": ("flute", "flutes"),
     "guitar": ("guitar", "guitars"),
@@ -49,13 +50,13 @@ MERGE_GROUPS = {
     "india": ("india", "indian"),
     "jazz": ("jazz", "jazzy"),
     "male": (
-        *("male", "male singer", "male vocal", "male vocals"),
-        *("male voice", "man", "man singing", "men"),
+        "male", "male singer", "male vocal", "male vocals",
+        "male voice", "man", "man singing", "men",
     ),
     "no beat": ("no beat", "no drums"),
     "no singer": (
-        *("no singer", "no singing", "no vocal", "no vocals"),
-        *("no voice", "no voices", "instrumental"),
+        "no singer", "no singing", "no vocal", "no vocals",
+        "no voice", "no voices", "instrumental",
     ),
     "opera": ("opera", "operatic"),
     "orchestra": ("orchestra", "orchestral"),
@@ -68,6 +69,7 @@ MERGE_GROUPS = {
     "vocal": ("vocal", "vocals", "voice", "voices"),
     "strange": ("strange", "weird"),
 }
+# fmt: on
 
 # Pairs of tags that cannot both be true of one clip.
 CONTRADICTIONS = (
@@ -90,8 +92,8 @@ CONTRADICTIONS = (
 def merge_synonyms(labels: pd.DataFrame) -> pd.DataFrame:
     """Merge the columns of synonyms: a clip has a merged tag if it has any of them.
 
-    Tags without a synonym stay. A merged column stands where the first of its
-    group stood.
+    Tags without a synonym stay. A merged column takes the place of the first column
+    of its group.
 
     Shape: (n_clips, n_tags) -> (n_clips, fewer tags), uint8.
     Source: keunwoochoi/magnatagatune-list; `female vocal` added here.
@@ -116,19 +118,18 @@ def merge_synonyms(labels: pd.DataFrame) -> pd.DataFrame:
 def top(labels: pd.DataFrame, n: int = 50) -> list[str]:
     """Name the n most frequent tags, most frequent first.
 
-    Tags of equal count stand in the order of RAW50, then in that of the columns.
+    Tags of equal count keep the order of RAW50, then that of the columns.
 
     Shape: (n_clips, n_tags) -> n names.
     Source: the 50 tags that nearly every paper uses; keunwoochoi/magnatagatune-list.
 
     >>> top(pd.DataFrame({"a": [0, 1], "b": [1, 1], "c": [1, 0]}), 2)
     ['b', 'a']
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
-    published = {tag: at for at, tag in enumerate(RAW50)}
+    rank = {tag: i for i, tag in enumerate(RAW50)}
     counts = labels.sum().astype(int)
-    return sorted(counts.index, key=lambda t: (-counts[t], published.get(t, 50)))[:n]
+    by_count = sorted(counts.index, key=lambda tag: (-counts[tag], rank.get(tag, 50)))
+    return by_count[:n]
 
 
 def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
     Args:
         tag_list: "raw50", the 50 most frequent tags, by count; "merged50", the 50
             most frequent after merging synonyms, by alphabet; "all"; or a list of
-            names. Say which one you used beside every score.
+            names. Scores on different lists do not compare.
 
     Shape: (n_clips, n_tags) -> (n_clips, n_chosen), uint8.
     Raises: ValueError for an unknown tag or list, with the nearest names.
@@ -157,18 +158,28 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
             return labels
         raise ValueError(
             f"tag list {tag_list!r} is unknown; needed is 'raw50', 'merged50', 'all' "
-            "or a list of tags; a single tag is a list of one: "
-            f"[{tag_list!r}]"
+            f"or a list of tags; a single tag is a list of one: [{tag_list!r}]"
         )
     for tag in tag_list:
         if tag not in labels.columns:
-            near = difflib.get_close_matches(str(tag), labels.columns, 3, 0.5)
+            near = ", ".join(map(repr, nearest(tag, labels.columns)))
             raise ValueError(
                 f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
-                f"the nearest names are {', '.join(map(repr, near)) or 'none'} (lists "
-                "are raw50, merged50 and all)"
+                f"the nearest names are {near or 'none'} (lists are raw50, merged50 "
+                "and all)"
             )
     return labels[list(tag_list)]
+
+
+def nearest(name: str, known: list[str]) -> list[str]:
+    """Give up to three known names that a mistyped one may stand for.
+
+    >>> nearest("Guitr", ["guitar", "piano"])
+    ['guitar']
+    """
+    names = {str(one).lower(): one for one in known}
+    near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    return [names[one] for one in near]
 
 
 def folder_split(mp3_paths: pd.Series) -> pd.Series:
@@ -182,11 +193,9 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
 
     >>> folder_split(pd.Series(["0/x.mp3", "c/y.mp3", "f/z.mp3"])).tolist()
     ['train', 'valid', 'test']
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
-    part_of = {f: "train" for f in "0123456789ab"} | {"c": "valid"}
-    part_of |= {f: "test" for f in "def"}
+    part_of = dict.fromkeys("0123456789ab", "train")
+    part_of |= {"c": "valid", "d": "test", "e": "test", "f": "test"}
     parts = mp3_paths.str.split("/").str[0].map(part_of)
     if parts.isna().any():
         bad = mp3_paths[parts.isna()].iloc[0]
@@ -198,9 +207,9 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
 
 
 def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
-    """Split clips 12:1:3 at random. It leaks: use it to measure by how much.
+    """Split clips 12:1:3 at random, to measure how much such a split leaks.
 
-    Clips of one track fall on both sides, so a network can pass the test by
+    Clips of one track fall into several parts, so a network can pass the test by
     recognising the recording.
 
     Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
@@ -234,8 +243,6 @@ def group_split(groups: pd.Series) -> pd.Series:
 
     >>> group_split(pd.Series(["Ann", "Ann", "Bo", "Cy"])).tolist()
     ['train', 'train', 'test', 'valid']
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     counts = groups.value_counts().sort_index().sort_values(kind="stable")[::-1]
     if len(counts) < 3:
@@ -259,7 +266,7 @@ def group_split(groups: pd.Series) -> pd.Series:
 
 
 def overlap(split: pd.Series, groups: pd.Series) -> float:
-    """Measure a leak: the share of test clips whose group is also in training.
+    """Give the share of test clips whose group is also in training: the leak.
 
     Args:
         split: "train", "valid" or "test" per clip.
@@ -278,10 +285,10 @@ def overlap(split: pd.Series, groups: pd.Series) -> float:
 
 
 def cooccurrence(labels: pd.DataFrame) -> pd.DataFrame:
-    """Count how often tag b is there, given tag a: P(b | a).
+    """Give the share of the clips with tag a that also have tag b: P(b | a).
 
-    Row a, column b. The matrix is not symmetric: most harpsichords are classical,
-    few classical clips have a harpsichord.
+    Row a, column b. The matrix is not symmetric: most clips with a harpsichord are
+    classical, few classical clips have a harpsichord.
 
     Shape: (n_clips, n_tags) -> (n_tags, n_tags), nan in the row of an unused tag.
 

@@ -4,318 +4,249 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+import seaborn as sns
 
 from tagkit.plots.picture import (
     COLORS,
     finish,
     heat,
-    listing,
+    legend,
+    need,
     plain,
     start,
-    write_cells,
 )
 
 
-def tag_counts(labels: pd.DataFrame, n: int = 50, ax=None):
+def tag_counts(labels: pd.DataFrame, n: int = 50, *, ax=None):
     """Draw on how many clips each of the n most frequent tags stands.
 
-    Args: labels, a labels frame; n, the number of bars: above 60 names overlap.
-    Shape: labels (n_clips, n_tags).
-    Raises: ValueError for an empty frame, missing values or columns of text.
+    Shape: labels (n_clips, n_tags); above n = 60 their names overlap.
+    Raises: ValueError for an empty frame or values other than 0 and 1.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(tag_counts(pd.DataFrame({"piano": [1, 0], "flute": [1, 1]})))
-    'Bar chart of clips per tag for 2 of 2 tags: from flute, 2 clips, to piano, 1 clip.'
+    'Bar chart of clips per tag for 2 of 2 tags: from flute on 2 to piano on 1.'
     """
     _need_labels(labels)
     counts = labels.sum().sort_values(ascending=False, kind="stable").head(n)
     ax = start(ax, 4.2)
-    bars = ax.bar(range(len(counts)), counts, color=COLORS[0], width=0.75)
-    ax.set_xticks(range(len(counts)), [plain(tag) for tag in counts.index], rotation=90)
-    ax.set_xlim(-0.6, len(counts) - 0.4)
+    sns.barplot(counts.rename(plain), color=COLORS[0], saturation=1, ax=ax)
+    ax.tick_params(axis="x", rotation=90)
     if len(counts) <= 20:
-        ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=9, padding=2)
-        ax.margins(y=0.12)
-    ends = [f"{tag}, {_clips(counts[tag])}" for tag in counts.index[[0, -1]]]
-    return finish(
-        ax,
+        ax.bar_label(ax.containers[0], fmt="{:,.0f}", fontsize=9)
+        ax.margins(y=0.1)
+    first, last = counts.index[0], counts.index[-1]
+    alt = (
         f"Bar chart of clips per tag for {len(counts)} of {labels.shape[1]} tags: "
-        f"from {ends[0]}, to {ends[1]}.",
-        title=f"The {len(counts)} most frequent tags on {len(labels):,} clips",
-        x="tag",
-        y="clips",
-        grid="y",
+        f"from {first} on {counts[first]:,} to {last} on {counts[last]:,}."
     )
+    title = f"The {len(counts)} most frequent tags on {len(labels):,} clips"
+    return finish(ax, alt, title=title, x="tag", y="clips", grid="y")
 
 
-def tags_per_clip(labels: pd.DataFrame, ax=None):
+def tags_per_clip(labels: pd.DataFrame, *, ax=None):
     """Draw how many clips carry 0, 1, 2, ... tags; the bar at 0 has its own colour.
 
-    Args: labels, a labels frame of all tags that you count.
-    Shape: labels (n_clips, n_tags).
-    Raises: ValueError for an empty frame, missing values or columns of text.
+    Shape: labels (n_clips, n_tags), with all tags that you count.
+    Raises: ValueError for an empty frame or values other than 0 and 1.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> tags_per_clip(pd.DataFrame({"piano": [1, 0], "flute": [1, 0]})).get_xlabel()
     'tags on a clip'
     """
     _need_labels(labels)
-    per_clip = labels.sum(axis=1).to_numpy().astype(int)
-    clips = np.bincount(per_clip)
+    per_clip = labels.sum(axis=1).astype(int)
     ax = start(ax)
-    colours = [COLORS[1]] + [COLORS[0]] * (len(clips) - 1)
-    bars = ax.bar(range(len(clips)), clips, color=colours, width=0.8)
-    if len(clips) <= 16:
-        ax.bar_label(bars, [f"{count:,}" for count in clips], fontsize=9)
-        ax.margins(y=0.12)
-    ax.set_xticks(range(0, len(clips), 1 + len(clips) // 30))
-    share = 100 * clips[0] / len(labels)
-    return finish(
-        ax,
-        f"Histogram of tags per clip over {len(labels):,} clips: {clips[0]:,} "
-        f"({share:.1f} %) carry none, the median is {np.median(per_clip):g}, "
-        f"the most on one clip is {per_clip.max()}.",
-        title=f"{clips[0]:,} of {len(labels):,} clips ({share:.1f} %) carry no tag",
-        x="tags on a clip",
-        y="clips",
-        grid="y",
+    sns.histplot(
+        per_clip,
+        discrete=True,
+        binrange=(0, per_clip.max()),
+        color=COLORS[0],
+        alpha=1,
+        shrink=0.85,
+        edgecolor="white",
+        ax=ax,
     )
+    ax.patches[0].set_facecolor(COLORS[1])
+    if len(ax.patches) <= 16:
+        ax.bar_label(ax.containers[0], fmt="{:,.0f}", fontsize=9)
+        ax.margins(y=0.1)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    n_bare = int((per_clip == 0).sum())
+    bare = f"{n_bare:,} ({100 * n_bare / len(labels):.1f} %) carry none"
+    alt = (
+        f"Histogram of tags per clip over {len(labels):,} clips: {bare}, the median is "
+        f"{per_clip.median():g}, the most on one clip is {per_clip.max()}."
+    )
+    title = f"Of {len(labels):,} clips {bare}"
+    return finish(ax, alt, title=title, x="tags on a clip", y="clips", grid="y")
 
 
-def cooccurrence(matrix: pd.DataFrame, ax=None):
+def cooccurrence(matrix: pd.DataFrame, *, ax=None):
     """Draw P(column tag | row tag) as a heat map; the diagonal, always 1, is grey.
 
-    Args: matrix, from tags.cooccurrence; up to 12 tags the cells show their numbers.
-    Shape: (n_tags, n_tags), shares in [0, 1]; rows of tags without clips may be NaN.
-    Raises: ValueError where rows and columns differ or shares leave [0, 1].
+    Shape: matrix (n_tags, n_tags), shares from tags.cooccurrence, NaN for tags without
+    clips; up to 12 tags the cells show their numbers.
+    Raises: ValueError for fewer than two tags, other rows than columns, or no shares.
     Notebook: course/01_dataset_analysis.ipynb
 
+    >>> from tagkit.plots import alt_text
     >>> tags = ["violin", "strings"]
-    >>> ax = cooccurrence(pd.DataFrame([[1, 0.8], [0.4, 1]], tags, tags))
-    >>> len(ax.get_yticklabels())
-    2
+    >>> alt_text(cooccurrence(pd.DataFrame([[1, 0.8], [0.4, 1]], tags, tags)))
+    'Heat map of P(column tag | row tag) for 2 tags: the highest is 0.80, of strings
+    given violin.'
     """
-    values = np.array(matrix, dtype=float)
-    if not values.size or list(matrix.index) != list(matrix.columns):
-        raise ValueError(
-            f"matrix has shape {values.shape} or other rows than columns; needed is "
-            "a square frame of tags; make one with tags.cooccurrence(labels)"
-        )
-    if np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=0) > 1:
-        raise ValueError(
-            f"matrix holds values from {np.nanmin(values):g} to {np.nanmax(values):g}; "
-            "needed are shares from 0 to 1; divide counts by the clips of the row's tag"
-        )
-    np.fill_diagonal(values, np.nan)
-    n_tags = len(values)
-    ax = start(ax, min(8.8, 2.6 + 0.3 * n_tags))
-    found = values[np.isfinite(values)]
-    limits = (0, max(found.max(), 0.01) if found.size else 1)
-    image = heat(ax, values, matrix.index, matrix.columns, "share of clips", limits)
-    ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+    shares = matrix.mask(np.eye(*matrix.shape, dtype=bool)).astype(float)
+    pairs = shares.stack().dropna()
+    need(
+        len(pairs) and [*matrix] == [*matrix.index] and pairs.between(0, 1).all(),
+        "a square frame of shares from 0 to 1, tags.cooccurrence(labels)",
+        f"a frame of shape {matrix.shape}",
+        f"values from {pairs.min()} to {pairs.max()}",
+    )
+    ax = start(ax, min(8.8, 2 + 0.3 * len(matrix)))
+    form = ".2f" if len(matrix) <= 12 else ""
+    every = dict(xticklabels=True, yticklabels=True)
+    heat(ax, shares, "share of clips", form=form, vmin=0, **every)
     ax.tick_params(axis="x", rotation=90)
-    if n_tags <= 12:
-        write_cells(ax, image, values, ".2f")
-    alt = f"Heat map of P(column tag | row tag) for {n_tags} tags"
-    if found.size and found.max() > 0:
-        row, column = np.unravel_index(np.nanargmax(values), values.shape)
-        alt += (
-            f": the highest is {values[row, column]:.2f}, the share of clips with "
-            f"{matrix.index[row]} that also carry {matrix.columns[column]}"
-        )
-    else:
-        alt += ": no two of them occur on one clip"
+    row, column = pairs.idxmax()
+    alt = (
+        f"Heat map of P(column tag | row tag) for {len(matrix)} tags: the highest is "
+        f"{pairs.max():.2f}, of {column} given {row}."
+    )
     title = "P(column tag | row tag)"
-    return finish(ax, alt + ".", title=title, y="row tag (given)")
+    return finish(ax, alt, title=title, y="row tag (given)")
 
 
-def pair_overlap(counts: Mapping, names: tuple = ("first tag", "second tag"), ax=None):
+def pair_overlap(pairs: Mapping, *, ax=None):
     """Draw which part of the clips with either of two tags carries both.
 
-    Args: counts, from tags.pair_counts, then names are the two tags; or a dict of
-    (tag, other) -> such counts, drawn as one bar per pair, least overlap first.
-    Shape: counts has the keys either, both, only_a, only_b (clips).
-    Raises: ValueError for missing keys or counts that do not add up.
+    Args: pairs, (tag, other tag) -> counts from tags.pair_counts; a bar for each
+    pair, least overlap first.
+    Raises: ValueError for no pairs, missing keys or counts that do not add up.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> counts = dict(either=10, both=1, only_a=6, only_b=3)
-    >>> pair_overlap(counts, ("guitar", "techno")).get_xlabel()
+    >>> pair_overlap({("guitar", "techno"): counts}).get_xlabel()
     'share of the clips with either tag (%)'
     """
-    pairs = {tuple(names): counts} if "either" in counts else dict(counts)
-    for pair, found in pairs.items():
-        keys = ("only_a", "both", "only_b")
-        if not {*keys, "either"} <= set(found) or not found["either"]:
-            raise ValueError(
-                f"counts of {pair} are {dict(found)}; needed are clips under either, "
-                "both, only_a and only_b; make them with tags.pair_counts(labels, a, b)"
-            )
-        if sum(found[key] for key in keys) != found["either"]:
-            raise ValueError(
-                f"counts of {pair} do not add up: {dict(found)}; needed is only_a + "
-                "both + only_b = either; make them with tags.pair_counts(labels, a, b)"
-            )
-    if not pairs:
-        raise ValueError("counts is empty; needed is one pair; see tags.pair_counts")
-    pairs = dict(sorted(pairs.items(), key=lambda i: i[1]["both"] / i[1]["either"]))
-    ax = start(ax, 1.4 + 0.5 * len(pairs))
-    parts = (("only_a", COLORS[5]), ("both", COLORS[1]), ("only_b", COLORS[4]))
-    for row, (pair, found) in enumerate(pairs.items()):
-        left = 0.0
-        for (key, colour), owner in zip(parts, (pair[0], "both", pair[1]), strict=True):
-            width = 100 * found[key] / found["either"]
-            ax.barh(row, width, left=left, color=colour, height=0.7, edgecolor="white")
-            if width > 12:
-                text = plain(f"{owner} {found[key]:,}")
-                ax.text(left + width / 2, row, text, ha="center", va="center", size=9)
-            left += width
-        ax.text(101, row, f"both: {found['both']:,}", va="center", size=9)
-    ax.set_yticks(
-        range(len(pairs)),
-        [plain(f"{a} / {b}\n{c['either']:,} clips") for (a, b), c in pairs.items()],
+    keys = ["only_a", "both", "only_b"]
+    table = pd.DataFrame({f"{a} / {b}": counts for (a, b), counts in pairs.items()}).T
+    table = table.reindex(columns=[*keys, "either"])
+    need(
+        len(table) and (table[keys].sum(axis=1) == table["either"]).all(),
+        "only_a + both + only_b = either clips, tags.pair_counts(labels, a, b)",
+        dict(pairs),
     )
-    ax.set_xlim(0, 116)
-    ax.set_xticks(range(0, 101, 20))
+    shares = 100 * table[keys].div(table["either"], axis=0)
+    shares = shares.sort_values("both")
+    table = table.loc[shares.index]
+    ax = start(ax, 1.4 + 0.5 * len(table))
+    names = [f"{plain(n)}\n{table['either'][n]:,} clips" for n in table.index]
+    shares.columns = ["first tag only", "both", "second tag only"]
+    colours = [COLORS[5], COLORS[1], COLORS[4]]
+    shares.set_axis(names).plot.barh(stacked=True, color=colours, width=0.7, ax=ax)
+    for key, bars in zip(keys, ax.containers, strict=True):
+        counts = [f"{count:,}" if count else "" for count in table[key]]
+        ax.bar_label(bars, counts, label_type="center", fontsize=9)
     ax.invert_yaxis()
-    told = listing(
-        f"{a} or {b} is on {c['either']:,} clips, both on {c['both']:,} "
-        f"({100 * c['both'] / c['either']:.1f} %)"
-        for (a, b), c in list(pairs.items())[:6]
-    )
-    more = f"; other pairs: {len(pairs) - 6}" if len(pairs) > 6 else ""
-    return finish(
-        ax,
-        f"Stacked bars of tag pairs: {told}{more}.",
-        title="How far two tags overlap",
-        x="share of the clips with either tag (%)",
-    )
+    legend(ax, above=True)
+    told = ", ".join(f"{name} {share:.1f} %" for name, share in shares["both"].items())
+    alt = f"Stacked bars of tag pairs; both tags are on: {told} of the clips."
+    title = "How far two tags overlap"
+    return finish(ax, alt, title=title, x="share of the clips with either tag (%)")
 
 
-def split_sizes(about: pd.DataFrame, ax=None):
-    """Draw the clips of each part of a split, with its tracks, albums and artists.
-
-    Args: about, from Corpus.describe: one row per part, a column `clips`, and
-    `tracks`, `albums`, `artists` where known.
-    Shape: (n_parts, columns).
-    Raises: ValueError without rows or without the column clips.
-    Notebook: course/01_dataset_analysis.ipynb
-
-    >>> split_sizes(pd.DataFrame({"clips": [12, 1, 3]}, ["train", "valid", "test"]))
-    <Axes: title={'left': '16 clips in 3 parts'}, xlabel='clips'>
-    """
-    if not len(about) or "clips" not in about:
-        raise ValueError(
-            f"the frame has columns {list(about)} and {len(about)} rows; needed is "
-            "one row per part with a column clips; take corpus.describe(tag_list)"
-        )
-    clips = about["clips"].astype(int)
-    kinds = [kind for kind in ("tracks", "albums", "artists") if kind in about]
-    ax = start(ax, 0.9 + 0.6 * len(about))
-    bars = ax.barh(range(len(about)), clips, color=COLORS[0], height=0.65)
-    shares = [f"{count:,} ({100 * count / clips.sum():.1f} %)" for count in clips]
-    ax.bar_label(bars, shares, fontsize=9, padding=4)
-    inner = [
-        ", ".join(f"{int(r[k]):,} {k}" for k in kinds) for _, r in about.iterrows()
-    ]
-    names = [
-        f"{part}\n{text}".strip() for part, text in zip(about.index, inner, strict=True)
-    ]
-    ax.set_yticks(range(len(about)), [plain(name) for name in names])
-    ax.set_xlim(0, 1.2 * clips.max())
-    ax.invert_yaxis()
-    told = [
-        f"{part} {count} clips" + (f" ({text})" if text else "")
-        for part, count, text in zip(
-            about.index, clips.map("{:,}".format), inner, strict=True
-        )
-    ]
-    return finish(
-        ax,
-        f"Bar chart of the parts of a split: {listing(told)}.",
-        title=f"{clips.sum():,} clips in {len(about)} parts",
-        x="clips",
-        grid="x",
-    )
-
-
-def leak(shares: Mapping, ax=None):
+def leak(shares: Mapping, *, ax=None):
     """Draw the share of test clips whose track or artist is also in training.
 
-    Args: shares, split name -> share from tags.overlap, or split name ->
-    {"track": share, "artist": share}.
-    Shape: shares in [0, 1].
+    Args: shares, split name -> {"track": share, "artist": share}, from tags.overlap.
     Raises: ValueError for an empty dict or a share outside [0, 1].
     Notebook: course/01_dataset_analysis.ipynb
 
-    >>> leak({"folders": 0.0, "random": 0.9}).get_xlabel()
+    >>> leak({"folders": {"track": 0.0}, "random": {"track": 0.9}}).get_xlabel()
     'share of the test clips (%)'
     """
-    nested = {
-        split: share if isinstance(share, Mapping) else {"track": share}
-        for split, share in shares.items()
-    }
-    table = pd.DataFrame(nested).T
-    if table.empty or not ((table >= 0) & (table <= 1)).all(axis=None):
-        raise ValueError(
-            f"shares are {dict(shares)}; needed are numbers from 0 to 1; "
-            "take them from tags.overlap(split, groups)"
-        )
+    table = 100 * pd.DataFrame(shares).T
+    need(
+        table.size and ((table >= 0) & (table <= 100)).all(axis=None),
+        "shares from 0 to 1 for each split, tags.overlap(split, groups)",
+        dict(shares),
+    )
     ax = start(ax, 1.2 + 0.35 * table.size)
-    height = 0.8 / table.shape[1]
-    for place, (kind, column) in enumerate(table.items()):
-        rows = np.arange(len(table)) + (place - (table.shape[1] - 1) / 2) * height
-        hatch = ("", "//", "..")[place % 3]
-        colour = COLORS[place % len(COLORS)]
-        bars = ax.barh(
-            rows,
-            100 * column,
-            height=0.9 * height,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=f"same {kind}",
-        )
-        ax.bar_label(bars, [f"{100 * v:.1f} %" for v in column], fontsize=9, padding=4)
-    ax.set_yticks(range(len(table)), [plain(split) for split in table.index])
+    table = table.rename(plain).rename_axis("split").add_prefix("same ")
+    sns.barplot(
+        table.reset_index().melt("split"),
+        x="value",
+        y="split",
+        hue="variable",
+        palette=COLORS[: table.shape[1]],
+        saturation=1,
+        ax=ax,
+    )
+    for bars in ax.containers:
+        ax.bar_label(bars, fmt="{:.1f} %", fontsize=9, padding=4)
     ax.set_xlim(0, 108)
+    legend(ax, above=True)
+    worst = table.max(axis=1)
+    told = ", ".join(f"{split} {share:.1f} %" for split, share in worst.items())
+    alt = f"Bar chart of test clips with a relative in training: at most {told}."
+    title = "Test clips with a relative in training"
+    return finish(ax, alt, title=title, x="share of the test clips (%)", grid="x")
+
+
+def label_noise(labels: pd.DataFrame, truth: pd.DataFrame, n: int = 20, *, ax=None):
+    """Draw on how many clips a tag is true and named, true only, named only.
+
+    Args: labels, what the crowd named; truth, what is in the sound; n, the number of
+    tags, those that are true of most clips.
+    Shape: two frames (n_clips, n_tags) with the same index and columns.
+    Raises: ValueError where the two frames do not match or are empty.
+    Notebook: course/05_per_tag_evaluation.ipynb
+
+    >>> from tagkit.plots import alt_text
+    >>> crowd, true = ({"flute": v} for v in ([1, 0, 0, 1], [1, 1, 1, 0]))
+    >>> alt_text(label_noise(pd.DataFrame(crowd), pd.DataFrame(true))).split(": ")[1]
+    '67 % of the true tags are not named, 1 of the named tags not true.'
+    """
+    same = labels.index.equals(truth.index) and labels.columns.equals(truth.columns)
+    need(
+        same and labels.size,
+        "the same clips and tags in both, truth.loc[labels.index, labels.columns]",
+        f"labels {labels.shape}",
+        f"truth {truth.shape}",
+    )
+    named, true = labels == 1, truth == 1
+    parts = {
+        "true and named": (named & true).sum(),
+        "true, not named": (~named & true).sum(),
+        "named, not true": (named & ~true).sum(),
+    }
+    n_true = true.sum().sort_values(ascending=False, kind="stable")
+    shown = pd.DataFrame(parts).loc[n_true.index[:n]]
+    ax = start(ax, 1.2 + 0.24 * len(shown))
+    colours = [COLORS[0], COLORS[5], COLORS[1]]
+    shown.rename(plain).plot.barh(stacked=True, color=colours, width=0.8, ax=ax)
+    for bar in ax.containers[1]:
+        bar.set(hatch="//", edgecolor="white")
     ax.invert_yaxis()
-    if table.shape[1] > 1:
-        ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
-    told = listing(
-        f"{split}: " + ", ".join(f"{100 * row[k]:.1f} % share the {k}" for k in table)
-        for split, row in table.iterrows()
+    legend(ax, above=True)
+    _, missed, wrong = (part.sum() for part in parts.values())
+    alt = (
+        f"Stacked bars of {len(shown)} of {len(n_true)} tags on {len(labels):,} clips: "
+        f"{100 * missed / max(n_true.sum(), 1):.0f} % of the true tags are not named, "
+        f"{wrong:,} of the named tags not true."
     )
-    return finish(
-        ax,
-        f"Bar chart of test clips with a relative in training, {told}.",
-        title="Test clips with a relative in training",
-        x="share of the test clips (%)",
-        grid="x",
+    return finish(ax, alt, x="clips", y="tag", grid="x")
+
+
+def _need_labels(labels):
+    """Raise unless labels is a frame of 0 and 1 with clips and tags."""
+    need(
+        isinstance(labels, pd.DataFrame) and labels.size,
+        "a frame with clips and tags, corpus.labels('raw50')",
+        f"{type(labels).__name__} of shape {np.shape(labels)}",
     )
-
-
-def _clips(count) -> str:
-    return f"{count:,} clip" + ("" if count == 1 else "s")
-
-
-def _need_labels(labels: pd.DataFrame):
-    """Raise unless labels is a frame of numbers with clips and tags."""
-    if not isinstance(labels, pd.DataFrame) or 0 in labels.shape:
-        raise ValueError(
-            f"labels is {type(labels).__name__} of shape {np.shape(labels)}; needed is "
-            "a labels frame with clips and tags; take corpus.labels('raw50')"
-        )
-    for tag, column in labels.items():
-        if not (is_numeric_dtype(column) or is_bool_dtype(column)):
-            raise ValueError(
-                f"column {tag!r} holds {column.dtype}, not 0 and 1; needed are tags "
-                "only; take corpus.labels(...) or drop mp3_path"
-            )
-    n_missing = int(labels.isna().sum().sum())
-    if n_missing:
-        raise ValueError(
-            f"labels holds {n_missing} missing values; needed is 0 or 1 everywhere; "
-            "join tables on clip_id before drawing"
-        )
+    others = [tag for tag in labels if not labels[tag].isin([0, 1]).all()]
+    need(not others, "columns of 0 and 1, corpus.labels('raw50')", others[:3])

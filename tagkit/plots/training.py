@@ -1,157 +1,137 @@
-"""Pictures of networks and trainings: layers, curves over epochs, settings."""
+"""Pictures of networks and training: curves, settings, layers, seconds."""
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from tagkit.plots.picture import (
     COLORS,
     GREY,
-    MARKERS,
-    NAMES,
-    STYLES,
+    UNITS,
     finish,
     heat,
-    listing,
+    legend,
+    need,
     plain,
     start,
-    write_cells,
 )
 
 
 def curves(
     histories: Mapping,
     what: str = "valid_roc_auc",
-    title: str = "",
-    ax=None,
+    *,
     recorded: Sequence[pd.DataFrame] = (),
     floor: float | None = None,
+    title: str = "",
+    ax=None,
 ):
-    """Draw one quantity of one or more trainings over the epochs.
+    """Draw one quantity of one or more training runs over the epochs.
 
     Args: histories, name -> History.frame(); what, a column of them: "loss",
     "valid_loss", "valid_roc_auc" or "valid_ap". With "loss", a validation loss is
-    drawn dashed beside it where the frame has one. recorded, frames of runs that were
-    made before, one a seed, as thin grey lines without marks. floor, what is reached
-    without listening, as a black dotted line.
+    drawn dashed beside it where the frames have one. recorded, frames of runs that
+    were made before, one a seed, as thin grey lines without marks. floor, what is
+    reached without listening, as a black dotted line.
     Shape: each frame (n_epochs, columns), with a column epoch.
-    Raises: ValueError without trainings, or where a frame lacks the column.
+    Raises: ValueError without runs, or where a frame lacks the column.
     Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit.plots import alt_text
-    >>> raw = pd.DataFrame({"epoch": [1, 2], "valid_roc_auc": [0.6, 0.7]})
-    >>> alt_text(curves({"raw": raw}))
-    'Curves of validation ROC-AUC over epochs: raw is best at epoch 2 (0.700).'
+    >>> raw = pd.DataFrame({"epoch": [1, 2, 3], "valid_roc_auc": [0.6, 0.7, 0.65]})
+    >>> alt_text(curves({"raw": raw})).split(": ")[1]
+    'raw ends at 0.65, highest at epoch 2 (0.7).'
     """
-    known = {f"recorded run {i}": frame for i, frame in enumerate(recorded)}
-    for name, frame in [*histories.items(), *known.items()]:
-        if not {"epoch", what} <= set(frame) or frame[what].isna().all():
-            raise ValueError(
-                f"the history of {name!r} has columns {list(frame)} and nothing under "
-                f"{what!r}; needed are epoch and {what}; take History.frame()"
-            )
-    if not histories:
-        raise ValueError("histories is empty; needed is name -> History.frame()")
+    need(histories, "name -> History.frame()", histories)
+    for frame in [*histories.values(), *recorded]:
+        there = {"epoch", what} <= set(frame) and frame[what].notna().any()
+        need(there, f"History.frame() with epoch and {what}", list(frame))
+    table = pd.concat({plain(name): frame for name, frame in histories.items()})
+    table = table.rename_axis(["run", None]).reset_index("run")
+    parts = {what: "training"}
+    if what == "loss" and "valid_loss" in table:
+        parts["valid_loss"] = "validation"
+    table = table.melt(["run", "epoch"], [*parts], var_name="clips").replace(parts)
     ax = start(ax)
+    for seed, frame in enumerate(recorded):
+        label = None if seed else f"recorded ({len(recorded)})"
+        ax.plot(frame["epoch"], frame[what], color=GREY, linewidth=1, label=label)
+    sns.lineplot(
+        table,
+        x="epoch",
+        y="value",
+        hue="run",
+        style="clips" if len(parts) > 1 else "run",
+        markers=True,
+        palette=sns.color_palette(COLORS, len(histories)),
+        estimator=None,
+        ax=ax,
+    )
+    extreme = "lowest" if "loss" in what else "highest"
     told = []
-    for number, frame in enumerate(recorded):
-        label = f"recorded, {len(recorded)} run" + "s" * (len(recorded) != 1)
-        line = dict(color=GREY, linewidth=1.3, label="" if number else label)
-        ax.plot(frame["epoch"], frame[what], "-.", **line)
-    for number, (name, frame) in enumerate(histories.items()):
-        line = dict(
-            color=COLORS[number % len(COLORS)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
-            linewidth=1.8,
+    for name, frame in histories.items():
+        line = frame.set_index("epoch")[what].dropna()
+        best = line.idxmin() if extreme == "lowest" else line.idxmax()
+        told.append(
+            f"{name} ends at {line.iloc[-1]:.3g}, {extreme} at epoch {best} "
+            f"({line[best]:.3g})"
         )
-        both = what == "loss" and "valid_loss" in frame
-        style = "-" if both else STYLES[number % len(STYLES)]
-        label = plain(f"{name}, training" if both else name)
-        ax.plot(frame["epoch"], frame[what], style, **line, label=label)
-        if both:
-            label = plain(f"{name}, validation")
-            ax.plot(frame["epoch"], frame["valid_loss"], "--", **line, label=label)
-        best = frame[what].idxmin() if "loss" in what else frame[what].idxmax()
-        word = "lowest" if "loss" in what else "best"
-        epoch, value = frame["epoch"][best], frame[what][best]
-        if what == "learning_rate":
-            ends = frame[what].iloc[0], frame[what].iloc[-1]
-            told.append(f"{name} goes from {ends[0]:g} to {ends[1]:g}")
-        else:
-            told.append(f"{name} is {word} at epoch {epoch} ({value:.3f})")
-    if len(recorded):
+    if recorded:
         ends = [frame[what].iloc[-1] for frame in recorded]
-        span = f"{min(ends):.3f} to {max(ends):.3f}"
-        told.append(f"{len(recorded)} recorded runs end at {span}")
+        told.append(f"recorded runs end at {min(ends):.3g} to {max(ends):.3g}")
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="floor")
-        told.append(f"the floor is at {floor:.3f}")
-    frames = [*histories.values(), *recorded]
-    epochs = sorted({epoch for frame in frames for epoch in frame["epoch"]})
-    ax.set_xticks(epochs[:: 1 + len(epochs) // 20])
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        told.append(f"the floor is at {floor:.3g}")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     if what == "learning_rate":
         ax.set_yscale("log")
-    unit = NAMES.get(what, what)
-    return finish(
-        ax,
-        f"Curves of {unit} over epochs: {listing(told)}.",
-        title=title,
-        x="epoch",
-        y=unit,
-        grid="y",
-    )
+    legend(ax)
+    unit = UNITS.get(what, what)
+    alt = f"Curves of {unit} over epochs: {'; '.join(told)}."
+    return finish(ax, alt, title=title, x="epoch", y=unit, grid="y")
 
 
 def heat_table(
     frame: pd.DataFrame,
     unit: str = "ROC-AUC",
+    *,
     form: str = ".3f",
-    best: str = "max",
     title: str = "",
     ax=None,
 ):
-    """Draw a table of numbers as a heat map with every number in its cell.
+    """Draw a table of numbers as a heat map, every number in its cell, the best framed.
 
     Args: frame, say one row per length and one column per stride, with index.name and
-    columns.name set; form, a format; best, "max" or "min": that cell gets a frame.
+    columns.name set; form, a format.
     Shape: (n_rows, n_columns); cells that were not run are NaN and stay grey.
     Raises: ValueError where no cell holds a number.
     Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(heat_table(pd.DataFrame([[0.7, 0.8]], ["256"], ["256", "64"])))
-    'Table of ROC-AUC, 1 row by 2 columns: best 0.800 at row 256, column 64.'
+    'Table of ROC-AUC, 1 x 2: highest 0.800 at row 256, column 64.'
     """
     values = frame.to_numpy(dtype=float)
-    if not np.isfinite(values).any() or best not in ("max", "min"):
-        raise ValueError(
-            f"the frame {values.shape} holds {np.isfinite(values).sum()} numbers, "
-            f"best is {best!r}; needed are numbers and 'max' or 'min'"
-        )
-    ax = start(ax, 2.2 + 0.35 * len(frame))
-    image = heat(ax, values, frame.index, frame.columns, unit)
-    write_cells(ax, image, values, form)
-    place = np.nanargmax(values) if best == "max" else np.nanargmin(values)
-    row, column = np.unravel_index(place, values.shape)
-    corner = (column - 0.5, row - 0.5)
-    ax.add_patch(ax.patch.__class__(corner, 1, 1, fill=False, ec=COLORS[1], lw=3))
-    x, y = frame.columns.name or "", frame.index.name or ""
-    n_rows = f"{len(frame)} row" + "s" * (len(frame) != 1)
-    n_columns = f"{frame.shape[1]} column" + "s" * (frame.shape[1] != 1)
-    return finish(
-        ax,
-        f"Table of {unit}, {n_rows} by {n_columns}: best {values[row, column]:{form}} "
-        f"at {y or 'row'} {frame.index[row]}, {x or 'column'} {frame.columns[column]}.",
-        title=title,
-        x=str(x),
-        y=str(y),
+    need(np.isfinite(values).any(), "a number in some cell", f"a frame {values.shape}")
+    ax = start(ax, 1.4 + 0.35 * len(frame))
+    heat(ax, frame.astype(float), unit, form=form)
+    row, column = np.unravel_index(np.nanargmax(values), values.shape)
+    ax.add_patch(
+        plt.Rectangle((column, row), 1, 1, fill=False, edgecolor=COLORS[1], linewidth=3)
     )
+    x, y = frame.columns.name or "", frame.index.name or ""
+    alt = (
+        f"Table of {unit}, {len(frame)} x {frame.shape[1]}: highest "
+        f"{values[row, column]:{form}} at {y or 'row'} {frame.index[row]}, "
+        f"{x or 'column'} {frame.columns[column]}."
+    )
+    return finish(ax, alt, title=title, x=x, y=y)
 
 
-def shape_walk(table: pd.DataFrame, title: str = "", ax=None):
+def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     """Draw the way of a window through a network: what each unit sees, gives, costs.
 
     A bar is a unit's receptive field; hatched ones see the whole window or have no
@@ -170,58 +150,110 @@ def shape_walk(table: pd.DataFrame, title: str = "", ax=None):
     'Walk through 2 units with 120 parameters: the first sees 20 ms, most parameters
     (75 %) are in unit 2, Linear.'
     """
-    needed = {"layer", "output", "parameters", "sees_ms"}
     fields = pd.to_numeric(table.get("sees_ms"), errors="coerce")
-    if not needed <= set(table) or fields.isna().all():
-        raise ValueError(
-            f"the table has columns {list(table)} and no receptive field in sees_ms; "
-            "needed is what models.walk(model) gives"
-        )
-    n, counts = len(table), table["parameters"].to_numpy()
+    columns = {"layer", "output", "parameters"} <= set(table)
+    need(columns and fields.notna().any(), "models.walk(model)", list(table))
+    n, top = len(table), 3 * fields.max()
     ax = start(ax, 1.1 + 0.3 * n)
-    top = 3 * fields.max()
-    for row, field in enumerate(fields):
-        known = field == field
-        look = dict(color=COLORS[0]) if known else dict(color="white", hatch="///")
-        edge = dict(edgecolor=COLORS[0], height=0.62)
-        ax.barh(row, field if known else top, **{**look, **edge})
-        text = f" {_ms(field)}" if known else " all "
-        ink = dict(fontsize=9, va="center", color="black")
-        if known:
-            ax.text(field, row, text, **ink)
-        else:
-            back = dict(facecolor="white", edgecolor="none", pad=1.5)
-            ax.text(fields.min(), row, text, bbox=back, **ink)
+    bars = ax.barh(range(n), fields.fillna(top), color=COLORS[0], height=0.62)
+    words = ["all" if np.isnan(field) else _milliseconds(field) for field in fields]
+    ax.bar_label(bars, words, padding=3, fontsize=9)
+    for bar, field in zip(bars, fields, strict=True):
+        if np.isnan(field):
+            bar.set(facecolor="white", edgecolor=COLORS[0], hatch="///")
     ax.set_xscale("log")
-    ax.set_xlim(fields.min() / 4, top * 1.6)
-    names = [f"{layer}   {size}" for layer, size in table[["layer", "output"]].values]
-    ax.set_yticks(range(n), names)
-    ax.set_ylim(n - 0.4, -0.6)
-    shares = counts / max(1, counts.sum())
-    costs = [f"{c:,} ({100 * s:.0f} %)" for c, s in zip(counts, shares, strict=True)]
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(n), costs)
-    right.set_ylabel("parameters of the unit", fontsize=10)
-    right.tick_params(labelsize=9, length=0)
-    most, first = int(counts.argmax()), fields.first_valid_index()
-    share, where = f"{100 * shares[most]:.0f} %", table["layer"].iloc[most]
-    right.get_yticklabels()[most].set_fontweight("bold")
-    ticks = [x for x in (0.1, 1, 10, 100, 1000, 10_000) if fields.min() / 4 < x < top]
-    ax.set_xticks(ticks, [_ms(x) for x in ticks])
+    ax.set_xlim(fields.min() / 4, 2 * top)
+    ax.xaxis.set_major_formatter(lambda field, _: _milliseconds(field))
     ax.minorticks_off()
-    return finish(
-        ax,
+    ax.set_yticks(range(n), table["layer"] + "   " + table["output"])
+    ax.set_ylim(n - 0.4, -0.6)
+    counts = table["parameters"]
+    shares = 100 * counts / max(1, counts.sum())
+    costs = [f"{c:,} ({s:.0f} %)" for c, s in zip(counts, shares, strict=True)]
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(range(n), costs, fontsize=9)
+    right.tick_params(length=0)
+    right.set_ylabel("parameters of the unit", fontsize=10)
+    most = int(counts.argmax())
+    alt = (
         f"Walk through {n} units with {counts.sum():,} parameters: the first sees "
-        f"{_ms(fields[first])}, most parameters ({share}) are in unit "
-        f"{most + 1}, {where}.",
-        title=title,
-        x="what a point in the middle of the output can see (time, log scale)",
-        y="",
-        grid="x",
+        f"{words[0]}, most parameters ({shares.iloc[most]:.0f} %) are in unit "
+        f"{most + 1}, {table['layer'].iloc[most]}."
     )
+    x = "what a point in the middle of the output can see (time, log scale)"
+    return finish(ax, alt, title=title, x=x, grid="x")
 
 
-def _ms(field: float) -> str:
+def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
+    """Draw who works when: a row per worker, a numbered box per piece of work.
+
+    Args: rows, worker -> pairs of begin and end in seconds, in order; two workers whose
+    boxes stand one above the other work at the same time.
+    Shape: each (n_pieces, 2).
+    Raises: ValueError without any work, or where a piece ends before it begins.
+    Notebook: course/07_scaling_up.ipynb
+
+    >>> from tagkit.plots import alt_text
+    >>> ax = timeline({"load": [(0, 0.2), (0.2, 0.4)], "compute": [(0.2, 0.5)]})
+    >>> alt_text(ax)
+    'Timeline of 0.50 seconds; busy are load 80 %, compute 60 % of them.'
+    """
+    spans = {name: np.reshape(pieces, (-1, 2)) for name, pieces in rows.items()}
+    pieces = np.concatenate([*spans.values(), np.empty((0, 2))])
+    need(
+        len(pieces) and (pieces[:, 1] >= pieces[:, 0]).all(),
+        "pieces of work, begin and end in seconds, the end not before the begin",
+        dict(rows),
+    )
+    ax = start(ax, 0.9 + 0.5 * len(rows))
+    first, last = pieces.min(), pieces.max()
+    told = []
+    for place, (name, span) in enumerate(spans.items()):
+        begins, lengths = span[:, 0] - first, span[:, 1] - span[:, 0]
+        colour = COLORS[place % 2]
+        bars = ax.barh(
+            [place] * len(span), lengths, 0.7, begins, color=colour, edgecolor="white"
+        )
+        numbers = range(1, len(span) + 1)
+        ax.bar_label(bars, numbers, label_type="center", fontsize=9, color="white")
+        told.append(f"{name} {100 * lengths.sum() / (last - first):.0f} %")
+    ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
+    ax.invert_yaxis()
+    alt = f"Timeline of {last - first:.2f} seconds; busy are {', '.join(told)} of them."
+    return finish(ax, alt, title=title, x="seconds", grid="x")
+
+
+def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
+    """Draw positive numbers of very different size as dots on a logarithmic axis.
+
+    Args: values, name -> number; drawn from top to bottom in the given order, each
+    with its value beside it; unit, such as "milliseconds a clip".
+    Raises: ValueError without values, or where one is not above 0.
+    Notebook: course/07_scaling_up.ipynb
+
+    >>> from tagkit.plots import alt_text
+    >>> alt_text(costs({"then": 500, "now": 5}, "milliseconds a clip"))
+    'Dots of milliseconds a clip, logarithmic: then 500, now 5.'
+    """
+    numbers = list(values.values())
+    numbered = numbers and all(0 < number < np.inf for number in numbers)
+    need(numbered, "one value or more, each above 0", dict(values))
+    ax = start(ax, 1 + 0.32 * len(values))
+    words = [f"{n:,.0f}" if n >= 1000 else f"{n:.3g}" for n in numbers]
+    for place, (number, word) in enumerate(zip(numbers, words, strict=True)):
+        ax.text(number, place, f"   {word}", va="center", fontsize=9)
+    ax.hlines(range(len(values)), min(numbers) / 3, numbers, color=COLORS[0])
+    ax.plot(numbers, range(len(values)), "o", color=COLORS[0])
+    ax.set_xscale("log")
+    ax.set_xlim(min(numbers) / 3, max(numbers) * 5)
+    ax.set_yticks(range(len(values)), [plain(name) for name in values])
+    ax.set_ylim(len(values) - 0.5, -0.5)
+    told = ", ".join(f"{n} {w}" for n, w in zip(values, words, strict=True))
+    alt = f"Dots of {unit}, logarithmic: {told}."
+    return finish(ax, alt, title=title, x=f"{unit} (logarithmic)", grid="x")
+
+
+def _milliseconds(field: float) -> str:
     """Milliseconds with two or three digits, seconds from a thousand on."""
     if field >= 1000:
         return f"{field / 1000:.3g} s"

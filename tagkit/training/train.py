@@ -232,6 +232,7 @@ def mean_loss(
     Args:
         sizes: windows in each batch.
 
+    Shape: losses () each.
     Raises: FloatingPointError, with the first batch whose loss is not finite and its
     clips; ValueError if there was no window.
     """

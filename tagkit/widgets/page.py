@@ -66,7 +66,7 @@ def audio_tag(piece, sample_rate, more="") -> str:
     if sample_rate not in _MP3_RATES:
         piece = audio.resample(piece, sample_rate, audio.SAMPLE_RATE)
         sample_rate = audio.SAMPLE_RATE
-    data = base64.b64encode(audio.encode(piece, sample_rate, "mp3")).decode()
+    data = base64.b64encode(audio.encode(piece, sample_rate)).decode()
     return (
         f'<audio controls preload="metadata" style="width:100%;max-width:36em"{more} '
         f'src="data:audio/mpeg;base64,{data}">{_NO_PLAYER}</audio>'
