@@ -13,7 +13,6 @@ import contextlib
 import io
 import json
 import math
-import pickle
 import tempfile
 import zipfile
 import zlib
@@ -31,19 +30,6 @@ from tagkit.evaluation.results import without_nan
 from tagkit.files import write_atomically
 from tagkit.machine import devices, processes
 from tagkit.models.tagger import Tagger
-
-# What reading a damaged last.pt may raise.
-UNREADABLE = (
-    zipfile.BadZipFile,
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    KeyError,
-    TypeError,
-    IndexError,
-    ValueError,
-)
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -306,7 +292,7 @@ class Run:
                 raise ValueError(f"its part {damaged} is damaged")
             state = torch.load(path, "cpu", weights_only=True)
             dict(state["run"])  # or it is none of ours
-        except UNREADABLE as error:
+        except Exception as error:  # a damaged file raises errors of many kinds
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(
                 f"{path} cannot be read as the state of a run ({reason}); delete it to "
