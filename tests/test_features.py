@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from dataclasses import replace
 
 import librosa
@@ -120,12 +119,6 @@ def test_other_rates():
 def test_no_samples_or_stereo(shape):
     with pytest.raises(ValueError, match=re.escape(f"{shape}")):
         features.describe(np.zeros(shape, np.float32))
-
-
-def test_without_librosa(monkeypatch):
-    monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(ImportError, match="librosa"):
-        features.describe(hiss(1))
 
 
 @pytest.mark.filterwarnings("error:Trying to estimate tuning")

@@ -412,6 +412,17 @@ def test_what_does_not_listen_is_at_its_floors(board):
     )
 
 
+@pytest.mark.parametrize("name", ["PredictNothing", "ConstantPrior"])
+def test_what_does_not_listen_scores_as_recorded(name, mini, recorded):
+    train_set, test_set = (mini.labels()[mini.split() == p] for p in ("train", "test"))
+    baseline = features.BASELINES[name]().fit(train_set, train_set)
+    report = metrics.evaluate(test_set, baseline.predict(test_set), n_boot=0)
+    macro = report.loc["macro", ["roc_auc", "ap"]].round(5).to_dict()
+    for one in (r for r in recorded if r["model"] == name):
+        assert macro.items() <= one["macro"].items()
+        assert baseline.parameters == one["parameters"]
+
+
 def test_records_are_those_of_record_runs(monkeypatch):
     monkeypatch.syspath_prepend(str(corpus.DATA))
     import record_runs

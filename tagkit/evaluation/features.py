@@ -49,15 +49,15 @@ def describe(samples: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> pd.Se
             rates do not compare.
 
     Shape: (n_samples,) -> (n_features,) float32, index names.
-    Raises: ValueError if samples has no or more than one axis, or is empty;
-    ImportError without librosa.
+    Raises: ValueError if samples has no or more than one axis, or is empty.
     Source: McFee et al. 2015, librosa; its defaults where nothing is said.
 
     >>> hiss = np.random.default_rng(0).normal(0, 0.1, 16_000).astype("float32")
     >>> describe(hiss)[["level mean", "centroid mean"]].round(-1).tolist()
     [-20.0, 4000.0]
     """
-    librosa = _librosa()
+    import librosa  # not there without the course's packages
+
     if samples.ndim != 1 or len(samples) == 0:
         raise ValueError(
             f"samples has shape {samples.shape}, needed is (n,) with n above 0; "
@@ -87,7 +87,8 @@ def describe(samples: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> pd.Se
 
 def _frames(samples, magnitudes, sample_rate):
     """Describe each frame, two hops from the next: a row of n_frames per name."""
-    librosa = _librosa()
+    import librosa
+
     get, rate = librosa.feature, {"sr": sample_rate}
     tuning = None if magnitudes.any() else 0.0  # None: measured
     chroma = get.chroma_stft(S=magnitudes**2, tuning=tuning, **rate)  # (12, n_frames)
@@ -120,7 +121,6 @@ def table(
         log: is given a line after each tenth of the clips, such as print.
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
-    Raises: ImportError without librosa, if the table is not on the disk.
 
     >>> from tagkit.data import corpus
     >>> table(corpus.open("mini")).shape
@@ -130,7 +130,11 @@ def table(
     """
     memory = joblib.Memory(corpora.DATA / "cache" / "features", verbose=0)
     describe_all = memory.cache(_describe_all, ignore=["corpus", "log"])
-    key = joblib.hash([VERSION, corpus.key, _sources(corpus)])
+    sources = [
+        (clip_id, path, _state(corpus.root / path))
+        for clip_id, path in corpus.clips["mp3_path"].items()
+    ]
+    key = joblib.hash([VERSION, corpus.key, sources])
     return describe_all(key, corpus, log)
 
 
@@ -161,16 +165,9 @@ def _describe(corpus, clip_id):
         return str(error).replace(f"{corpus.root}{os.sep}", "")
 
 
-def _sources(corpus) -> list:
-    """List for each clip the name, size and time of its file now."""
-    sources = []
-    for clip_id, path in corpus.clips["mp3_path"].items():
-        try:
-            stat = os.stat(corpus.root / path)
-            sources.append((clip_id, path, stat.st_size, stat.st_mtime_ns))
-        except OSError:  # decoding will name it
-            sources.append((clip_id, path, None, None))
-    return sources
+def _state(path):
+    """Say how a file is now, so that another one in its place is noticed."""
+    return (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
 
 
 class ConstantPrior:
@@ -298,14 +295,3 @@ def _n_parameters(model):
 
 
 BASELINES = {b.__name__: b for b in (PredictNothing, ConstantPrior, BoostedTrees)}
-
-
-def _librosa():
-    try:
-        import librosa
-    except ImportError:
-        raise ImportError(
-            "features need librosa, which is not installed; "
-            "pip install -e '.[course]' in the folder of the course"
-        ) from None
-    return librosa
