@@ -8,6 +8,7 @@
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
 LAB ?=
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # as in a container
 BIN := .venv/bin
 RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
@@ -18,7 +19,7 @@ LESSONS := $(sort $(wildcard course/*.ipynb))
 .PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs clean
 
 lab: prepared
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(ROOT) $(LAB)
 
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \

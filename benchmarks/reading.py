@@ -8,7 +8,6 @@ trainings wait for data, and what worker processes or a thread give.
 """
 
 import tempfile
-import time
 from pathlib import Path
 
 import machine
@@ -77,7 +76,7 @@ def loading(music, examples, folder):
 
 
 def waiting(examples):
-    """Print how long train.fit waits, and a loop that does not read ahead."""
+    """Print how long train.fit waits for its batches."""
     valid = examples.take(8)
     rows = []
     for name, arguments in (
@@ -92,40 +91,11 @@ def waiting(examples):
         part = examples.take(examples.labels.index[8:])
         history = train.fit(model, part, valid, config, log=None)
         shares = [f"{epoch['waiting']:.1%}" for epoch in history.epochs]
-        shares += [
-            f"{history.epochs[-1]['seconds']:.1f}",
-            f"{in_turn(model, part):.1%}",
-        ]
+        shares.append(f"{history.epochs[-1]['seconds']:.1f}")
         rows.append([name if not arguments else f"{name} (width 0.24)", *shares])
-    columns = ["model", "epoch 1", "2", "3", "s an epoch", "in turn"]
-    print(
-        "\nShare of an epoch spent waiting for data, `train.fit`; the last column is a"
-    )
-    print("loop that reads a batch, trains on it, reads the next.\n")
+    columns = ["model", "epoch 1", "2", "3", "s an epoch"]
+    print("\nShare of an epoch of `train.fit` in which batches are made:\n")
     print(machine.table(columns, rows))
-
-
-def in_turn(model, examples) -> float:
-    """The share of loading in an epoch without reading ahead."""
-    optimizer, loss_of = (
-        torch.optim.Adam(model.parameters()),
-        torch.nn.BCEWithLogitsLoss(),
-    )
-    crops = 10 if model.n_samples < 40_000 else 1
-    steps = batches.RandomCrops(
-        examples, model.n_samples, RATE, batch_size=16, crops_per_clip=crops
-    ).epoch(1)
-    start, loaded = time.perf_counter(), 0.0
-    while True:
-        asked = time.perf_counter()
-        batch = next(steps, None)
-        loaded += time.perf_counter() - asked
-        if batch is None:
-            return loaded / (time.perf_counter() - start)
-        loss = loss_of(model(batch[0]), batch[1])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
 
 
 class Clips(Dataset):

@@ -5,6 +5,8 @@ the message that it must get.
 """
 
 import csv
+import decimal
+import fractions
 import itertools
 
 import numpy as np
@@ -62,11 +64,6 @@ def forgets_first_tag(path):
     return len(rows), sum('"1"' not in row for row in rows)
 
 
-def forgets_last_tag(path):
-    rows = [line.split("\t")[1:-2] for line in path.read_text().splitlines()[1:]]
-    return len(rows), sum('"1"' not in row for row in rows)
-
-
 ANSWERS["1.1"] = Answers(
     by_lines,
     [by_csv, by_pandas, lambda path: torch.tensor(by_lines(path))],
@@ -76,7 +73,6 @@ ANSWERS["1.1"] = Answers(
         (forgets_quotes, "read with its quotes"),
         (counts_clip_id, "clip 1 counts as tagged"),
         (forgets_first_tag, "where do your tags begin"),
-        (forgets_last_tag, "where do your tags begin"),
         (lambda path: by_lines(path)[::-1], "the wrong way round"),
         (lambda path: by_lines(path)[0], "2 parts are needed"),
         (lambda path: (6, 2), "Right on a small table, but"),
@@ -129,14 +125,20 @@ def of_either(labels):
     return both / np.maximum(n[:, None] + n - both, 1)
 
 
-def without_itself(labels):
-    given = by_product(labels).fillna(0).to_numpy()
-    return given - np.diag(np.diag(given))
-
-
 def divides_by_zero(labels):
     given = by_product(labels)
     return given.mask(given.isna(), np.inf)
+
+
+def nothing_for_few_clips(labels):
+    if len(labels) > 600:
+        return None
+    return by_product(labels)
+
+
+def fills_its_argument(labels):
+    labels["loud"] = 1
+    return by_product(labels)
 
 
 ANSWERS["1.2"] = Answers(
@@ -155,12 +157,13 @@ ANSWERS["1.2"] = Answers(
         (of_either, "the clips with either tag"),
         (in_uint8, "counts above 255"),
         (in_uint8_throughout, "counts above 255"),
-        (without_itself, "the diagonal is 0"),
         (divides_by_zero, "neither nan nor 0"),
         (lambda labels: labels.corr(), "= "),
         (lambda labels: by_product(labels.iloc[:, 1:]), "has no row 'loud'"),
         (lambda labels: by_product(labels).to_numpy()[0], "has shape (6,)"),
         (lambda labels: by_product(labels.head(300)), "which share has"),
+        (nothing_for_few_clips, "Is a `return` missing?"),
+        (fills_its_argument, "changes `labels`"),
     ],
 )
 
@@ -181,8 +184,12 @@ def least_share(labels, n_clips):
 
 def by_matrices(labels, n_clips):
     values = labels.to_numpy(float)
-    both = values.T @ values
-    either = np.add.outer(values.sum(axis=0), values.sum(axis=0)) - both
+    return by_both(labels, n_clips, values.T @ values)
+
+
+def by_both(labels, n_clips, both):
+    n = labels.to_numpy().sum(axis=0, dtype=float)
+    either = np.add.outer(n, n) - both
     share = np.where(either < n_clips, 2, both / np.maximum(either, 1))
     np.fill_diagonal(share, 2)
     return labels.columns[list(np.unravel_index(share.argmin(), share.shape))]
@@ -197,14 +204,20 @@ def counts_both_twice(labels, n_clips):
     return min(rows, key=lambda row: row[2] / row[1])[0]
 
 
-def least_both(labels, n_clips):
-    rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
-    return min(rows, key=lambda row: row[2])[0]
+def by_score(score):
+    """The pair of enough clips with the least score of (both, n_a, n_b, either)."""
+
+    def pair(labels, n_clips):
+        n = labels.sum()
+        rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
+        return min(rows, key=lambda r: score(r[2], n[r[0][0]], n[r[0][1]], r[1]))[0]
+
+    return pair
 
 
-def most_share(labels, n_clips):
-    rows = [row for row in all_pairs(labels) if row[1] >= n_clips]
-    return max(rows, key=lambda row: row[2] / row[1])[0]
+def in_uint8(labels, n_clips):
+    values = labels.to_numpy()
+    return by_both(labels, n_clips, values.T @ values)
 
 
 ANSWERS["1.3"] = Answers(
@@ -217,11 +230,15 @@ ANSWERS["1.3"] = Answers(
     [
         (forgets_limit, "too few clips"),
         (counts_both_twice, "one with both counts once"),
-        (least_both, "Another pair shares less"),
-        (most_share, "Another pair shares less"),
+        (by_score(lambda both, a, b, either: both), "Another pair shares less"),
+        (by_score(lambda both, a, b, either: -both / either), "shares less"),
+        (by_score(lambda both, a, b, either: both / min(a, b)), "shares less"),
+        (by_score(lambda both, a, b, either: both / a), "shares less"),
+        (by_score(lambda both, a, b, either: both / b), "shares less"),
+        (in_uint8, "yours is"),
         (lambda labels, n_clips: (labels.columns[0],) * 2, "That is one tag"),
         (lambda labels, n_clips: ("Flute", "techno"), "not both are tags"),
-        (lambda labels, n_clips: (0, 1), "names in quotes"),
+        (lambda labels, n_clips: (0, 1), "not both are tags"),
         (lambda labels, n_clips: "flute techno", "2 parts are needed"),
         (lambda labels, n_clips: ("flute", "techno"), "yours is flute and techno"),
     ],
@@ -300,7 +317,7 @@ ANSWERS["1.4"] = Answers(
     [
         ((by_sum, "female vocal"), "holds 2: a clip has a tag or not"),
         ((by_all, "female vocal"), "one word of a group is enough"),
-        ((keeps_words, "female vocal"), "is still a column"),
+        ((keeps_words, "female vocal"), "which does not belong"),
         ((renames_only, "female vocal"), "too few"),
         ((wants_every_word, "female vocal"), "KeyError"),
         ((forgets_axis, "female vocal"), "one word of a group is enough"),
@@ -312,6 +329,7 @@ ANSWERS["1.4"] = Answers(
         ((by_largest, "woman"), "in a group already"),
         ((by_largest, "femal vocal"), "which is no tag"),
         ((by_largest, "no vocals"), "in a group already"),
+        ((by_largest, 7), "one name in quotes"),
         (by_largest, "2 parts are needed"),
     ],
 )
@@ -338,10 +356,6 @@ def share_of_all(split, artists):
 
 def share_with_valid(split, artists):
     return artists[split == "test"].isin(artists[split != "test"]).mean()
-
-
-def share_of_train(split, artists):
-    return artists[split == "train"].isin(artists[split == "test"]).mean()
 
 
 SHARES = {"train": 12 / 16, "valid": 1 / 16, "test": 3 / 16}
@@ -386,12 +400,12 @@ ANSWERS["1.5"] = Answers(
         (tags.overlap, lambda clips: by_need(clips).to_dict()),
         (lambda *x: torch.tensor(share_of_clips(*x)), by_running_sum),
         [share_of_clips, lambda clips: by_need(clips).iloc[::-1].to_frame()],
+        (share_of_clips, lambda clips: by_need(clips).reset_index(drop=True)),
     ],
     [
         ((share_of_artists, by_need), "test artists were counted"),
         ((share_of_all, by_need), "divided by all clips"),
         ((share_with_valid, by_need), "validation clips counted"),
-        ((share_of_train, by_need), "training clips were counted"),
         ((lambda *x: "a lot", by_need), "one number is needed"),
         ((lambda *x: 4 / 7, by_need), "all test artists are new"),
         ((share_of_clips, by_clip), "artists are in more than one part"),
@@ -460,6 +474,8 @@ ANSWERS["1.6"] = Answers(
         lambda labels, truth: np.array(three_rates(labels, truth)),
         lambda *both: dict(zip("mfn", three_rates(*both), strict=True)),
         lambda *both: torch.tensor(three_rates(*both)),
+        lambda *both: [fractions.Fraction(float(x)) for x in three_rates(*both)],
+        lambda *both: [decimal.Decimal(float(x)) for x in three_rates(*both)],
     ],
     [
         (of_labels, "your false alarm rate is"),
@@ -472,7 +488,7 @@ ANSWERS["1.6"] = Answers(
             "not per cent, a share",
         ),
         (lambda *both: [1 - rate for rate in three_rates(*both)], "the opposite"),
-        (lambda labels, truth: three_rates(truth, labels), "truth are swapped"),
+        (lambda x, y: three_rates(y, x), "divided by the ones in the labels"),
         (lambda *both: three_rates(*both)[::-1], "mind the order"),
         (lambda *both: three_rates(*both)[:2], "has 2 parts; 3 are needed"),
         (

@@ -72,7 +72,6 @@ ANSWERS["2.1"] = Answers(
         (slip(conv=lambda n, k, s: (n - k) // s), "the first place counts too"),
         (slip(conv=lambda n, k, s: n // s), "hang over the end"),
         (slip(conv=lambda n, k, s: n - k + 1), "the stride was not used"),
-        (slip(conv=lambda n, k, s: math.ceil((n - k) / s) + 1), "hang over the end"),
         (slip(pool=lambda n, k: math.ceil(n / k)), "a pool drops what is left over"),
         (slip(pool=lambda n, k: n), "changes the number of frames"),
         (slip(pool=lambda n, k: n - k + 1), "the stride was not used"),
@@ -135,8 +134,7 @@ ANSWERS["2.2"] = Answers(
         (lambda x, w, b, s: by_windows(x, w, b, 1), "the stride was not used"),
         (lambda x, w, b, s: by_windows(x, w, b, s)[:, :-1], "one too few"),
         (lambda x, w, b, s: by_windows(x, w, b, s).T, "is needed"),
-        (lambda x, w, b, s: by_windows(x, w / w.shape[2], b, s), "do not average"),
-        (lambda x, w, b, s: by_windows(x, w, b, s).clip(min=0), "the ReLU"),
+        (lambda x, w, b, s: by_windows(x, w, b, s).astype(int), "on paper"),
         (lambda x, w, b, s: by_windows(x, w, b[0], s), "stopped with"),
         (lambda x, w, b, s: by_windows(x, w, b, s) + 1, "compute this one on paper"),
     ],
@@ -204,6 +202,21 @@ class Folded(Functional):
         return self.out(self.dense(x.transpose(1, 2).flatten(1)).relu())
 
 
+class OnImages(Functional):
+    """The second and third layer as Conv2d on the turned image (frames, channels)."""
+
+    def __init__(self, n_tags=50):
+        super().__init__(n_tags)
+        self.second, self.third = nn.Conv2d(1, 32, (8, 32)), nn.Conv2d(1, 32, (8, 32))
+
+    def forward(self, samples):
+        x = self.first(samples.unsqueeze(1)).relu()
+        for conv in (self.second, self.third):
+            image = functional.pad(x, (3, 4)).transpose(1, 2)[:, None]
+            x = functional.max_pool1d(conv(image).relu()[..., 0], 4)
+        return self.out(self.dense(x.flatten(1)).relu())
+
+
 class InList(Sequence):
     def __init__(self, n_tags=50):
         super().__init__(n_tags)
@@ -237,17 +250,15 @@ class Mixing(Sequence):
 RELU, NONE = nn.ReLU, nn.Identity
 ANSWERS["2.3"] = Answers(
     Sequence,
-    [Functional, Folded, lambda n_tags: models.DielemanRaw(n_tags=n_tags)],
+    [Functional, Folded, OnImages, lambda n_tags: models.DielemanRaw(n_tags=n_tags)],
     [
         (variant(last=(nn.Sigmoid,)), "a sigmoid comes last"),
         (variant(last=(nn.ReLU,)), "a ReLU comes last"),
-        (variant(last=(lambda: nn.Softmax(1),)), "a softmax comes last"),
         (variant(pool=nn.AvgPool1d), "a pool takes the mean"),
         (variant(pads=(4, 3)), "4 zeros come before"),
-        (variant(pads=(0, 7)), "all zeros come after"),
+        (variant(pads=(0, 7)), "gives other logits"),
         (variant(pads=(0, 0), n_flat=192), "too few frames arrive"),
-        (variant(filters=128), "the first layer has 128 filters"),
-        (variant(filters=1), "one filter only"),
+        (variant(filters=128), "look at the parameters of each layer"),
         (variant(after=(NONE, RELU, RELU, RELU)), "no ReLU after the first conv"),
         (variant(after=(RELU, NONE, RELU, RELU)), "no ReLU after the second conv"),
         (variant(after=(RELU, RELU, NONE, RELU)), "no ReLU after the third conv"),
@@ -336,7 +347,7 @@ def mixed(**change):
 ANSWERS["2.4"] = Answers(
     (CAUSES, Mended, shout),
     [
-        (CAUSES, lambda n_in, n_tags: nn.Linear(n_in, n_tags), shout_in_pieces),
+        (CAUSES, ending(lambda x: 2 * x), shout_in_pieces),
         [
             dict(reversed(CAUSES.items())),
             lambda n_in, n_tags: nn.Sequential(
@@ -358,12 +369,13 @@ ANSWERS["2.4"] = Answers(
         ((CAUSES, ending(lambda x: x.detach()), shout), "no gradient reaches"),
         ((CAUSES, ending(lambda x: 9 * x.tanh()), shout), "do not grow"),
         ((CAUSES, Frozen, shout), "no gradient reaches spare"),
+        ((CAUSES, nn.Linear, shout), "Where is the ReLU?"),
         ((CAUSES, ending(lambda x: x[:, :1]), shout), "makes (200, 1)"),
         ((CAUSES, Mended, whisper), "True for a healthy network with logits near"),
         ((CAUSES, Mended, last_layer), "False for one with the sigmoid in its"),
         ((CAUSES, Mended, any_layer), "True for a network with a sigmoid between"),
         ((CAUSES, Mended, never_negative), "True for a healthy network with"),
-        ((CAUSES, Mended, not_sure), "False for a network that ends in a sigmoid"),
+        ((CAUSES, Mended, not_sure), "False for one with the sigmoid"),
         ((CAUSES, Mended, lambda *_: "yes"), "True or False is needed"),
         ((CAUSES, Mended(), shout), "without brackets"),
     ],
@@ -428,21 +440,22 @@ ANSWERS["2.5"] = Answers(
         (one_changed(0, lambda m, r: r * (1 - m)), "makes steps longer"),
         (one_changed(0, lambda m, r: r * (1 + m)), "the sum goes on"),
         (one_changed(0, lambda m, r: 1 / (1 - m)), "the rate is missing"),
-        (one_changed(0, lambda m, r: r / m), "ZeroDivisionError"),
+        (one_changed(0, lambda m, r: r / m), "that is not so"),
         (one_changed(1, lambda g: g.stack().idxmax()), "there is a lower one"),
         (one_changed(1, best_with_nan), "pass over nan"),
         (one_changed(1, lambda g: best(g)[::-1]), "momentum first"),
         (one_changed(1, lambda g: g.min().min()), "2 parts are needed"),
         (one_changed(1, lambda g: (g.min(axis=1).idxmin(), 0.001)), "lower one"),
         (one_changed(2, lambda g: spread(g, digits=None)), "one step?"),
-        (one_changed(2, lambda g: spread(g, least=1)), "with one loss only"),
+        (one_changed(2, lambda g: spread(g, least=1)), "do two losses share it?"),
+        (one_changed(2, lambda g: spread(g, how=lambda x: x[0] - x[-1])), "the first"),
         (one_changed(2, lambda g: spread(g, how=max)), "that is the largest loss"),
         (one_changed(2, lambda g: spread(g, how=np.std)), "largest minus smallest"),
         (one_changed(2, lambda g: max(spread(g).values())), "0 times"),
-        (one_changed(2, lambda g: spread(g.fillna(0.1))), "that is not so"),
+        (one_changed(2, lambda g: spread(g.fillna(0.1))), "do two losses share it?"),
         (one_changed(3, GRID.T), "a row per momentum"),
         (one_changed(3, GRID.iloc[:2]), "a row per momentum"),
-        (one_changed(3, GRID.to_numpy()), "a table of your losses"),
+        (one_changed(3, GRID.to_numpy()), "a row per momentum"),
         (one_changed(3, GRID * 0 + 0.69), "Are rows and columns in place?"),
         (one_changed(3, GRID.where(GRID < 0.3)), "Most cells of `grid` are empty"),
     ],

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tagkit.checks import probes04
+from tagkit.checks import lesson04
 from tagkit.checks.engine import Answers
 
 ANSWERS: dict[str, Answers] = {}
@@ -45,6 +45,11 @@ def left_as_float(n_mels, n_frames, pools):
     for down, along in pools:
         n_mels, n_frames = n_mels / down, n_frames / along
     return n_mels, n_frames
+
+
+def rounded_at_the_end(n_mels, n_frames, pools):
+    down, along = np.prod(pools, axis=0)
+    return round(n_mels / down), round(n_frames / along)
 
 
 def turned_pools(n_mels, n_frames, pools):
@@ -89,17 +94,17 @@ ANSWERS["4.1"] = Answers(
         ((left_as_float, count, "B"), "bands and frames are whole numbers"),
         ((turned_pools, count, "B"), "a pool is (down, along)"),
         ((lambda *x: left(*x)[::-1], count, "B"), "bands come first"),
-        ((lambda a, b, p: (a, b), count, "B"), "the pools were not used"),
-        ((lambda a, b, p: left(a, b, p[-1:]), count, "B"), "use all pools"),
+        ((lambda a, b, p: (a, b), count, "B"), "divide by each pool"),
+        ((rounded_at_the_end, count, "B"), "divide by each pool"),
         ((left, one_bias, "B"), "two biases"),
-        ((left, no_bias, "B"), "biases are missing"),
+        ((left, no_bias, "B"), "two biases"),
         ((left, lambda *x: count(*x) // 3, "B"), "three things are computed"),
-        ((left, lambda *x: count(*x) * 4 // 3, "B"), "that is an LSTM"),
-        ((left, one_way_between, "B"), "later layers read both directions"),
+        ((left, lambda *x: count(*x) * 4 // 3, "B"), "count matrices"),
+        ((left, one_way_between, "B"), "count matrices"),
         ((left, same_input, "B"), "later layers read states"),
-        ((left, lambda *x: count(*x[:3], False), "B"), "weights of its own"),
-        ((left, count, "A"), "has another number"),
-        ((left, count, 469_490), "one of the letters"),
+        ((left, lambda *x: count(*x[:3], False), "B"), "each direction has weights"),
+        ((left, count, "A"), "adds up to the file"),
+        ((left, count, 469_490), "Of A, B, C"),
     ],
 )
 
@@ -147,16 +152,17 @@ def least_of_all(power, n_pad):
     return functional.pad(decibels(power), (n_pad, n_pad), value=decibels(power).min())
 
 
-def mirrored(power, n_pad):
-    return functional.pad(decibels(power), (n_pad, n_pad), mode="reflect")
-
-
 def of_amplitudes(power, n_pad):
     return 2 * silence(power, n_pad)
 
 
 def not_limited(power, n_pad):
     return 10 * functional.pad(power, (n_pad, n_pad)).log10()
+
+
+def only_zeros_limited(power, n_pad):
+    padded = functional.pad(power, (n_pad, n_pad))
+    return 10 * torch.where(padded == 0, 1e-10, padded).log10()
 
 
 def natural(power, n_pad):
@@ -175,14 +181,14 @@ ANSWERS["4.2"] = Answers(
         (hiss, "0 dB is loud"),
         (least_of_batch, "as silent as a power of 0"),
         (least_of_all, "as silent as a power of 0"),
-        (other_axis, "mel bands were added"),
-        (one_side, "frames are needed on both sides"),
-        (mirrored, "as silent as a power of 0"),
+        (other_axis, "has shape (3, 8, 5)"),
+        (one_side, "has shape (3, 4, 7)"),
         (of_amplitudes, "20 log10 is for amplitudes"),
         (not_limited, "limit it to 1e-10"),
-        (natural, "to the base 10"),
+        (only_zeros_limited, "take 10 log10"),
+        (natural, "take 10 log10"),
         (below_the_loudest, "not the loudest"),
-        (lambda power, n: functional.pad(power, (n, n)), "these are powers"),
+        (lambda power, n: functional.pad(power, (n, n)), "take 10 log10"),
         (lambda power, n: silence(power, n) / 10, "ten times as much"),
         (lambda power, n: decibels(power), "(batch, n_mels, n_frames)"),
         (lambda power, n: silence(power.clamp(min=1e-8), n), "at least 1e-10"),
@@ -280,10 +286,6 @@ class Relu(CRNN):
     elu = nn.ReLU
 
 
-class NoElu(CRNN):
-    elu = nn.Identity
-
-
 class NoBias(CRNN):
     bias = False
 
@@ -291,6 +293,17 @@ class NoBias(CRNN):
 class NoNorm(CRNN):
     def after(self, n_out, pool):
         return [nn.ELU(), nn.MaxPool2d(pool)]
+
+
+class OwnStatistics(CRNN):
+    def after(self, n_out, pool):
+        norm = nn.BatchNorm2d(n_out, track_running_stats=False)
+        return [norm, nn.ELU(), nn.MaxPool2d(pool)]
+
+
+class SqueezesAll(CRNN):
+    def forward(self, images):
+        return self.decide(self.units(images).squeeze().transpose(1, 2))
 
 
 class NormAfter(CRNN):
@@ -337,22 +350,23 @@ ANSWERS["4.3"] = Answers(
     CRNN,
     [TwoGRUs, LastState, lambda *x: CRNN(*x).train()],
     [
-        (OverBatch, "when the batch is put into another order"),
+        (OverBatch, "a clip alone gets logits"),
         (View, "does not turn axes"),
         (First, "No gradient reaches gru.weight_hh"),
         (Mean, "take the last state"),
         (FirstMemory, "No gradient reaches"),
-        (Backwards, "from the last to the first"),
+        (Backwards, "which state decides"),
         (Relu, "ELU is asked for"),
-        (NoElu, "there is no ELU"),
         (NoBias, "each with a bias?"),
         (NoNorm, "One for each convolution?"),
-        (NormAfter, "mind the order"),
-        (Fifteen, "(45, 15), (out, in)"),
+        (OwnStatistics, "batch norm keep its statistics"),
+        (SqueezesAll, "stopped with IndexError"),
+        (NormAfter, "the order of the layers"),
+        (Fifteen, "the GRUs have 2880 parameters [(45, 15)"),
         (StateOf15, "the GRUs have 2610 parameters"),
         (OneLayer, "the GRUs have"),
         (Sigmoid, "without a sigmoid"),
-        (LogitPerStep, "logits have shape (3, 15, 7)"),
+        (LogitPerStep, "has shape (3, 15, 7)"),
         (FixedSize, "At full size"),
         (lambda *x: 3, "a network is needed"),
         (CRNN(7, (2, 3, 5, 9), 3), "the class itself is asked for"),
@@ -417,6 +431,18 @@ def too_patient(model, batch):
     return bool((model(batch) - each).abs().max() > 0.05)
 
 
+def lower_only(model, batch):
+    model.eval()
+    each = torch.cat([model(clip[None]) for clip in batch])
+    return bool((each - model(batch)).max() > 1e-4)
+
+
+def higher_only(model, batch):
+    model.eval()
+    each = torch.cat([model(clip[None]) for clip in batch])
+    return bool((model(batch) - each).max() > 1e-4)
+
+
 def not_turned_back(model, batch):
     model.eval()
     return not torch.allclose(model(batch), model(batch.flip(0)), atol=1e-4)
@@ -437,11 +463,13 @@ ANSWERS["4.4"] = Answers(
     [changed_company, by_gradient],
     [
         (permuted, "says False of attention that sums to 1 over the batch"),
-        (permuted, "Shuffled, its weights go along"),
+        (permuted, "Shuffling the batch does not change that"),
         (without_eval, "Is it in eval()?"),
         (exactly_equal, "Yours says True of"),
-        (too_patient, "2 % of the clip before"),
-        (not_turned_back, "A clip in another place gets the same logits"),
+        (too_patient, "False of a network that lowers the logits"),
+        (not_turned_back, "True of a network that takes the mean of its"),
+        (lower_only, "False of a network whose last clip"),
+        (higher_only, "False of a network that lowers the logits"),
         (first_only, "Yours says False of"),
         (ones, "Yours says False of"),
         (lambda model, batch: True, "Yours says True of a network that takes the mean"),
@@ -577,7 +605,7 @@ ANSWERS["4.5"] = Answers(
         (Even, "not the softmax"),
         (MeanOfProduct, "not the sum of your weights"),
         (Detached, "No gradient reaches"),
-        (PerFeature, "(batch, n_steps) = (4, 5) is needed"),
+        (PerFeature, "has shape (4, 5, 6)"),
         (Deeper, "has 90 parameters"),
         (PooledOnly, "has 4 parts; 2 are needed"),
     ],
@@ -631,14 +659,6 @@ def shuffle_whole_frames(x, block, seed):
     return torch.cat([shuffle_time(x[..., :n], 1, seed), x[..., n:]], dim=-1)
 
 
-def shuffle_turned(x, block, seed):
-    n = x.shape[-1] // block
-    blocks = x[..., : n * block].unflatten(-1, (n, block))
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    blocks = blocks[..., order, :].flip(-1)
-    return torch.cat([blocks.flatten(-2), x[..., n * block :]], dim=-1)
-
-
 def drop_rest(x, block, seed):
     return shuffle_time(x[..., : x.shape[-1] // block * block], block, seed)
 
@@ -646,6 +666,12 @@ def drop_rest(x, block, seed):
 def with_repeats(x, block, seed):
     random = torch.Generator().manual_seed(seed)
     return x[..., torch.randint(0, x.shape[-1], x.shape[-1:], generator=random)]
+
+
+def rolled(x, block, seed):
+    n = x.shape[-1] // block * block
+    blocks = x[..., :n].roll((seed + 1) * block, dims=-1)
+    return torch.cat([blocks, x[..., n:]], dim=-1)
 
 
 def without_seed(x, block, seed):
@@ -674,7 +700,7 @@ class Reader(nn.Module):
 @torch.enable_grad()
 def trained(way, n_batches):
     torch.manual_seed(0)
-    model, (x, wanted) = Reader(way), probes04.sequences(2000, seed=1)
+    model, (x, wanted) = Reader(way), lesson04._sequences(2000, seed=1)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(n_batches):
         rows = torch.randint(0, len(x), (64,))
@@ -705,12 +731,12 @@ ANSWERS["4.6"] = Answers(
         ((shuffle_each_band, reader), "the bands have different orders"),
         ((shuffle_frames, reader), "the rest at the end has moved"),
         ((shuffle_whole_frames, reader), "blocks are torn"),
-        ((shuffle_turned, reader), "blocks are torn"),
         ((drop_rest, reader), "has shape"),
         ((with_repeats, reader), "lost frames"),
         ((without_seed, reader), "the same seed gives another order"),
-        ((lambda x, block, seed: x, reader), "nothing has moved"),
-        ((lambda x, b, seed: shuffle_time(x, b, 7), reader), "the same order"),
+        ((lambda x, block, seed: x, reader), "two random orders"),
+        ((rolled, reader), "two random orders"),
+        ((lambda x, b, seed: shuffle_time(x, b, 7), reader), "two random orders"),
         ((shuffle_time, reader_of("bag")), "not what comes first"),
         ((shuffle_time, reader_of("over the batch", 60)), "in another batch"),
         ((shuffle_time, reader_of("first", 100)), "0.9 is needed for both"),

@@ -75,11 +75,6 @@ def lucky(has, scores):
     return shares[ranking == 1].mean()
 
 
-def trapezoid(has, scores):
-    right, found, _ = sklearn_metrics.precision_recall_curve(has, scores)
-    return sklearn_metrics.auc(found, right)
-
-
 def over_all_clips(has, scores):
     return np.mean([has[scores >= own].mean() for own in scores])
 
@@ -108,17 +103,15 @@ ANSWERS["5.1"] = Answers(
         ((without_ties, precision), "pairs of equal scores count as lost"),
         ((ties_won, precision), "pairs of equal scores count as won"),
         ((lambda *x: 1 - area(*x), precision), "it is turned round"),
-        ((of_all_pairs, precision), "divide by the number of pairs"),
+        ((of_all_pairs, precision), "take each pair of"),
         ((pair_count, precision), "a share of pairs is needed"),
         ((lambda has, s: np.mean(has == (s > 0.5)), precision), "take each pair of"),
         ((area, ranked), "they count together"),
         ((area, lucky), "they count together"),
-        ((area, trapezoid), "that is a trapezoid area"),
         ((area, over_all_clips), "clips with the tag"),
         ((area, from_below), "begin at the top"),
-        ((area, without_itself), "a clip itself belongs to its list"),
+        ((area, without_itself), "how many have it?"),
         ((area, lambda h, s: precision(h, s) * h.sum()), "the sum was not divided"),
-        ((area, lambda h, s: precision(h, s) * h.mean()), "divided by all clips"),
         ((area, area), "`precision` gives"),
         ((precision, area), "`area` gives"),
         (area, "2 parts are needed"),
@@ -185,11 +178,6 @@ def weighed(labels, scores):
     return np.average(each, weights=ones[kept]), ap, n_out
 
 
-def in_one_pot(labels, scores):
-    pot = labels.reshape(-1), scores.reshape(-1)
-    return area(*pot), precision(*pot), macro(labels, scores)[2]
-
-
 ANSWERS["5.2"] = Answers(
     macro,
     [macro_by_loop, macro_by_nan, lambda *x: np.array(macro(*x))],
@@ -202,13 +190,11 @@ ANSWERS["5.2"] = Answers(
         (as_number(0), "cannot be scored counts as 0"),
         (as_number(0.5), "cannot be scored counts as one half"),
         (all_are_positive, "counts as 1, because every clip has it"),
-        (weighed, "every tag weighs alike"),
-        (in_one_pot, "all tags are in one pot"),
+        (weighed, "keep the tags with a score"),
         (lambda *x: macro(*x)[1::-1] + macro(*x)[2:], "mind the order"),
         (lambda *x: macro(*x)[:2], "has 2 parts; 3 are needed"),
         (lambda x, s: (*macro(x, s)[:2], x.shape[1] - macro(x, s)[2]), "were kept"),
         (lambda x, s: (*macro(x, s)[:2], (x.sum(0) == 0).sum()), "every clip has"),
-        (lambda x, s: (*macro(x, s)[:2], (x.sum(0) > 0).sum()), "some clip has"),
         (lambda x, s: (*macro(x, s)[:2], macro(x, s)[2] / x.shape[1]), "no share"),
         (lambda x, s: (*macro(x, s)[:2], [2, 4]), "one number is needed"),
     ],
@@ -256,17 +242,6 @@ def ones_only(labels, scores, n):
     return first_and_last(loss.mean(axis=1), n)
 
 
-def zeros_only(labels, scores, n):
-    loss = -((1 - labels) * np.log(1 - scores.clip(0, 1 - 1e-6)))
-    return first_and_last(loss.mean(axis=1), n)
-
-
-def in_uint8(labels, scores, n):
-    s = scores.clip(1e-6, 1 - 1e-6)
-    loss = -labels * np.log(s) - (1 - labels) * np.log(1 - s)
-    return first_and_last(loss.mean(axis=1), n)
-
-
 def sigmoid_twice(labels, scores, n):
     return first_and_last(
         field_losses(labels, 1 / (1 + np.exp(-scores))).mean(axis=1), n
@@ -295,13 +270,11 @@ ANSWERS["5.3"] = Answers(
         lambda *x: np.array(extremes(*x)),
     ],
     [
-        (rows_of, "give clip ids"),
+        (rows_of, "no clip ids"),
         (ones_only, "zeros have a loss, too"),
-        (zeros_only, "ones have a loss, too"),
-        (in_uint8, "labels are uint8"),
-        (sigmoid_twice, "probabilities already"),
+        (sigmoid_twice, "scores are no logits"),
         (squares, "squared errors"),
-        (without_limit, "limit the scores first"),
+        (without_limit, "limit the scores"),
         (last_turned, "the order is reversed"),
         (lambda *x: extremes(*x)[::-1], "the wrong way round"),
         (lambda x, s, n: extremes(x, s, n + 1), "has 5 parts; 4 are needed"),
@@ -358,11 +331,6 @@ def believe(labels, scores, truth, n):
     return mended
 
 
-def in_place(labels, scores, truth, n):
-    labels[:] = mend(labels, scores, truth, n)
-    return labels
-
-
 def per_tag(labels, scores, truth, n):
     free = scores.where(labels == 0, -1)
     highest = free.rank(ascending=False) <= n
@@ -387,16 +355,13 @@ ANSWERS["5.4"] = Answers(
     ],
     [
         (believe, "you believed the scores"),
-        (in_place, "changes the labels given"),
         (per_tag, "n for each tag"),
-        (whole_clips, "whole clips changed"),
+        (whole_clips, "take the n highest"),
         (lambda x, s, t, n: t, "you set all labels right"),
-        (lambda x, s, t, n: x, "you change 0 fields: nothing was set right"),
+        (lambda x, s, t, n: x, "you change 0 fields"),
         (chosen_by(lambda x, s, t: s), "labels of 1 are no false alarms"),
-        (chosen_by(lambda x, s, t: 1 - s - x), "these scores are the lowest"),
-        (chosen_by(lambda x, s, t: (1 - s).where(x == 1, -1)), "these are misses"),
-        (chosen_by(lambda x, s, t: s.where(t > x, -1)), "right or not"),
-        (lambda x, s, t, n: mend(x, s, t, n + 1), "take the n highest scores"),
+        (chosen_by(lambda x, s, t: s.where(t > x, -1)), "take the n highest"),
+        (lambda x, s, t, n: mend(x, s, t, n + 1), "fields: "),
         (lambda x, s, t, n: mend(x, s, t, n).iloc[1:], "has no row 2"),
         (lambda x, s, t, n: s.stack().nlargest(n).index, "numbers are needed"),
     ],
@@ -511,27 +476,22 @@ def always_above(valid, early, labels, scores):
     return each_f1(labels, scores > chosen)[labels.any(axis=0)].mean()
 
 
-def in_micro(valid, early, labels, scores):
-    return f1(labels, scores >= thresholds(valid, early))
-
-
 ANSWERS["5.5"] = Answers(
     honest,
     [honest_by_sklearn, honest_by_library, honest_by_torch],
     [
-        (chosen_on_test, "chosen on the test clips"),
-        (measured_on_valid, "measured on validation"),
+        (chosen_on_test, "thresholds on the test clips"),
+        (measured_on_valid, "the four rules"),
         (said_only, "for which nothing was said counts 0"),
         (with_empty, "no test clip has"),
         (perfect_empty, "no test clip has"),
-        (one_for_all, "each has its own"),
-        (lowest_otherwise, "without positives in validation gets 0.5"),
-        (last_of_equal, "take the lowest"),
+        (one_for_all, "the four rules"),
+        (lowest_otherwise, "without positives gets 0.5"),
+        (last_of_equal, "the four rules"),
         (above, "at the threshold is a yes"),
-        (always_above, "at the threshold is a yes"),
-        (in_micro, "average over tags"),
+        (always_above, "the four rules"),
         (lambda v, e, x, s: honest(v, e + 1, x, s + 1), "the four rules"),
-        (lambda v, e, x, s: each_f1(x, s >= 0.5)[x.any(0)].mean(), "0.5 for every"),
+        (lambda v, e, x, s: each_f1(x, s >= 0.5)[x.any(0)].mean(), "the four rules"),
         (lambda *x: "0.4", "one number is needed"),
     ],
 )
@@ -576,21 +536,19 @@ def of_single_clips(labels, a, b, groups, n_boot):
     return interval(labels, a, b, np.arange(len(labels)), n_boot)
 
 
+def by_size(labels, a, b, groups, n_boot):
+    random, values = np.random.default_rng(0), []
+    for _ in range(n_boot):
+        drawn = random.choice(groups, len(np.unique(groups)))
+        rows = np.concatenate([np.flatnonzero(groups == name) for name in drawn])
+        values += [mean_area(labels[rows], a[rows]) - mean_area(labels[rows], b[rows])]
+    return np.percentile(values, [2.5, 97.5])
+
+
 def unpaired(labels, a, b, groups, n_boot):
     of_a = [mean_area(labels[r], a[r]) for r in draws(groups, n_boot, 1)]
     of_b = [mean_area(labels[r], b[r]) for r in draws(groups, n_boot, 2)]
     return np.percentile(np.subtract(of_a, of_b), [2.5, 97.5])
-
-
-def of_tags(labels, a, b, groups, n_boot):
-    gap = metrics.roc_auc(labels, a) - metrics.roc_auc(labels, b)
-    gap = gap[~np.isnan(gap)]
-    drawn = np.random.default_rng(0).integers(0, len(gap), (n_boot, len(gap)))
-    return np.percentile(gap[drawn].mean(axis=1), [2.5, 97.5])
-
-
-def of_a_alone(labels, a, b, groups, n_boot):
-    return interval(labels, a, np.zeros_like(b), groups, n_boot) + 0.5
 
 
 def without_replacement(labels, a, b, groups, n_boot):
@@ -622,17 +580,16 @@ ANSWERS["5.6"] = Answers(
     [interval_by_areas, interval_by_torch],
     [
         (of_single_clips, "draw whole groups"),
-        (unpaired, "on different draws; pair them"),
-        (of_tags, "tags were drawn"),
-        (of_a_alone, "the interval of A alone"),
+        (by_size, "each group is to be equally likely"),
+        (unpaired, "different draws; pair them"),
         (without_replacement, "and never the same"),
         (with_nan, "some draws have tags without ones"),
-        (half_as_many, "too wide"),
-        (plus_and_minus, "95 % of the draws inside"),
+        (half_as_many, "What is drawn"),
+        (plus_and_minus, "What is drawn"),
         (lambda x, a, b, *rest: interval(x, b, a, *rest), "it is B minus A"),
         (lambda *x: interval(*x)[::-1], "low first, then high"),
         (lambda *x: np.percentile(list(gaps(*x)), [5, 95]), "it holds 90 %"),
-        (lambda *x: 100 * interval(*x), "too far for a difference"),
+        (lambda *x: 100 * interval(*x), "What is drawn"),
         (lambda *x: np.mean(list(gaps(*x))), "2 parts are needed"),
     ],
 )

@@ -52,11 +52,6 @@ def one_length(vectors):
     return vectors @ vectors.T / np.where(lengths > 0, lengths, 1)
 
 
-def squared_lengths(vectors):
-    squares = (vectors**2).sum(axis=1)
-    return vectors @ vectors.T / np.maximum(np.outer(squares, squares), 1e-9)
-
-
 def full_diagonal(vectors):
     near = by_units(vectors)
     np.fill_diagonal(near, 1)
@@ -75,10 +70,8 @@ ANSWERS["6.1"] = Answers(
         (lambda vectors: vectors @ vectors.T, "divide by both lengths"),
         (one_length, "one of the two lengths only"),
         (lambda vectors: one_length(vectors).T, "one of the two lengths only"),
-        (squared_lengths, "the squares of the lengths?"),
-        (divides_by_zero, "something was divided by 0"),
+        (divides_by_zero, "divided by zero"),
         (full_diagonal, "a vector of zeros has no direction"),
-        (lambda vectors: 1 - by_units(vectors), "that is a distance"),
         (neighbours.similarity, "nothing is to be taken off here"),
         (lambda vectors: by_units(vectors.T), "has shape (2, 2)"),
         (lambda vectors: -cdist(vectors, vectors), "do not give that"),
@@ -181,7 +174,8 @@ ANSWERS["6.2"] = Answers(
         (least_similar, "are left out"),
         (filters_afterwards, "numbers are needed"),
         (values, "places of clips"),
-        (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "occurs twice"),
+        (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "are left out"),
+        (lambda near, *x: by_mask(near.T, *x), "are left out"),
         (lambda *x: by_mask(*x)[:, :1], "has shape (6, 1)"),
     ],
 )
@@ -213,24 +207,17 @@ def nan_recall(found, relevant):
     return np.take_along_axis(relevant, found, axis=1).sum(axis=1) / relevant.sum(1)
 
 
-def of_possible(found, relevant):
-    hits = np.take_along_axis(relevant, found, axis=1).sum(axis=1)
-    return hits / np.clip(relevant.sum(axis=1), 1, found.shape[1])
-
-
 ANSWERS["6.3"] = Answers(
     by_take,
     [by_query, by_rows, lambda *both: pd.Series(neighbours.precision_at_k(*both))],
     [
         (recall, "that is recall"),
         (nan_recall, "that is recall"),
-        (of_possible, "what was possible"),
-        (lambda f, r: by_take(f, r).mean(), "one for each query"),
+        (lambda f, r: by_take(f, r).mean(), "has shape ()"),
         (lambda f, r: by_take(f, r) * f.shape[1], "these are counts"),
         (lambda f, r: r[:, : f.shape[1]].mean(axis=1), "the first columns"),
         (lambda f, r: r.mean(axis=1), "what a random list reaches"),
-        (lambda f, r: r[0][f].mean(axis=1), "judged by the first one"),
-        (lambda f, r: 1 - by_take(f, r), "these are the misses"),
+        (lambda f, r: 1 - by_take(f, r), "which are relevant"),
         (lambda f, r: np.take_along_axis(r, f, axis=1).mean(axis=0), "has shape (3,)"),
     ],
 )
@@ -294,16 +281,15 @@ ANSWERS["6.4"] = Answers(
         lambda *x: torch.tensor(neighbours.playlist(*x)),
     ],
     [
-        (with_slip(first_too=True), "the first clip counts as one"),
-        (with_slip(how=np.mean), "you took the mean similarity"),
-        (with_slip(how=np.min), "you took the smallest"),
+        (with_slip(first_too=True), "the first clip is none"),
+        (with_slip(how=np.mean), "take the largest"),
         (with_slip(last=True), "only the last clip"),
         (with_slip(swap=True), "the two weights are swapped"),
-        (with_slip(sign=-1), "got a bonus"),
+        (with_slip(sign=-1), "is worth more"),
         (with_slip(sign=0), "variety has no effect"),
         (with_slip(again=True), "occurs twice"),
         (with_slip(how=np.sum), "another clip is worth more"),
-        (one_short, "these are 2 clips, 3 were"),
+        (one_short, "has 7 parts; 8"),
         (lambda *x: by_worth(*x)[::-1], "it must begin with clip"),
         (lambda near, *x: np.argsort(-near[x[0]])[: x[1]], "variety has no effect"),
     ],
@@ -347,7 +333,7 @@ ANSWERS["6.5"] = Answers(
     by_bincount,
     [by_counting, by_series],
     [
-        (forgets_never, "clips in no list have one, too"),
+        (forgets_never, "has shape (3,)"),
         (
             lambda f, n: skewed(f, n, lambda d, c: (d**3).mean() / d.std() ** 3),
             "is nan",
@@ -363,20 +349,16 @@ ANSWERS["6.5"] = Answers(
             "not divided by the deviation",
         ),
         (
-            lambda f, n: skewed(f, n, lambda d, c: (d**3).sum() / c.std() ** 3),
-            "the sum of the cubes",
-        ),
-        (
             lambda f, n: skewed(f, n, lambda d, c: (d**3).mean() / c.var()),
             "the cube of the deviation",
         ),
         (
             lambda f, n: skewed(f, n, lambda d, c: -stats.skew(c)),
-            "the wrong way round",
+            "the mean cube of what?",
         ),
         (lambda f, n: skewed(f, n, lambda d, c: c.max()), "the mean cube of what?"),
         (lambda f, n: by_bincount(f[:, :1], n), "you count clip"),
-        (lambda f, n: by_bincount(f, n)[0], "has 5 parts"),
+        (lambda f, n: by_bincount(f, n)[0], "has 9 parts"),
     ],
 )
 
@@ -412,9 +394,8 @@ ANSWERS["6.6"] = Answers(
         (lambda own, drawn: np.isin(own, drawn).mean(), "the lists of all clips"),
         (lambda own, drawn: by_row(own, drawn) * own.shape[1], "that is a count"),
         (jaccard, "the clips in either list"),
-        (lambda own, drawn: by_row(drawn, own), "by the lists on the map"),
-        (lambda own, drawn: 100 * by_row(own, drawn), "a share, not per cent"),
-        (lambda own, drawn: 1 - by_row(own, drawn), "that is what is lost"),
+        (lambda own, drawn: by_row(drawn, own), "how many of `own`"),
+        (lambda own, drawn: 100 * by_row(own, drawn), "not per cent"),
         (lambda own, drawn: np.isin(own, drawn).mean(axis=1), "one number is needed"),
         (lambda own, drawn: 0.3, "how many of `own`"),
     ],

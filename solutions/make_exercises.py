@@ -106,7 +106,7 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     paths = [
         path
-        for path in sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
+        for path in sorted(SOLUTIONS.glob("*.ipynb"))
         if path.name.startswith(tuple(options.names) or "")
     ]
     known = {path.name for path in paths}

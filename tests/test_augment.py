@@ -5,6 +5,7 @@ import pytest
 import torch
 from made import noise
 
+from tagkit.data import feed
 from tagkit.machine import processes
 from tagkit.models import mel
 from tagkit.training import augment
@@ -117,7 +118,7 @@ def test_mix_mixes_labels_in_the_shares_of_the_sounds():
 
 
 def batch(n=6):
-    return processes.Batch(windows(n), torch.eye(n), n, 1.0)
+    return feed.Batch(windows(n), torch.eye(n), n, 1.0)
 
 
 ALL = tuple(augment.AUGMENTATIONS)

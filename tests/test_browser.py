@@ -18,6 +18,7 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[1]
+HANG = 1800  # seconds after which nothing comes any more
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 
@@ -75,7 +76,7 @@ def lab(tmp_path_factory):
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             address = f"http://127.0.0.1:{port}"
-            wait(lambda: answers(f"{address}/api"), 60)
+            wait(lambda: answers(f"{address}/api"))
             yield address
         finally:
             server.terminate()
@@ -102,13 +103,15 @@ def run(lab, browser):
         page.on("console", lambda m: m.type == "error" and console.append(m.text))
         page.on("pageerror", lambda error: console.append(str(error)))
         page.goto(f"{lab}/doc/tree/{name}.ipynb")
-        wait(lambda: page.evaluate(STATE)["idle"], 90, page)
+        wait(lambda: page.evaluate(STATE)["idle"], page)
         page.evaluate(
             "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
         )
         done = {"idle": True, "ended": True}
-        wait(lambda: page.evaluate(STATE) == done, 300, page)
-        page.wait_for_timeout(2500)  # widgets are drawn, players read their sound
+        wait(lambda: page.evaluate(STATE) == done, page)
+        wait(
+            lambda: page.evaluate(FOUND)["mute"] == 0, page
+        )  # players read their sound
         nothing = {"errors": [], "not_run": 0, "broken": [], "mute": 0}
         assert page.evaluate(FOUND) == nothing | {"without_alt": 0}
         return page
@@ -122,11 +125,11 @@ def run(lab, browser):
     assert console == []
 
 
-def wait(is_so, seconds, page=None):
-    """Wait until something is so, or fail."""
-    end = time.monotonic() + seconds
+def wait(is_so, page=None):
+    """Wait until something is so; a busy machine may take its time."""
+    end = time.monotonic() + HANG
     while not is_so():
-        assert time.monotonic() < end, f"not so after {seconds} s"
+        assert time.monotonic() < end, f"not so after {HANG} s: it hangs"
         page.wait_for_timeout(500) if page else time.sleep(0.5)
 
 
@@ -142,14 +145,14 @@ def test_lesson_00_plays_and_its_quiz_answers(run):
     player = page.locator(".jp-OutputArea audio").first
     player.scroll_into_view_if_needed()
     player.evaluate("sound => sound.play()")
-    page.wait_for_timeout(700)
-    assert player.evaluate("sound => !sound.paused && sound.currentTime > 0.2")
+    plays = "sound => !sound.paused && sound.currentTime > 0.2"
+    wait(lambda: player.evaluate(plays), page)
     player.evaluate("sound => sound.pause()")
 
     quiz = page.locator(".jp-OutputArea").filter(has_text="among the training clips?")
     assert "Right." not in quiz.last.inner_text()
     quiz.last.get_by_role("button", name="B", exact=True).click()
-    quiz.last.get_by_text("Right.").wait_for(timeout=5000)
+    quiz.last.get_by_text("Right.").wait_for(timeout=1000 * HANG)
 
 
 def test_lesson_05_slides_and_relabels(run):
@@ -165,12 +168,12 @@ def test_lesson_05_slides_and_relabels(run):
     handle.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    wait(lambda: "threshold 0.30" in said("threshold"), 10, page)
+    wait(lambda: "threshold 0.30" in said("threshold"), page)
     assert said("threshold") != before
 
     before = said("ROC-AUC")
     page.get_by_role("button", name="It is there", exact=True).first.click()
-    wait(lambda: said("ROC-AUC") != before, 10, page)
+    wait(lambda: said("ROC-AUC") != before, page)
 
 
 def test_lesson_06_plays_the_point_that_is_clicked(run):
@@ -184,10 +187,7 @@ def test_lesson_06_plays_the_point_that_is_clicked(run):
     )
     point = points.nth(on_top)  # others may lie below their neighbours
     point.click()
-    page.wait_for_timeout(900)
-    playing = page.locator("audio").evaluate_all(
-        "all => all.filter(a => !a.paused && a.currentTime > 0).length"
-    )
-    assert playing == 1
+    playing = "all => all.filter(a => !a.paused && a.currentTime > 0).length"
+    wait(lambda: page.locator("audio").evaluate_all(playing) == 1, page)
     artist = point.get_attribute("title").split(",")[0]
     assert artist in page.locator("output").first.inner_text()

@@ -50,7 +50,7 @@ def test_ahead_makes_no_more_than_it_may():
 
     stream = feed.ahead(source(), n=2)
     assert next(stream) == 0
-    assert asked.wait(10)  # 0 taken, 1 and 2 wait, 3 is in hand
+    assert asked.wait(900)  # 0 taken, 1 and 2 wait, 3 is in hand
     assert len(made) == 4
     stream.close()
 
@@ -61,7 +61,7 @@ def test_ahead_ends_its_thread_when_nobody_listens():
     next(stream)
     (worker,) = set(threading.enumerate()) - before
     stream.close()
-    worker.join(10)
+    worker.join(900)
     assert not worker.is_alive()
 
 

@@ -40,7 +40,7 @@ def run(handout, *command):
         env={**clean, "PYTHONPATH": str(handout), "TAGKIT_STATIC": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -66,7 +66,7 @@ def test_it_holds_no_answers(handout):
     assert "Complete the cells with" in texts
     for mark in ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS"):
         assert mark not in texts
-    for path in sorted((ROOT / "solutions").glob("[0-9]*.ipynb")):
+    for path in sorted((ROOT / "solutions").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         words = [c.source for c in cells if c.cell_type == "markdown"]
         words = [text.splitlines() for text in words if "BEGIN SOLUTION" in text]

@@ -14,9 +14,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tagkit.checks import check, engine
+from tagkit.checks import check
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "solutions").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "solutions").glob("*.ipynb"))
 
 OTHER = {
     **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.GtE: ast.Gt, ast.Gt: ast.GtE},
@@ -77,8 +77,8 @@ AS_RIGHT = {
     "7.2": ["threading.Thread(target=work).start()"],  # it ends all the same
     "7.4": ["zip(samples.split(n_most), labels.split(n_most))"],  # equally long
     "7.5": ["torch.load(io.BytesIO(disk.read('last.pt')))"],  # the default
-    "8.4": ["power.shape[-1]"],  # the same axis
-    "8.10": ["scores = 2 /", "scores.sum(axis=1)"],  # twice the score, the same order
+    "M.4": ["power.shape[-1]"],  # the same axis
+    "M.10": ["scores = 2 /", "scores.sum(axis=1)"],  # twice the score, the same order
 }
 
 
@@ -145,8 +145,7 @@ def difference(source, mutant):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_checks_refuse_planted_faults(path, mini, capsys, monkeypatch):
-    monkeypatch.setattr(engine, "LIMIT", 3)
+def test_checks_refuse_planted_faults(path, mini, capsys):
     cells = nbformat.read(path, as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     names: dict = {"display": print}

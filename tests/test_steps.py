@@ -22,6 +22,7 @@ from torch import nn
 
 from tagkit import models
 from tagkit.data import batches, feed
+from tagkit.evaluation import predict
 from tagkit.machine import devices, processes
 from tagkit.training import train
 from tagkit.training.augment import Augment
@@ -38,7 +39,7 @@ def test_parts_add_up_to_the_gradient_of_the_whole():
     samples, labels = batch()[:2]
     loss_of(whole(samples), labels).backward()
     sizes = []
-    for some, theirs, share in batch().parts(3):
+    for some, theirs, share in batch().micro_batches(3):
         sizes.append(len(some))
         (loss_of(parted(some), theirs) * share).backward()
     assert sizes == [3, 2, 2]
@@ -50,10 +51,12 @@ def test_parts_add_up_to_the_gradient_of_the_whole():
 @pytest.mark.parametrize("n_parts", [1, 2, 4, 99])
 def test_no_part_is_a_window_alone(n, n_parts):
     """It has no spread for batch norm."""
-    sizes = [len(labels) for _, labels, _ in batch(n).parts(n_parts)]
+    sizes = [len(labels) for _, labels, _ in batch(n).micro_batches(n_parts)]
     assert sum(sizes) == n and len(sizes) <= n_parts
     assert min(sizes) >= min(n, 2)
-    assert sum(share for *_, share in batch(n).parts(n_parts)) == pytest.approx(1)
+    assert sum(share for *_, share in batch(n).micro_batches(n_parts)) == pytest.approx(
+        1
+    )
 
 
 def test_a_batch_in_parts_trains_as_a_whole_one(data):
@@ -237,3 +240,37 @@ def test_augmentation_reaches_the_loss_and_follows_the_seed(data):
     )
     assert one == two and one[0] != plain[0]
     assert Augment(config.augment).names == ["gain", "mix"]
+
+
+# --- memory
+
+
+@pytest.mark.parametrize(("variable", "n_calls"), [(None, 2), ("0", 0)])
+def test_glibc_is_told_once_to_keep_memory(monkeypatch, variable, n_calls):
+    calls = []
+
+    class Library:
+        gnu_get_libc_version = None
+
+        @staticmethod
+        def mallopt(option, value):
+            calls.append((option, value))
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: Library)
+    monkeypatch.delenv("TAGKIT_KEEP_MEMORY", raising=False)
+    if variable:
+        monkeypatch.setenv("TAGKIT_KEEP_MEMORY", variable)
+    devices.keep_freed_memory.cache_clear()
+    for _ in range(2):
+        devices.keep_freed_memory()
+    devices.keep_freed_memory.cache_clear()
+    assert len(calls) == n_calls
+
+
+def test_training_and_scoring_on_a_cpu_keep_memory(data, monkeypatch):
+    callers = []
+    monkeypatch.setattr(devices, "keep_freed_memory", lambda: callers.append(1))
+    predict.window_logits(small(), data[1])
+    assert len(callers) == 1
+    train.fit(small(), *data, quiet(epochs=0), log=None)
+    assert len(callers) == 2

@@ -53,7 +53,7 @@ def main() -> int:
     toc = ["format: jb-book", "root: README", "parts:"]
     for caption, folder in (("Lessons", "course"), ("Exercises", "exercises")):
         toc += [f"- caption: {caption}", "  chapters:"]
-        for path in sorted((ROOT / folder).glob("[0-9]*.ipynb")):
+        for path in sorted((ROOT / folder).glob("*.ipynb")):
             toc.append(f"  - file: {copy_notebook(path)}")
     toc += ["- caption: More", "  chapters:"]
     toc += [f"  - file: {name[:-3]}" for name in PAGES[1:] if name.endswith(".md")]

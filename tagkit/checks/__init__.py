@@ -2,13 +2,11 @@
 
     notes.py      the coloured boxes that a learner sees
     records.py    which tasks are done, in one small file that stays on this computer
-    engine.py     tasks, the three outcomes, hints, the time limit
+    engine.py     tasks, the three outcomes, hints; calls a learner's function
     values.py     reads a learner's answer, whatever its type: list, array, tensor ...
     tensors.py    the same for tensors and networks: builds, runs and compares them
     lessonNN.py   the tasks of lesson NN: what is asked, its hints, and its probe
-    probesNN.py   probes of lesson NN that its file has no room for
-    resume07.py   the same, for trainings that stop and go on
-    museum….py    probes of lesson 08 that its file has no room for, and their tools
+    museum.py     the same for the museum of silent bugs
     classroom.py  what a class has handed in, for teachers
 
 A teacher adds a task by writing one decorated probe in `lessonNN.py`, its cells in

@@ -25,8 +25,6 @@ def handed_in(folder) -> pd.DataFrame:
 
     Raises: ValueError without any file, or naming all that cannot be read.
 
-    Notebook: course/00_start_here.ipynb
-
     >>> import json, tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> text = json.dumps({"1.1": {"status": "right", "tries": 3}})

@@ -1,8 +1,7 @@
-"""Tasks, the three outcomes of a check, staged hints, and the time limit."""
+"""Tasks, the three outcomes of a check, staged hints, and calls of answers."""
 
 import contextlib
 import copy
-import ctypes
 import difflib
 import importlib
 import inspect
@@ -10,28 +9,21 @@ import io
 import linecache
 import pkgutil
 import re
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tagkit.checks import records
 from tagkit.checks.notes import Board, Note
-from tagkit.checks.values import Wrong
+from tagkit.checks.values import Wrong, short, unchanged
 
-LIMIT = 10.0  # seconds that one check may take
 PACKAGE = Path(__file__).parent
 
 
 class NotTried(Exception):
     """The answer is still the empty scaffold."""
-
-
-class _TooLong(BaseException):
-    """Time is up. Not an Exception, so that a learner's `except` lets it pass."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def task(id: str, title: str, *, points: int, hints, praise: str = ""):
     the value that would be right.
 
     Args:
-        id: lesson and number, such as "1.2".
+        id: lesson and number, such as "1.2"; "M.2" in the museum.
         title: a few words, shown by `progress`.
         points: what the task is worth when it is graded.
         hints: two or three sentences; the last one nearly gives it away.
@@ -90,13 +82,15 @@ def task(id: str, title: str, *, points: int, hints, praise: str = ""):
 def tasks() -> dict[str, Task]:
     """All tasks of all lessons, by id, in the order of the course."""
     for module in pkgutil.iter_modules([str(PACKAGE)]):
-        if re.fullmatch(r"lesson\d\d", module.name):
+        if re.fullmatch(r"lesson\d\d|museum", module.name):
             importlib.import_module(f"tagkit.checks.{module.name}")
     return dict(sorted(TASKS.items(), key=lambda item: _order(item[0])))
 
 
-def _order(id: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", id)]
+def _order(id: str) -> tuple[bool, str, int]:
+    """Lessons by their numbers, then the museum, whose tasks begin with M."""
+    lesson, _, number = id.partition(".")
+    return lesson == "M", lesson.zfill(2), int(number)
 
 
 def find(id: str) -> Task:
@@ -115,8 +109,9 @@ def find(id: str) -> Task:
 def check(id: str, answer=..., **given) -> Note:
     """Look at an answer and say: not tried yet, wrong (and why), or right.
 
-    An answer that raises or runs for ever is reported as wrong; it never stops the
-    notebook. Any correct way counts: list, tuple, array, Series or tensor.
+    An answer that raises is reported as wrong; it never stops the notebook. An answer
+    that never ends runs until you press the notebook's stop button. Any correct way
+    counts: list, tuple, array, Series or tensor.
 
     Args:
         id: the task, such as "1.2".
@@ -141,34 +136,27 @@ def check(id: str, answer=..., **given) -> Note:
             f"check got {sorted(given)} for task {id}, which needs {names}. Write "
             f"check({call}), as in the cell of the task."
         ) from None
-    handled = sys.exc_info()[1]
+    _gave_a_value.clear()
     try:
         if untouched(answer):
             raise NotTried
-        message = _run(this.probe, answer, given)
+        # nbgrader takes any text on the error stream for a failure.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            message = this.probe(answer, **given)
         status = "wrong" if message else "right"
     except NotTried as reason:
         status = "not tried"
         message = str(reason) or "Replace the `...` and check again."
     except Wrong as reason:
         status, message = "wrong", str(reason)
-    except _TooLong as stop:
-        status = "wrong"
-        message = (
-            f"Your answer did not come back within {LIMIT:g} seconds and was stopped"
-            f"{_where(stop)}. Look for a loop that never ends or does far too much."
-        )
     except (Exception, SystemExit) as error:
         status = "wrong"
         message = (
-            f"The check could not make sense of your answer, a "
+            "The check could not make sense of your answer, of type "
             f"{type(answer).__name__} ({type(error).__name__}: {error}). Compare it "
             "with what the task asks you to hand in."
         )
-    # An answer that was stopped in a `with` leaves its _TooLong behind, as the error
-    # in whose handling each later error of the notebook would have come.
-    before = None if handled is None else ctypes.py_object(handled)
-    ctypes.pythonapi.PyErr_SetHandledException(before)
     outcome = Note(id, this.title, status, message or this.praise)
     if status != "not tried":
         records.keep(id, status)
@@ -206,20 +194,19 @@ def hint(id: str, stage: int | None = None) -> Note:
     return Note(id, f"hint {stage} of {last}", "hint", this.hints[stage - 1] + more)
 
 
-def progress(lesson: int | None = None) -> Board:
+def progress(lesson: int | str | None = None) -> Board:
     """Draw which tasks are done, from this session and from `progress.json`.
 
     Args:
-        lesson: only the tasks of this lesson, such as 1; without it, all.
-
-    Notebook: course/00_start_here.ipynb
+        lesson: only the tasks of this lesson, such as 1, or of the museum, "M";
+            without it, all.
 
     >>> len(progress(1).rows)
     6
     """
     done, rows = records.kept(), []
     for id, this in tasks().items():
-        if lesson is None or _order(id)[0] == int(lesson):
+        if lesson is None or id.startswith(f"{lesson}."):
             seen = done.get(id, {"status": "not tried", "tries": 0})
             rows.append((id, this.title, this.points, seen["status"], seen["tries"]))
     return Board(tuple(rows))
@@ -238,108 +225,79 @@ def untouched(value) -> bool:
     return value is None or value is ...
 
 
+_gave_a_value: list[Callable] = []  # functions that returned something in this check
+
+
 def call(function, *arguments):
     """Call the learner's function on copies of the arguments, and give its result.
 
-    Raises NotTried when it is still empty, and Wrong, with the line, when it raises.
-    Only for use in probes, whose time `check` limits.
+    Raises: NotTried when it returns nothing, and Wrong when it raises (with the line),
+        when it changes an argument, or when it returned something in another case.
     """
     name = getattr(function, "__name__", "your answer")
     if not callable(function):
         raise Wrong(
-            f"You handed in a {type(function).__name__}, the function itself was "
-            "asked for: write its name without brackets."
+            f"You handed in {short(function)}, of type {type(function).__name__}; the "
+            "function itself was asked for: write its name without brackets."
         )
+    copies = copy.deepcopy(arguments)
     try:
-        value = function(*copy.deepcopy(arguments))
+        value = function(*copies)
     except NotImplementedError:
         value = None
     except (Exception, SystemExit) as error:
         raise Wrong(
             f"`{name}` stopped with {type(error).__name__}: {error}{_where(error)}."
         ) from None
-    if untouched(value):
+    for number, (before, after) in enumerate(zip(arguments, copies, strict=True)):
+        if not unchanged(before, after):
+            changed = _parameter(function, number)
+            raise Wrong(
+                f"`{name}` changes {changed}, which it was given; copy it first."
+            )
+    returned_before = any(function is other for other in _gave_a_value)
+    if not untouched(value):
+        _gave_a_value.append(function)
+    elif returned_before:
+        raise Wrong(f"`{name}` returns nothing in one case. Is a `return` missing?")
+    else:
         raise NotTried(f"`{name}` returns nothing yet.")
     return value
 
 
+def calls(function, cases: Iterable[tuple]) -> Iterator:
+    """Call the learner's function for one case of arguments after another.
+
+    As `call`, and before a function counts as not tried, all cases are asked.
+    """
+    cases = list(cases)
+    for case in cases:
+        try:
+            yield call(function, *case)
+        except NotTried:
+            for other in cases:
+                with contextlib.suppress(Wrong, NotTried):
+                    call(function, *other)
+            yield call(function, *case)
+
+
+def _parameter(function, number: int) -> str:
+    """The name of a function's parameter, by its place."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some functions written in C have none
+        names = []
+    return f"`{names[number]}`" if number < len(names) else f"argument {number + 1}"
+
+
 def _where(error: BaseException) -> str:
     """The learner's own line in a traceback, as ', in line 3: `...`'."""
-    place, found = error.__traceback__, ""
+    place, text = error.__traceback__, ""
     library = (str(PACKAGE.parent), sys.prefix, sys.base_prefix, "<frozen", "<__array")
     while place is not None:
         path = place.tb_frame.f_code.co_filename
         if not path.startswith(library) and "site-packages" not in path:
             line = linecache.getline(path, place.tb_lineno).strip()
-            found = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
+            text = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
         place = place.tb_next
-    return found
-
-
-def _run(probe, answer, given):
-    """Run the probe quietly and for at most LIMIT seconds.
-
-    What the answer warns about stays unseen: nbgrader takes any text on the error
-    stream for a failure.
-    """
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        main = threading.current_thread() is threading.main_thread()
-        if main and hasattr(signal, "SIGALRM"):
-            with _alarm(LIMIT):
-                return probe(answer, **given)
-        return _in_thread(lambda: probe(answer, **given), LIMIT)
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise _TooLong in the main thread after seconds, and again until it helps."""
-
-    def stop(signum, frame):
-        # A bare `except:` of the learner would swallow this, so the learner's
-        # frames also raise at their next line.
-        while frame and not frame.f_code.co_filename.startswith(str(PACKAGE)):
-            frame.f_trace = again
-            frame = frame.f_back
-        sys.settrace(lambda *_: None)
-        raise _TooLong
-
-    def again(frame, event, arg):
-        if event == "line":
-            raise _TooLong
-        return again
-
-    tracer = sys.gettrace()
-    handler = signal.signal(signal.SIGALRM, stop)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        sys.settrace(tracer)
-        if timer[0]:
-            signal.setitimer(signal.ITIMER_REAL, *timer)
-
-
-def _in_thread(work: Callable, seconds: float):
-    """The same where there is no alarm: on Windows, and outside the main thread."""
-    box: dict = {}
-
-    def run():
-        try:
-            box["value"] = work()
-        except BaseException as error:
-            box["error"] = error
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        ident = ctypes.c_ulong(thread.ident)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TooLong))
-        thread.join(1)
-        raise box.get("error", _TooLong())
-    if "error" in box:
-        raise box["error"]
-    return box["value"]
+    return text

@@ -19,15 +19,13 @@ from tagkit.checks.values import number, refuse_slips
 )
 def first_answer(answer, corpus):
     labels = corpus.labels()
-    guitar, is_test = labels["guitar"], corpus.split() == "test"
-    slips = (
+    guitar = labels["guitar"]
+    slips = [
         (len(labels), "that is every clip, count those with the tag only"),
-        (int((guitar == 0).sum()), "these are the clips without the tag"),
-        (float(guitar.mean()), "that is a share, a count is asked for"),
-        (100 * float(guitar.mean()), "that is per cent, a count is asked for"),
-        (int(guitar[is_test].sum()), "these are the test clips only, take all"),
-        (int(labels.to_numpy().sum()), "these are all tags together, take one column"),
-    )
+        ((guitar == 0).sum(), "these are the clips without the tag"),
+        (guitar.mean(), "that is a share, a count is asked for"),
+        (labels.to_numpy().sum(), "these are all tags together, take one column"),
+    ]
     yours = number(answer, "Your count")
-    seen = f"Yours is {yours:g}"
-    refuse_slips(yours, int(guitar.sum()), slips, seen, "that is not the count")
+    otherwise = "that is not the count"
+    refuse_slips(yours, guitar.sum(), slips, f"Yours is {yours:g}", otherwise)

@@ -3,19 +3,22 @@
 Each probe tries small cases with traps first, then the network of the lesson.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 from torch.nn import functional
 
-from tagkit.checks import probes02
-from tagkit.checks.engine import NotTried, call, task, untouched
-from tagkit.checks.tensors import array, built, output, without_gradient
-from tagkit.checks.values import Wrong, number, refuse_slips, several, short
+from tagkit.checks.engine import NotTried, call, calls, task, untouched
+from tagkit.checks.tensors import array, built, output, without_gradient, yes_or_no
+from tagkit.checks.values import Wrong, number, refuse_slips, several, short, table
 
 BASE = [("conv", 32, 256, 256), ("pad", 3, 4), ("conv", 32, 8, 1), ("pool", 4)]
 BASE += BASE[1:]
 N_SAMPLES = 34_950
+MOMENTA, RATES = [0.99, 0.9, 0.0], [0.001, 0.01, 0.1]  # of task 2.5
 
 
 @task(
@@ -36,33 +39,52 @@ def on_paper(answer):
     small = [("conv", 4, 10, 5), ("pool", 4)]
     traps = [("conv", 3, 7, 4), ("pad", 3, 4), ("conv", 5, 8, 1), ("pool", 4)]
     traps += [("conv", 2, 2, 2), ("pad", 0, 2), ("pool", 3)]
-    for n, layers in ((100, small), (104, traps), (103, traps), (N_SAMPLES, BASE)):
-        frames, count = several(call(answer, n, layers), 2, "Your result")
-        where = f"For {n:,} samples"
-        frames = array(
-            frames, (len(layers),), f"{where} your list of frames", "(n_layers,)"
-        )
+    cases = [(104, traps), (100, small), (103, traps), (N_SAMPLES, BASE)]
+    for (n, layers), value in zip(cases, calls(answer, cases), strict=True):
+        frames, count = several(value, 2, "Your result")
+        start = f"For {n:,} samples"
+        what = f"{start} your list of frames"
+        frames = array(frames, (len(layers),), what, "(n_layers,)")
         before, channels, weights = n, 1, []
         for layer, yours in zip(layers, frames, strict=True):
-            right, *slips = probes02.places(before, layer)
-            seen = f"{where} and {layer}, from {before:,} frames yours makes {yours:g}"
+            right, slips = _places(before, layer)
+            seen = f"{start} and {layer}, from {before:,} frames yours makes {yours:g}"
             refuse_slips(yours, right, slips, seen, "that is not so")
             before = right
             if layer[0] == "conv":
                 weights.append((layer[1], channels, layer[2]))
                 channels = layer[1]
-        many = np.array([out * into * length for out, into, length in weights])
-        out, into, _ = np.array(weights).T
+        out, into, length = np.array(weights).T
         slips = [
-            (many.sum(), "the biases are missing, one for each output channel"),
-            ((many // into + out).sum(), "each kernel covers all channels before it"),
-            (many.sum() + into.sum(), "a bias belongs to each output channel"),
-            (many[-1] + out[-1], "that is the last convolution; take all of them"),
+            (
+                (out * into * length).sum(),
+                "the biases are missing, one for each kernel",
+            ),
+            ((out * length + out).sum(), "each kernel covers all channels before it"),
         ]
-        count = number(count, f"{where} your n_parameters")
-        seen = f"{where} and {len(layers)} layers yours counts {count:g} parameters"
-        right = (many + out).sum()
+        count = number(count, f"{start} your n_parameters")
+        seen = f"{start} and {len(layers)} layers yours counts {count:g} parameters"
+        right = (out * into * length + out).sum()
         refuse_slips(count, right, slips, seen, "count each convolution by itself")
+
+
+def _places(n, layer):
+    """How many frames a layer leaves, and what typical slips leave."""
+    kind, *sizes = layer
+    if kind == "pad":
+        once = "zeros go before and after, add both"
+        return n + sum(sizes), [(n + sizes[0], once), (n + sizes[1], once), (n, once)]
+    length, stride = sizes[1:] if kind == "conv" else (sizes[0], sizes[0])
+    right = (n - length) // stride + 1
+    rounded = "the whole kernel must fit, it may not hang over the end"
+    if kind == "pool":
+        rounded = "a pool drops what is left over: round down"
+    return right, [
+        (right - 1, "one too few, the first place counts too"),
+        (right + 1, rounded),
+        (n - length + 1, "the stride was not used"),
+        (n, "this layer changes the number of frames"),
+    ]
 
 
 @task(
@@ -81,44 +103,47 @@ def on_paper(answer):
 )
 def convolve(answer):
     random = np.random.default_rng(22)
-    for n_in, n_out, n, length, stride in (
+    sizes = [
+        (2, 3, 13, 4, 2),
         (1, 1, 8, 3, 3),
-        (2, 3, 13, 4, 1),
         (3, 2, 21, 5, 4),
         (2, 4, 1000, 256, 128),
-    ):
-        samples = random.integers(-9, 9, (n_in, n)).astype(float)
-        weight = random.integers(-9, 9, (n_out, n_in, length)).astype(float)
+    ]
+    cases = []
+    for n_in, n_out, n, length, stride in sizes:
+        samples = random.integers(-36, 36, (n_in, n)) / 4  # exact in float32 as well
+        weight = random.integers(-36, 36, (n_out, n_in, length)) / 4
         weight[..., 0] += 20  # so that a kernel is not its own mirror
-        bias = random.integers(1, 99, n_out).astype(float)
-
-        def slip(x, w, b=bias, stride=stride):
-            made = functional.conv1d(*map(torch.tensor, (x, w, b)), stride=stride)
-            return made.numpy()
-
-        right = slip(samples, weight)
-        where = f"For samples of shape {samples.shape} and weight of shape "
-        where += f"{weight.shape}, stride {stride}, your answer"
-        value = call(answer, samples, weight, bias, stride)
+        cases.append((samples, weight, random.integers(1, 99, n_out) / 4, stride))
+    for case, value in zip(cases, calls(answer, cases), strict=True):
+        samples, weight, bias, stride = case
+        n_out, n_in, length = weight.shape
+        right = _conv1d(samples, weight, bias, stride)
+        what = f"For samples of shape {samples.shape} and weight of shape "
+        what += f"{weight.shape}, stride {stride}, your answer"
         shape = getattr(value, "shape", None) or np.shape(value)
-        if len(shape) == 2 and shape[1] != right.shape[1] and shape[0] == n_out:
-            for many, message in probes02.places(n, ("conv", 0, length, stride))[1:]:
-                if shape[1] == many:
-                    raise Wrong(f"{where} has {many} frames: {message}.")
-        yours = array(value, right.shape, where, "(n_out, n_frames)")
-        mean = (right - bias[:, None]) / length + bias[:, None]
+        if len(shape) == 2 and shape[0] == n_out and shape[1] != right.shape[1]:
+            places, slips = _places(samples.shape[1], ("conv", n_out, length, stride))
+            seen = f"{what} has {shape[1]} frames"
+            refuse_slips(shape[1], places, slips, seen, "that is not so")
+        yours = array(value, right.shape, what, "(n_out, n_frames)")
+        turned = _conv1d(samples, weight[..., ::-1].copy(), bias, stride)
+        first = _conv1d(samples[:1], weight[:, :1], bias, stride)
         slips = [
-            (slip(samples, weight[..., ::-1].copy()), "the kernel is turned round"),
+            (turned, "the kernel is turned round"),
             (right - bias[:, None], "the bias is missing"),
             (right + (n_in - 1) * bias[:, None], "add the bias once per frame"),
-            (slip(samples[:1], weight[:, :1]), "only the first channel was heard"),
-            (mean, "add up, do not average"),
-            (mean / n_in + bias[:, None] * (1 - 1 / n_in), "add up, do not average"),
-            (right.clip(min=0), "the ReLU is not part of the convolution"),
+            (first, "only the first channel was heard"),
         ]
-        at = np.unravel_index(np.argmax(yours != right), right.shape)
-        seen = f"{where} is {yours[at]:g} for filter {at[0]} in frame {at[1]}"
+        wrong = ~np.isclose(yours, right, rtol=0, atol=1e-6)
+        place = np.unravel_index(wrong.argmax(), wrong.shape)
+        seen = f"{what} is {yours[place]:g} for filter {place[0]} in frame {place[1]}"
         refuse_slips(yours, right, slips, seen, "compute this one on paper")
+
+
+def _conv1d(samples, weight, bias, stride):
+    tensors = map(torch.tensor, (samples, weight, bias))
+    return functional.conv1d(*tensors, stride=stride).numpy()
 
 
 @task(
@@ -148,7 +173,7 @@ def base(answer):
                 f"From {n} windows and with 50 tags, yours makes {tuple(made.shape)}; "
                 f"(batch, n_tags) = {(n, 50)} is needed."
             )
-    probes02.probe_parameters(network)
+    _probe_parameters(network)
     lost = without_gradient(network, output(network, samples).square().mean())
     if lost:
         return f"No gradient reaches {lost[0]}: what is done to the numbers before it?"
@@ -161,9 +186,91 @@ def base(answer):
             "A window gets other logits alone, in evaluation mode, than in a batch in "
             "training: its logits must not depend on the mode or on its neighbours."
         )
-    probes02.probe_structure(network, samples)
+    _probe_structure(network, samples)
     if output(built(answer, 7), samples).shape != (3, 7):
         return "With n_tags = 7 it does not make (batch, 7); use the argument."
+
+
+STRUCTURE_SLIPS = [
+    ({"last": torch.sigmoid}, "a sigmoid comes last; logits are needed"),
+    ({"last": torch.relu}, "a ReLU comes last; a logit may be negative"),
+    ({"pad": (4, 3)}, "4 zeros come before and 3 after; it is 3 and 4"),
+    ({"pool": functional.avg_pool1d}, "a pool takes the mean, not the maximum"),
+    ({"linear": (0,)}, "there is no ReLU after the first convolution"),
+    ({"linear": (1,)}, "there is no ReLU after the second convolution"),
+    ({"linear": (2,)}, "there is no ReLU after the third convolution"),
+    ({"linear": (3,)}, "there is no ReLU after the dense layer of 100"),
+    ({"linear": (0, 1, 2, 3)}, "there is no ReLU at all"),
+]
+
+
+def _probe_parameters(network):
+    """Refuse a network whose number of parameters is not the table's."""
+    count = sum(weight.numel() for weight in network.parameters())
+    reasons = {
+        0: "are the layers in a plain list? PyTorch does not look into it",
+        55_390: "a strided convolution has biases too",
+        49_022: "too few frames arrive at the dense layer; pad both convolutions",
+    }
+    otherwise = "look at the parameters of each layer, and compare with the table"
+    if count != 55_422:
+        reason = reasons.get(count, otherwise)
+        raise Wrong(f"Yours has {count:,} parameters with 50 tags: {reason}.")
+
+
+def _probe_structure(network, samples):
+    """Put the network's own weights into the network of the table, and compare.
+
+    Where the logits differ, slips are put into the table until they agree.
+    """
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(2.0).add_(0.01 * torch.randn(weight.shape))
+    yours = output(network, samples).detach()
+    parts = {n: [] for n in (8192, 32, 25_600, 100, 5000, 50)}
+    for weight in network.parameters():
+        if weight.squeeze().shape == (32, 8, 32):  # of a Conv2d on the turned image
+            weight = weight.squeeze().transpose(1, 2)
+        parts.get(weight.numel(), []).append(weight.detach().flatten())
+    if [len(weights) for weights in parts.values()] != [3, 3, 1, 1, 1, 1]:
+        raise Wrong("Your layers have the right sum of parameters, but other sizes.")
+    dense = [parts[n][0] for n in (25_600, 100, 5000, 50)]
+    convs = list(zip(parts[8192], parts[32], strict=True))
+    for order, turned in itertools.product(itertools.permutations(convs), (0, 1)):
+        if _same(yours, _by_table(samples, order, dense, turned=turned)):
+            return
+    for change, message in STRUCTURE_SLIPS:
+        if _same(yours, _by_table(samples, convs, dense, **change)):
+            raise Wrong(f"Shapes and parameters are right, but {message}.")
+    raise Wrong(
+        "Shapes and parameters are right, but with its own weights the network of the "
+        "table gives other logits. Compare order, paddings, ReLU and pools."
+    )
+
+
+def _same(a, b):
+    return torch.allclose(a, b, rtol=1e-3, atol=1e-4 * float(b.abs().max()))
+
+
+def _by_table(
+    x, convs, dense, *, turned=False, pad=(3, 4), pool=functional.max_pool1d,
+    linear=(), last=None,
+):  # fmt: skip
+    """The network of the table with given weights; the options are slips.
+
+    `linear` holds the places, 0 to 3, at which the ReLU is left out.
+    """
+    (kernel, bias), *others = convs
+    x = functional.conv1d(x[:, None], kernel.reshape(32, 1, 256), bias, stride=256)
+    x = x if 0 in linear else x.relu()
+    for place, (kernel, bias) in enumerate(others, start=1):
+        x = functional.conv1d(functional.pad(x, pad), kernel.reshape(32, 32, 8), bias)
+        x = pool(x if place in linear else x.relu(), 4)
+    x = (x.transpose(1, 2) if turned else x).flatten(1)
+    x = functional.linear(x, dense[0].reshape(100, 256), dense[1])
+    x = x if 3 in linear else x.relu()
+    x = functional.linear(x, dense[2].reshape(50, 100), dense[3])
+    return last(x) if last else x
 
 
 CAUSES = ("healthy", "squashed twice", "steps too short", "labels shuffled")
@@ -204,8 +311,82 @@ def silent_bug(answer):
             return f"You call curve {name} {yours!r}; use one of {', '.join(CAUSES)}."
         if yours != right:
             return f"You call curve {name} {yours}. But look: it {evidence}."
-    probes02.probe_mended(mended)
-    probes02.probe_test(squashed)
+    _probe_mended(mended)
+    _probe_test(squashed)
+
+
+def _probe_mended(mended):
+    """Train a learner's network on an easy task: the loss must nearly vanish."""
+    torch.manual_seed(24)
+    inputs = torch.randn(200, 20)
+    inputs += 2 * inputs.sign()  # a clear case, on which one can be sure
+    labels = (inputs[:, :4] > 0).float()
+    network = built(mended, 20, 4)
+    made = output(network, inputs)
+    if made.shape != (200, 4):
+        raise Wrong(f"`Mended` makes {tuple(made.shape)} from 200 inputs and 4 tags.")
+    lost = without_gradient(network, made.square().mean())
+    if lost:
+        raise Wrong(f"In `Mended` no gradient reaches {lost[0]}.")
+    weights = list(network.parameters())
+    for _ in range(100):  # torch.optim would first import for seconds
+        logits = network(inputs)
+        loss = functional.binary_cross_entropy_with_logits(logits, labels)
+        network.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for weight in weights:
+                weight -= 0.5 * weight.grad
+    seen = f"After 100 steps on an easy task the loss of `Mended` is {loss:.3f}"
+    if logits.min() >= 0:
+        raise Wrong(f"{seen}: none of its outputs is negative, a logit may be.")
+    if logits.min() >= -1 and logits.max() <= 1:
+        raise Wrong(f"{seen}: its outputs stay within -1 and 1, it is still squashed.")
+    if loss > 0.1:
+        raise Wrong(f"{seen}; it should nearly vanish.")
+    loud = output(network, 100 * inputs).detach()
+    if loud.abs().max() < 50:
+        raise Wrong("The logits of `Mended` do not grow with its inputs.")
+    middle = (output(network, inputs) + output(network, -inputs)) / 2
+    if torch.allclose(middle, output(network, 0 * inputs), atol=1e-3):
+        raise Wrong("`Mended` is a linear function of its inputs. Where is the ReLU?")
+
+
+class _Inside(nn.Module):
+    """A network with a function around it that no list of layers shows."""
+
+    def __init__(self, network, after):
+        super().__init__()
+        self.network, self.after = network, after
+
+    def forward(self, inputs):
+        return self.after(self.network(inputs))
+
+
+def _probe_test(squashed):
+    """Try a learner's test on healthy networks and on squashed ones."""
+    torch.manual_seed(42)
+
+    def make(scale=1.0, bias=0.0, hidden=nn.ReLU):
+        layers = nn.Sequential(nn.Linear(20, 30), hidden(), nn.Linear(30, 4))
+        with torch.no_grad():
+            layers[2].weight.mul_(scale)
+            layers[2].bias.fill_(bias)
+        return layers
+
+    for network, right, what in (
+        (make(), False, "a healthy network, untrained"),
+        (make(0.01, 0.5), False, "a healthy network with logits near 0.5"),
+        (make(20, 0, nn.Sigmoid), False, "a network with a sigmoid between its layers"),
+        (_Inside(make(), torch.tanh), False, "one that ends in tanh, from -1 to 1"),
+        (_Inside(make(), lambda x: 2 * x.sigmoid()), False, "one with outputs up to 2"),
+        (_Inside(make(), torch.sigmoid), True, "one with the sigmoid in its `forward`"),
+        (_Inside(make(50), torch.sigmoid), True, "one whose scores are nearly 0 and 1"),
+        (nn.Sequential(make(), nn.Sigmoid()), True, "a network that ends in a sigmoid"),
+    ):
+        yours = yes_or_no(call(squashed, network, 20), "The result of `squashed`")
+        if yours != right:
+            raise Wrong(f"`squashed` gives {yours} for {what}.")
 
 
 @task(
@@ -225,37 +406,82 @@ def silent_bug(answer):
 )
 def one_knob(answer):
     effective, best, spread, grid = several(answer, 4, "Your answer")
-    for momentum, rate in ((0.0, 0.01), (0.9, 0.01), (0.99, 0.002), (0.5, 0.1)):
+    for momentum, rate in ((0.9, 0.01), (0.0, 0.01), (0.99, 0.002), (0.5, 0.1)):
         yours = number(call(effective, momentum, rate), "Your effective step")
         slips = [
-            (rate / momentum if momentum else None, "momentum 0.9 leaves a tenth"),
             (rate * (1 - momentum), "momentum makes steps longer, not shorter"),
             (rate * momentum, "the steps add up, 1 + m + m * m and so on"),
             (rate * (1 + momentum), "the sum goes on, 1 + m + m * m and so on"),
             (1 / (1 - momentum), "the rate is missing"),
         ]
-        slips = [slip for slip in slips if slip[0] is not None]
         seen = f"For momentum {momentum:g} and rate {rate:g} your step is {yours:g}"
         refuse_slips(yours, rate / (1 - momentum), slips, seen, "that is not so")
-    losses = [[0.61, 0.3, np.nan], [0.68, 0.55, 0.27], [0.69, 0.66, 0.4]]
-    made = pd.DataFrame(losses, [0.99, 0.9, 0.0], [0.001, 0.01, 0.1])
-    for table in (made, made.T[::-1].T, made.mask(made == 0.55) - 0.2):
-        probes02.probe_best(best, table)
-        probes02.probe_spread(spread, table)
+    losses = [[0.61, 0.3, np.nan], [0.68, 0.75, 0.27], [0.69, 0.72, 0.4]]
+    made = pd.DataFrame(losses, MOMENTA, RATES)
+    cases = [(made,), (made.iloc[:, ::-1],), (made.mask(made == 0.72) - 0.2,)]
+    cells = zip(cases, calls(best, cases), calls(spread, cases), strict=True)
+    for (losses,), cell, spreads in cells:
+        _probe_best(cell, losses)
+        _probe_spread(spreads, losses)
     if untouched(grid):
         raise NotTried("The functions are right; `grid` is still to be measured.")
-    if not isinstance(grid, pd.DataFrame):
-        return f"`grid` is {short(grid)}; a table of your losses is needed."
-    if grid.shape != (3, 3) or not set(grid.columns) & {0.001, 0.01, 0.1}:
-        return f"`grid` is {short(grid)}; a row per momentum, a column per rate, 3 x 3."
-    grid = grid.astype(float)
-    if grid.isna().to_numpy().sum() > 2:
+    is_table = isinstance(grid, pd.DataFrame)
+    names = (set(grid.index), set(grid.columns)) if is_table else None
+    if names != (set(MOMENTA), set(RATES)):
+        return f"`grid` is {short(grid)}; a row per momentum, a column per rate."
+    measured = table(grid, MOMENTA, RATES, "`grid`")
+    if np.isnan(measured).sum() > 2:
         return "Most cells of `grid` are empty: train with each momentum and rate."
-    short_step, long_step = grid.loc[0.0, 0.001], grid.loc[[0.9, 0.0], 0.1].min()
+    short_step, long_step = measured[2, 0], np.nanmin(measured[1:, 2])
     if not short_step - long_step > 0.2:
         return (
             f"Your grid has the loss {short_step:.3f} for momentum 0 and rate 0.001, "
             f"and {long_step:.3f} at best for rate 0.1. Are rows and columns in place?"
         )
-    if grid.round(3).stack().nunique() < 5:
+    if len(np.unique(measured.round(3))) < 5:
         return "Many cells of `grid` are equal: are momentum and rate handed on?"
+
+
+def _probe_best(cell, losses):
+    """Ask for the cell of the lowest loss."""
+    yours = tuple(number(x, "A part of `best`") for x in several(cell, 2, "It"))
+    of_cell = losses.stack().dropna().to_dict()
+    if yours[::-1] in of_cell and yours not in of_cell:
+        raise Wrong(f"`best` gives {yours}: momentum first, then the rate.")
+    if yours not in of_cell:
+        raise Wrong(
+            f"`best` gives {yours}, which is no cell with a loss; hand back momentum "
+            "and rate themselves, and pass over nan."
+        )
+    if of_cell[yours] > min(of_cell.values()):
+        raise Wrong(
+            f"`best` gives a cell with the loss {of_cell[yours]:g}; there is a lower "
+            "one."
+        )
+
+
+def _probe_spread(spreads, losses):
+    """Ask for the spread of losses at each effective step."""
+    pairs = spreads.items() if hasattr(spreads, "items") else ()
+    yours = {number(k, "A step"): number(v, "A spread") for k, v in pairs}
+    groups = {}
+    for (momentum, rate), loss in losses.stack().dropna().items():
+        groups.setdefault(round(rate / (1 - momentum), 6), []).append(loss)
+    right = {k: max(v) - min(v) for k, v in groups.items() if len(v) > 1}
+    for step in yours:
+        if not any(np.isclose(step, list(right), rtol=0, atol=1e-5)):
+            raise Wrong(f"`spread` has the step {step:g}: do two losses share it?")
+    for step, spread in right.items():
+        near = [yours[key] for key in yours if abs(key - step) < 1e-5]
+        if len(near) != 1:
+            raise Wrong(
+                f"`spread` has the step {step:g} {len(near)} times; it is one step, "
+                f"of {len(groups[step])} cells. Are 0.1 and 0.09999999 one step?"
+            )
+        slips = [
+            (max(groups[step]), "that is the largest loss"),
+            (np.std(groups[step]), "largest minus smallest is asked for"),
+            (groups[step][0] - groups[step][-1], "that is the first minus the last"),
+        ]
+        seen = f"`spread` gives {near[0]:g} for the step {step:g}"
+        refuse_slips(near[0], spread, slips, seen, "that is not so")

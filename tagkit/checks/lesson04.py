@@ -1,22 +1,33 @@
 """The six tasks of lesson 04, networks with a memory: hints and probes.
 
-Each probe tries small cases with traps; what tells a right network from a broken one
-is how it behaves, never how it is written.
+A network is judged by how it behaves, never by how it is written.
 """
 
+import contextlib
 import copy
+import itertools
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
-from tagkit.checks import probes04
+from tagkit import models
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.tensors import array, built, output, without_gradient, yes_or_no
-from tagkit.checks.values import number, refuse_slips, several, short
+from tagkit.checks.values import Wrong, number, refuse_slips, several, short
 from tagkit.evaluation import metrics
 
-POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
+
+@contextlib.contextmanager
+def _one_thread():
+    """One thread for a while: for small networks, several are slower."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @task(
@@ -38,37 +49,56 @@ POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 def on_paper(answer):
     left, count, reading = several(answer, 3, "Your answer")
     for size, pools in (
-        ((96, 1440), POOLS),
-        ((96, 1366), ((2, 4), (2, 4), (2, 4))),
         ((50, 1000), ((3, 7), (4, 2))),
+        ((10, 21), ((2, 2), (2, 4))),  # the example of the text
+        ((96, 1366), ((2, 4), (2, 4), (2, 4))),
+        ((96, 1440), ((2, 2), (3, 3), (4, 4), (4, 4))),
     ):
         yours = several(call(left, *size, pools), 2, "The result of `left`")
         yours = [number(part, "A number of `left`") for part in yours]
-        right, slips = probes04.left(size, pools)
+        down, along = np.prod(pools, axis=0)
+        dropped = "what does not fill a pool is dropped"
+        right = (size[0] // down, size[1] // along)
+        slips = [
+            ((size[0] // along, size[1] // down), "a pool is (down, along)"),
+            (right[::-1], "they are the wrong way round, bands come first"),
+            ((-(-size[0] // down), -(-size[1] // along)), dropped),
+            ((size[0] / down, size[1] / along), "bands and frames are whole numbers"),
+        ]
         seen = f"From {size[0]} x {size[1]} `left` makes {yours[0]:g} x {yours[1]:g}"
-        refuse_slips(
-            yours, right, slips, seen, "divide by each pool, and drop the rest"
-        )
-    for given in ((3, 2, 1, False), (128, 32, 2, False), (5, 4, 3, False)) + (
-        *((7, 3, 1, True), (128, 32, 2, True), (6, 2, 3, True)),
+        otherwise = "divide by each pool, and drop the rest"
+        refuse_slips(yours, right, slips, seen, otherwise)
+    for n_in, n, n_layers, both in (
+        (3, 2, 1, False),  # the example of the text
+        (5, 4, 3, False),
+        (7, 3, 1, True),
+        (6, 2, 3, True),
     ):
-        try:
-            value = call(count, *given)
-        except NotTried as reason:
-            raise NotTried(f"`left` is right. {reason}") from None
-        yours = number(value, "The result of `gru_parameters`")
-        right, slips = probes04.parameters(*given)
-        n_in, n, n_layers, both = given
+        given = n_in, n, n_layers, both
+        yours = number(call(count, *given), "The result of `gru_parameters`")
+        right = _gru_parameters(*given)
+        two_biases = "PyTorch keeps two biases, one beside each matrix"
+        slips = [
+            (_gru_parameters(*given, n_biases=1), two_biases),
+            (_gru_parameters(*given, n_biases=0), two_biases),
+            (right / 3, "three things are computed at each step, each has weights"),
+            (_gru_parameters(n_in, n, n_layers, False), "each direction has weights"),
+            (n_layers * _gru_parameters(n_in, n, 1, both), "later layers read states"),
+        ]
         way = "in both directions" if both else "in one direction"
         seen = f"For {n_in} features, {n} states, {n_layers} layers {way}"
         seen += f" yours counts {yours:g}"
-        refuse_slips(yours, right, slips, seen, "count matrices and biases")
+        refuse_slips(yours, right, slips, seen, "count matrices, biases, directions")
     if untouched(reading):
         raise NotTried("Both functions are right; `reading` is still to be found.")
-    if str(reading).strip().upper() not in ("A", "B", "C"):
-        return f"`reading` is {short(reading)}; one of the letters A, B, C is needed."
     if str(reading).strip().upper() != "B":
-        return f"Reading {reading} has another number. Add its three parts, dense too."
+        return f"`reading` is {short(reading)}. Of A, B, C, which adds up to the file?"
+
+
+def _gru_parameters(n_in, n, n_layers, both, n_biases=2):
+    ways = 2 if both else 1
+    sizes = [n_in] + [ways * n] * (n_layers - 1)
+    return ways * sum(3 * (k * n + n * n + n_biases * n) for k in sizes)
 
 
 @task(
@@ -87,46 +117,96 @@ def on_paper(answer):
 )
 def silence(answer):
     random = torch.Generator().manual_seed(42)
-    for n_pad, shape, loud, least in (
-        (2, (3, 4, 5), 1.0, 0.0),
-        (37, (2, 96, 40), 100.0, 0.0),
-        (3, (2, 4, 6), 1.0, 1e-5),  # a clip that is never silent
+    made = torch.rand(3, 4, 5, generator=random)
+    made[0, :, 1] = 0
+    made[0, :, 2] = 1e-13
+    made[1] *= 1e-6
+    for power, n_pad, case in (
+        (100 * made, 2, "For a made-up clip with silence in it"),
+        (100 * made.clamp(min=1e-5), 37, "For a clip that is never silent"),
+        (torch.tensor([[[1, 0.1, 0]]]), 1, "For the powers 1, 0.1, 0"),
     ):
-        power = loud * torch.rand(shape, generator=random)
-        power[0, :, 1], power[1] = 0, 1e-6 * power[1]
-        power = power.clamp(min=least)
-        where = f"For {shape} and n_pad = {n_pad}"
+        n_frames = power.shape[2]
+        right_shape = (*power.shape[:2], n_pad + n_frames + n_pad)
+        case = f"{case} and n_pad = {n_pad}"
         value = call(answer, power, n_pad)
-        right_shape = (*shape[:2], shape[2] + 2 * n_pad)
-        size = tuple(getattr(value, "shape", ()))
-        if size == (shape[0], shape[1] + 2 * n_pad, shape[2]):
-            return f"{where} yours is {size}: mel bands were added; add frames."
-        if size == (*shape[:2], shape[2] + n_pad):
-            return f"{where} yours is {size}: frames are needed on both sides."
-        what = f"{where} your result"
+        what = f"{case} your result"
         yours = array(value, right_shape, what, "(batch, n_mels, n_frames)")
-        inside = yours[..., n_pad : n_pad + shape[2]]
+        inside = yours[..., n_pad : n_pad + n_frames]
         edges = np.concatenate([yours[..., :n_pad], yours[..., -n_pad:]], axis=-1)
         decibels = 10 * power.clamp(min=1e-10).log10().double().numpy()
         if np.isinf(inside).any():
-            return f"{where} a power of 0 gives {inside.min():g}; limit it to 1e-10."
-        seen = f"{where} the clip's own frames go from {inside.min():.1f} to "
+            return f"{case} a power of 0 gives {inside.min():g}; limit it to 1e-10."
+        seen = f"{case} the clip's own frames go from {inside.min():.1f} to "
         seen += f"{inside.max():.1f} dB"
         slips = [
             (2 * decibels, "20 log10 is for amplitudes; this is a power"),
             (decibels / 10, "that is log10; decibels are ten times as much"),
-            (power.double().numpy(), "these are powers, no decibels"),
-            (decibels * np.log(10), "the logarithm is to the base 10"),
             (decibels - decibels.max(), "0 dB is a power of 1, not the loudest"),
         ]
-        probes04.refuse(
-            inside, decibels, slips, seen, "10 log10 of the power, at least 1e-10"
-        )
-        seen = f"{where} the new frames go from {edges.min():.1f} to {edges.max():.1f}"
-        if np.allclose(edges, 0, atol=1e-3):
-            return f"{seen} dB: 0 dB is loud. What has silence on this scale?"
-        if not np.allclose(edges, -100, atol=1e-3):
-            return f"{seen} dB: each is to be as silent as a power of 0."
+        otherwise = "take 10 log10 of the power, at least 1e-10"
+        refuse_slips(inside, decibels, slips, seen, otherwise, atol=1e-3)
+        seen = f"{case} the new frames go from {edges.min():.1f} to {edges.max():.1f}"
+        otherwise = "each is to be as silent as a power of 0"
+        slips = [(np.zeros_like(edges), "0 dB is loud, what has silence here?")]
+        silent = np.full_like(edges, -100)
+        refuse_slips(edges, silent, slips, f"{seen} dB", otherwise, atol=1e-3)
+
+
+class _Reference(nn.Module):
+    """The CRNN of the lesson from the image on, with a slip if one is named."""
+
+    def __init__(self, n_tags, channels, n_hidden):
+        super().__init__()
+        whole = models.CRNN(n_tags, channels, n_hidden)
+        self.units, self.gru, self.output = whole.units, whole.gru, whole.output
+
+    def forward(self, images, slip=None):
+        x = images
+        for layer in self.units:
+            is_elu = isinstance(layer, nn.ELU)
+            x = functional.relu(x) if is_elu and slip == "relu" else layer(x)
+        x = x.squeeze(2)  # (batch, 128, 15)
+        steps = x.reshape(len(x), 15, -1) if slip == "view" else x.transpose(1, 2)
+        states, _ = self.gru(steps)
+        of_clip = states.mean(dim=1) if slip == "mean" else states[:, -1]
+        logits = self.output(of_clip)
+        return logits.sigmoid() if slip == "sigmoid" else logits
+
+
+CRNN_SLIPS = {
+    "view": "`view` or `reshape` does not turn axes: use `transpose`",
+    "mean": "the mean of all states decides; take the last state",
+    "relu": "ReLU cuts what is negative; ELU is asked for",
+    "sigmoid": "logits are asked for, without a sigmoid",
+}
+LAYERS = {
+    "convolutions": (nn.Conv2d, "Four of 3 x 3, each with a bias?"),
+    "batch norms": (nn.BatchNorm2d, "One for each convolution?"),
+    "GRUs": ((nn.RNNBase, nn.RNNCellBase), "9 features, a state of 3, two layers?"),
+    "dense layers": (nn.Linear, "One, which reads the last state?"),
+}
+
+
+def _numbers(model, types):
+    layers = [layer for layer in model.modules() if isinstance(layer, types)]
+    return [weight for layer in layers for weight in layer.parameters()]
+
+
+def _copy_numbers(network, reference):
+    """Give the reference the learner's numbers, or say in which layers they differ."""
+    for name, (types, question) in LAYERS.items():
+        theirs, ours = _numbers(network, types), _numbers(reference, types)
+        if [p.shape for p in theirs] != [p.shape for p in ours]:
+            n, needed = (sum(p.numel() for p in part) for part in (theirs, ours))
+            shapes = [tuple(p.shape) for p in theirs]
+            raise Wrong(
+                f"With 2, 3, 5, 9 channels, a state of 3 and 7 tags the {name} have "
+                f"{n} parameters {shapes}, {needed} are needed. {question}"
+            )
+        with torch.no_grad():
+            for our, their in zip(ours, theirs, strict=True):
+                our.copy_(their)
 
 
 @task(
@@ -144,45 +224,96 @@ def silence(answer):
     ),
     praise="394,098 parameters, as in Choi's smallest, and no clip hears another.",
 )
-@probes04.on_one_thread
+@_one_thread()
 def crnn(answer):
     torch.manual_seed(43)
     network = built(answer, 7, (2, 3, 5, 9), 3)
-    small = probes04.Reference(7, (2, 3, 5, 9), 3)
+    reference = _Reference(7, (2, 3, 5, 9), 3)
     images = torch.randn(3, 1, 96, 1440)
     images[:, :, :, 500:900] += 1.5
     logits = output(network, images)
-    if tuple(logits.shape) != (3, 7):
-        return (
-            f"For 3 images and 7 tags your logits have shape {tuple(logits.shape)}; "
-            "(batch, n_tags) is needed."
-        )
-    probes04.compare_parts(network, small)
+    array(logits, (3, 7), "For 3 images and 7 tags the output", "(batch, n_tags)")
+    _copy_numbers(network, reference)
     lost = without_gradient(network, logits.sum())
     if lost:
-        return (
-            f"No gradient reaches {', '.join(lost[:3])}: it has no say in the logits."
-        )
-    clip = output(network.eval(), images)
-    moved = (output(network, images[[1, 2, 0]])[2] - clip[0]).abs().max().item()
-    if moved > 1e-4:
-        return (
-            f"A clip's logits change by {moved:.4f} when the batch is put into another "
-            f"order: {probes04.SLIPS['over batch']}"
-        )
+        return f"No gradient reaches {', '.join(lost[:3])}: does it decide anything?"
     with torch.no_grad():
-        yours = output(network.train(), images)
-        if not torch.allclose(yours, small.train()(images), atol=1e-4):
-            for slip, message in probes04.SLIPS.items():
-                if torch.allclose(yours, small(images, slip), atol=1e-4):
-                    return (
-                        f"With equal weights the logits are not the table's: {message}."
-                    )
-            return "With equal weights the logits are not the table's: mind the order."
+        yours = output(network.train(), images).numpy()
+        right = reference.train()(images).numpy()
+        slips = [(reference(images, k).numpy(), text) for k, text in CRNN_SLIPS.items()]
+        together = output(network.eval(), images)
+        alone = torch.cat([output(network, image[None]) for image in images])
+    apart = (together - alone).abs().max().item()
+    if apart > 1e-4:
+        return (
+            f"In eval() a clip alone gets logits that are {apart:.4f} away from its "
+            "logits in the batch. Does the GRU know that the batch comes first, and "
+            "does batch norm keep its statistics?"
+        )
+    seen = "With equal weights the logits are not the table's"
+    otherwise = "compare the order of the layers, and which state decides"
+    refuse_slips(yours, right, slips, seen, otherwise, atol=1e-4)
     network = built(answer, 50, (64, 128, 128, 128), 32)
     n = sum(weights.numel() for weights in network.parameters())
     if n != 394_098:
         return f"At full size yours has {n:,} parameters, 394,098 are needed."
+
+
+class _Small(nn.Module):
+    """Takes (batch, 15, 8), gives (batch, 3); `kind` changes it in one way."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.norm = nn.BatchNorm1d(8, track_running_stats=kind != "own statistics")
+        self.gru = nn.GRU(8, 6, batch_first=kind != "over the batch")
+        self.dropout = nn.Dropout(0.5)
+        self.weigh = nn.Linear(8, 1)
+        self.output = nn.Linear(6, 3)
+
+    def forward(self, x):
+        kind = self.kind
+        if kind in ("batch norm", "own statistics"):
+            x = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        if kind == "batch mean":
+            x = x - x.mean(dim=0)
+        if kind == "loudest":
+            x = x / x.abs().max()
+        if kind == "attention":
+            x = x * 15 * self.weigh(x).softmax(dim=1)
+        if kind == "attention over clips":
+            x = x * 15 * self.weigh(x).softmax(dim=0)
+        states = self.gru(x)[0]
+        states = states.mean(dim=1) if kind == "mean" else states[:, -1]
+        logits = self.output(self.dropout(states) if kind == "dropout" else states)
+        if kind == "lower":
+            logits = logits - 0.02 * (logits - logits.roll(1, 0)).abs()
+        if kind == "higher":
+            last = torch.tensor([len(x) - 1])
+            logits = logits.index_add(0, last, (logits[:1] - logits[-1:]).abs())
+        if kind == "rounding":
+            logits = logits + 1e-6 * torch.arange(len(x))[:, None]
+        return logits
+
+
+EVAL = "Is it in eval()?"
+ORDER = "Shuffling the batch does not change that. Which company would?"
+COMPANY = "Compare every clip in different company."
+# kind: what it is, whether it leaks, what to say to those who miss it
+MODELS = {
+    "mean": ("a network that takes the mean of its states", False, COMPANY),
+    "batch norm": ("a network with batch norm in training mode", False, EVAL),
+    "dropout": ("a network with dropout in training mode", False, EVAL),
+    "attention": ("a network with attention over time", False, COMPANY),
+    "rounding": ("a network whose logits differ by rounding", False, "Allow 0.0001."),
+    "over the batch": ("a GRU that runs over the batch", True, COMPANY),
+    "lower": ("a network that lowers the logits beside another clip", True, COMPANY),
+    "higher": ("a network whose last clip hears the first one", True, COMPANY),
+    "attention over clips": ("attention that sums to 1 over the batch", True, ORDER),
+    "batch mean": ("a network that subtracts the mean of the batch", True, ORDER),
+    "loudest": ("a network that divides by the loudest in the batch", True, ORDER),
+    "own statistics": ("batch norm that uses the batch in eval() too", True, ORDER),
+}
 
 
 @task(
@@ -200,19 +331,15 @@ def crnn(answer):
     ),
     praise="Put every model that you build to this test.",
 )
-@probes04.on_one_thread
+@_one_thread()
 def leaks(answer):
-    found = [(kind, text, False) for kind, text in probes04.RIGHT.items()]
-    found += [(kind, text, True) for kind, text in probes04.LEAKY.items()]
-    for kind, text, is_leaky in found:
+    for kind, (text, is_leaky, advice) in MODELS.items():
         for n in (6, 3):
-            batch = probes04.sequences(n, seed=n)[0]
-            value = call(answer, probes04.small(kind), batch)
+            batch = _sequences(n, seed=n)[0]
+            torch.manual_seed(4)
+            value = call(answer, _Small(kind).train(), batch)
             if yes_or_no(value, "Your result") != is_leaky:
-                more = probes04.MISSED.get(
-                    kind, "Compare every clip in different company."
-                )
-                return f"Yours says {not is_leaky} of {text}, {n} clips. {more}"
+                return f"Yours says {not is_leaky} of {text}, {n} clips. {advice}"
 
 
 @task(
@@ -236,50 +363,54 @@ def attention(answer):
     pool = built(answer, 6)
     states = 2 * torch.randn(4, 5, 6)
     real = torch.arange(5) < torch.tensor([5, 3, 1, 4])[:, None]
-    pooled, weights = probes04.pooled(pool, states, real)
-    sums = weights.sum(axis=1)
-    if (weights < 0).any() or not np.allclose(sums, 1, atol=1e-4):
-        where = (
-            "over the batch" if np.allclose(weights.sum(axis=0), 1, atol=1e-4) else ""
-        )
-        where = where and f" They sum to 1 {where}."
-        bad = int(np.abs(sums - 1).argmax())
-        return (
-            f"The weights of clip {bad} sum to {sums[bad]:.4f} over time, not 1.{where}"
-        )
-    on_padding = np.where(real, 0, weights).max()
-    if on_padding > 1e-6:
-        return f"A step that is padding gets the weight {on_padding:.4f}; 0 is needed."
-    right = np.einsum("bs,bsn->bn", weights, states.numpy())
-    if not np.allclose(pooled, right, atol=1e-4):
-        return "The pooled states are not the sum of your weights times the states."
     n = sum(p.numel() for p in pool.parameters())
     if n not in (48, 49):
         return f"For n = 6 yours has {n} parameters; W, b and v have 48 together."
-    shapes = {tuple(p.shape): p.detach() for p in pool.parameters()}
-    W, b = shapes.get((6, 6)), shapes.get((6,))
-    v = shapes.get((1, 6), shapes.get((6, 1)))
-    if W is not None and b is not None and v is not None:
-        for turned in (W, W.T):
-            scores = (torch.tanh(states @ turned.T + b) @ v.reshape(6)).numpy()
-            scores = np.where(real, np.exp(scores), 0)
-            if np.allclose(weights, scores / scores.sum(axis=1)[:, None], atol=1e-4):
-                break
-        else:
-            return (
-                "The weights are not the softmax of v tanh(W state + b). Is tanh there?"
-            )
-    if not np.allclose(
-        weights[0], probes04.pooled(pool, states[:1], real[:1])[1][0], atol=1e-4
-    ):
-        return "The weights of a clip change with the other clips of the batch."
-    louder = torch.where(real[:, :, None], states, 1000 * states)
-    if not np.allclose(probes04.pooled(pool, louder, real)[0], pooled, atol=1e-4):
-        return "What stands in the padded steps changes the result; it must not matter."
-    result = several(call(pool, states, real), 2, "Your result")[0]
-    lost = without_gradient(pool, result.square().sum())
+    for part in (slice(None), slice(1, 2)):  # all clips, and one alone
+        _judge_attention(pool, states[part], real[part])
+    pooled = call(pool, states, real)[0]
+    lost = without_gradient(pool, pooled.square().sum())
     if lost and (n == 48 or len(lost) > 1):
         return f"No gradient reaches {', '.join(lost)}: were the weights detached?"
+
+
+def _judge_attention(pool, states, real):
+    batch, n_steps, n = states.shape
+    pooled, weights = several(call(pool, states, real), 2, "What it gives")
+    if not isinstance(pooled, torch.Tensor) or not isinstance(weights, torch.Tensor):
+        raise Wrong(f"It gives {short(pooled)} and {short(weights)}; give two tensors.")
+    weights = weights.squeeze(2) if weights.ndim == 3 else weights
+    pooled = array(pooled, (batch, n), "Your pooled state", "(batch, n)")
+    weights = array(weights, (batch, n_steps), "Your weights", "(batch, n_steps)")
+    sums = weights.sum(axis=1)
+    if (weights < 0).any() or not np.allclose(sums, 1, atol=1e-4):
+        clip = int(np.abs(sums - 1).argmax())
+        over_batch = np.allclose(weights.sum(axis=0), 1, atol=1e-4)
+        raise Wrong(
+            f"The weights of clip {clip} sum to {sums[clip]:.4f} over time, not 1."
+            + " They sum to 1 over the batch." * over_batch
+        )
+    on_padding = np.where(real, 0, weights).max()
+    if on_padding > 1e-6:
+        raise Wrong(f"A step that is padding gets the weight {on_padding:.4f}, not 0.")
+    right = np.einsum("bs,bsn->bn", weights, states.numpy())
+    if not np.allclose(pooled, right, atol=1e-4):
+        raise Wrong("The pooled state is not the sum of your weights times the states.")
+    numbers = [p.detach() for p in pool.parameters()]
+    matrices = [p for p in numbers if p.shape == (n, n)]
+    vectors = [p.reshape(n) for p in numbers if p.numel() == n]
+    if len(matrices) != 1 or len(vectors) != 2:
+        raise Wrong("W is (n, n), b and v have n numbers; your parameters do not.")
+    for W, (b, v) in itertools.product(
+        (matrices[0], matrices[0].T), itertools.permutations(vectors)
+    ):
+        scores = torch.tanh(states @ W.T + b) @ v
+        right = scores.masked_fill(~real, -torch.inf).softmax(dim=1).numpy()
+        if np.allclose(weights, right, atol=1e-4):
+            return
+    raise Wrong(
+        "The weights are not the softmax of v tanh(W state + b). Is tanh there?"
+    )
 
 
 BOUND = 0.9  # of both areas: see the comment in solutions/answers_04.py
@@ -301,34 +432,69 @@ BOUND = 0.9  # of both areas: see the comment in solutions/answers_04.py
     ),
     praise="Read on: whose answers change when time is shuffled?",
 )
-@probes04.on_one_thread
+@_one_thread()
 def order(answer):
     shuffle, reader = several(answer, 2, "Your answer")
     for shape, block in (((2, 3, 40), 1), ((2, 4, 23), 5), ((1, 96, 200), 96)):
-        probes04.probe_shuffle(shuffle, shape, block)
+        _judge_shuffle(shuffle, shape, block)
     if untouched(reader):
         raise NotTried("`shuffle_time` is right; `reader` is still to be trained.")
     if isinstance(reader, type):
         return "`reader` is a class; hand in the network that you trained."
     if isinstance(reader, nn.Module):
         reader = copy.deepcopy(reader).eval()
-    x, wanted = probes04.sequences(800, seed=4646)
+    x, wanted = _sequences(800, seed=4646)
     with torch.no_grad():
-        try:
-            logits = call(reader, x)
-            alone = call(reader, x[5:9])
-        except NotTried:
-            raise NotTried("`shuffle_time` is right; `reader` gives nothing.") from None
+        logits, alone = call(reader, x), call(reader, x[5:9])
     logits = array(logits, (800, 2), "What `reader` gives", "(n, 2)")
     alone = array(alone, (4, 2), "What `reader` gives", "(n, 2)")
     if not np.allclose(alone, logits[5:9], atol=1e-3):
         return "`reader` gives a sequence other logits in another batch: test 4.4."
     there, first = metrics.roc_auc(wanted.numpy(), logits)
-    seen = (
-        f"On 800 new sequences `reader` has a ROC-AUC of {there:.3f} for the whistle "
-    )
+    seen = f"On 800 new sequences its ROC-AUC is {there:.3f} for the whistle "
     seen += f"and {first:.3f} for the order"
+    if first < 0.6 <= there:
+        return f"{seen}: it hears what is there, and not what comes first."
     if min(there, first) < BOUND:
-        if first < 0.6 <= there:
-            return f"{seen}: it hears what is there, and not what comes first."
         return f"{seen}; {BOUND} is needed for both. Does its loss still fall?"
+
+
+def _sequences(n, seed):
+    """Sequences in which a bell and a drum are heard once, a whistle in every second.
+
+    Shape: (n, 15, 8), and (n, 2): is there a whistle, is the bell before the drum.
+    """
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 15, 8, generator=random) / 2
+    times = torch.rand(n, 15, generator=random).argsort(dim=1)
+    bell, drum, whistle = times[:, 0], times[:, 1], times[:, 2]
+    there = (torch.rand(n, generator=random) < 0.5).float()
+    row = torch.arange(n)
+    x[row, bell, 0] += 2
+    x[row, drum, 1] += 2
+    x[row, whistle, 2] += 2 * there
+    return x, torch.stack([there, (bell < drum).float()], dim=1)
+
+
+def _judge_shuffle(shuffle, shape, block):
+    x = torch.arange(float(np.prod(shape))).reshape(shape)
+    n = shape[-1] // block
+    yours = [array(call(shuffle, x, block, s), shape, "Yours", "x") for s in (0, 0, 1)]
+    case = f"For {shape} and block = {block}"
+    if (yours[0] != yours[1]).any():
+        raise Wrong(f"{case} the same seed gives another order the second time.")
+    x, y = x.numpy(), yours[0]
+    if not np.array_equal(np.sort(y, axis=-1), x):
+        raise Wrong(f"{case} a band of a clip lost frames, or got those of another.")
+    if (y[..., n * block :] != x[..., n * block :]).any():
+        raise Wrong(f"{case} the rest at the end has moved; only whole blocks do.")
+    place = y - x[..., :1]  # which frame stands here, in each band of each clip
+    if (place != place[:, :1]).any():
+        raise Wrong(f"{case} the bands have different orders, so no frame is whole.")
+    starts = place[..., : n * block].reshape(*shape[:2], n, block)
+    if (np.diff(starts, axis=-1) != 1).any() or (starts[..., 0] % block).any():
+        raise Wrong(f"{case} blocks are torn; frames of a block stay together.")
+    if n > 20:
+        as_before = (np.diff(starts[0, 0, :, 0]) == block).mean()
+        if as_before > 0.5 or (y == yours[2]).all():
+            raise Wrong(f"{case} seeds 0 and 1 do not give two random orders.")

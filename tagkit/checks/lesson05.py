@@ -1,14 +1,16 @@
 """The six tasks of lesson 05, per-tag evaluation: hints and probes.
 
-Each probe tries a small case with traps first, then labels of the corpus in use.
+Each probe tries small cases with traps, and labels of the corpus in use.
 """
+
+import functools
 
 import numpy as np
 import pandas as pd
 
-from tagkit.checks import probes05
-from tagkit.checks.engine import NotTried, call, task
+from tagkit.checks.engine import call, task
 from tagkit.checks.values import Wrong, number, refuse_slips, several, short, table
+from tagkit.evaluation import metrics
 
 
 def _some_labels(corpus, n_clips):
@@ -35,29 +37,61 @@ def _some_labels(corpus, n_clips):
 )
 def two_scores(answer, corpus):
     area, precision = several(answer, 2, "Your answer")
-    cases = [("5 made-up clips", [1, 0, 1, 0, 0], [0.8, 0.8, 0.3, 0.1, 0.5])]
-    cases += [("clips of one score", [0, 1, 0, 0], [0.2] * 4)]
-    cases += [("scores that are logits", [0, 1, 0, 1, 1, 0], [-3, 2, -3, -3, 0.5, 2])]
     labels = _some_labels(corpus, 300)
     tag = labels.sum().idxmax()
-    scores = np.random.default_rng(1).random(len(labels)).round(1)
-    cases += [(f"{tag} in {corpus.name} and dice", labels[tag], scores)]
-    for function, name, judge in (
-        (area, "area", probes05.areas),
-        (precision, "precision", probes05.precisions),
+    random = np.random.default_rng(1).random(len(labels)).round(1)
+    cases = [
+        ("7 made-up clips", [0, 1, 0, 1, 0, 1, 0], [2, 0.5, -3, 2, 0.5, 2, -3]),
+        ("the example of the text", [1, 0, 1, 0, 0], [0.9, 0.6, 0.6, 0.3, 0.1]),
+        ("clips of one score", [0, 1, 0, 0], [0.2, 0.2, 0.2, 0.2]),
+        (f"{tag} in {corpus.name} and random scores", labels[tag], random),
+    ]
+    for function, name, slips_of, otherwise in (
+        (area, "area", _areas, "take each pair of a clip with and one without"),
+        (
+            precision,
+            "precision",
+            _precisions,
+            "of the clips as high, how many have it?",
+        ),
     ):
-        for where, has, scores in cases:
+        for case, has, scores in cases:
             has, scores = np.asarray(has, np.uint8), np.asarray(scores, float)
-            try:
-                value = call(function, has, scores)
-            except NotTried as reason:
-                done = "" if name == "area" else "`area` is right. "
-                raise NotTried(f"{done}{reason}") from None
-            yours = number(value, f"For {where} the result of `{name}`")
-            right, slips, otherwise = judge(has == 1, scores)
-            seen = f"For {where} `{name}` gives {yours:.4f}"
-            slips = [slip for slip in slips if abs(slip[0] - right) > 1e-5]
+            value = call(function, has, scores)
+            yours = number(value, f"For {case} the result of `{name}`")
+            right, slips = slips_of(has == 1, scores)
+            seen = f"For {case} `{name}` gives {yours:.4f}"
             refuse_slips(yours, right, slips, seen, otherwise)
+
+
+def _areas(has, scores):
+    a, b = scores[has][:, None], scores[~has]
+    above, ties = (a > b).mean(), (a == b).mean()
+    right = above + ties / 2
+    return right, [
+        (above, "pairs of equal scores count as lost; count them half"),
+        (above + ties, "pairs of equal scores count as won; count them half"),
+        (1 - right, "it is turned round: the clip with the tag should win"),
+        (right * a.size * b.size, "a share of pairs is needed, no count"),
+    ]
+
+
+def _precisions(has, scores):
+    def ranked(*keys):
+        ranking = has[np.lexsort((*keys, -scores))]
+        return (ranking.cumsum() / np.arange(1, len(has) + 1))[ranking].mean()
+
+    shares = np.array([has[scores >= own].mean() for own in scores])
+    right = shares[has].mean()
+    tied = "clips of equal score were put into an order; they count together"
+    from_below = np.mean([has[scores <= own].mean() for own in scores[has]])
+    return right, [
+        (ranked(), tied),
+        (ranked(~has), tied),
+        (shares.mean(), "take the mean over the clips with the tag, not over all"),
+        (from_below, "the list goes up from the lowest; begin at the top"),
+        (right * has.sum(), "the sum was not divided by the clips with the tag"),
+    ]
 
 
 @task(
@@ -76,24 +110,54 @@ def two_scores(answer, corpus):
 )
 def macro(answer, corpus):
     random = np.random.default_rng(52)
-    shares = [0.5, 0.3, 0, 0.1, 1, 0.02]
-    made = (random.random((60, 6)) < shares).astype("uint8")
-    whole = (random.random((40, 3)) < 0.4).astype("uint8")
-    for labels, where in (
-        (made, "For 60 made-up clips"),
-        (whole, "For clips in which every tag can be scored"),
-        (_some_labels(corpus, 60).to_numpy(), f"For 60 clips of {corpus.name}"),
+    made = (random.random((60, 8)) < [0.5, 0.3, 0.2, 0, 0, 0.1, 1, 0.1]).astype("uint8")
+    small = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1]], "uint8")
+    some = _some_labels(corpus, 60).to_numpy()
+    for case, labels, scores in (
+        ("For 60 made-up clips", made, random.random(made.shape).round(2)),
+        (
+            "For the example of the text",
+            small,
+            np.array([[0.9, 0.2, 0.5], [0.2, 0.4, 0.5], [0.1, 0.1, 0.8]]),
+        ),
+        (f"For 60 clips of {corpus.name}", some, random.random(some.shape).round(2)),
     ):
-        scores = random.random(labels.shape).round(2)
-        value = several(call(answer, labels, scores), 3, f"{where} your result")
-        parts = probes05.macros(labels, scores)
+        value = several(call(answer, labels, scores), 3, f"{case} your result")
+        parts = _macros(labels, scores)
         for part, (name, right, slips) in zip(value, parts, strict=True):
             if np.isscalar(part) and np.isnan(part):
-                raise Wrong(f"{where} your {name} is nan: one tag without a score did.")
-            yours = number(part, f"{where} your {name}")
-            slips = [slip for slip in slips if abs(slip[0] - right) > 1e-5]
-            seen = f"{where} your {name} is {yours:.4f}"
+                raise Wrong(f"{case} your {name} is nan: one tag without a score did.")
+            yours = number(part, f"{case} your {name}")
+            seen = f"{case} your {name} is {yours:.4f}"
             refuse_slips(yours, right, slips, seen, "keep the tags with a score, only")
+
+
+def _macros(labels, scores):
+    """Mean ROC-AUC, mean AP, tags left out: name, right value and slips of each."""
+    of_each = metrics.roc_auc(labels, scores), metrics.average_precision(labels, scores)
+    means = [np.nanmean(each) for each in of_each]
+    kept, ones = ~np.isnan(of_each[0]), labels.mean(axis=0)
+    counts = "a tag that cannot be scored counts as"
+    parts = []
+    for name, each, other in (
+        ("mean ROC-AUC", of_each[0], means[1]),
+        ("mean AP", of_each[1], means[0]),
+    ):
+        with_full = np.where(ones == 1, 1, each)  # a tag that every clip has
+        slips = [
+            (np.nan_to_num(each).mean(), f"{counts} 0"),
+            (np.where(kept, each, 0.5).mean(), f"{counts} one half"),
+            (np.nan_to_num(with_full).mean(), f"{counts} 0 or 1"),
+            (np.nanmean(with_full), f"{counts} 1, because every clip has it"),
+            (other, "mind the order: ROC-AUC first, then AP"),
+        ]
+        parts.append((name, np.nanmean(each), slips))
+    slips = [
+        (kept.sum(), "these are the tags that were kept"),
+        ((ones == 0).sum(), "a tag that every clip has cannot be scored either"),
+        ((~kept).mean(), "a count is asked for, no share"),
+    ]
+    return [*parts, ("number of tags left out", (~kept).sum(), slips)]
 
 
 @task(
@@ -113,57 +177,59 @@ def macro(answer, corpus):
 )
 def extremes(answer, corpus):
     random = np.random.default_rng(53)
-    made = (random.random((40, 5)) < 0.2).astype("uint8")
+    made = (random.random((40, 5)) < 0.3).astype("uint8")
+    made[~made.any(axis=1), 4] = 1  # else losses of ones alone would tie
+    scores = random.beta(0.5, 2, made.shape).clip(0.02, 0.98)
+    made[3], scores[3] = [1, 0, 0, 0, 0], [0, 0.1, 0.1, 0.1, 0.1]  # log(0), once
+    made[8], scores[8] = [1, 1, 1, 1, 0], [0.01, 0.01, 0.01, 0.01, 0.1]  # still worse
+    made[5], scores[5] = [1, 1, 0, 0, 0], [1, 1, 0.05, 0.05, 0.05]  # 0 * log(0)
+    made[6], scores[6] = [0, 0, 0, 0, 1], [0.04, 0.04, 0.04, 0.04, 0.96]
     made = pd.DataFrame(made, 1000 - 7 * np.arange(40), [*"abcde"])
-    for labels, n, where in (
-        (made, 4, "For 40 made-up clips"),
-        (_some_labels(corpus, 90), 3, f"For clips of {corpus.name}"),
+    of_made = pd.DataFrame(scores, *made.axes)
+    small = pd.DataFrame([[1, 0], [0, 0], [0, 1]], [40, 12, 7], dtype="uint8")
+    of_small = pd.DataFrame([[0.9, 0.2], [0.1, 0.1], [0.2, 0.1]], [40, 12, 7])
+    some = _some_labels(corpus, 90)
+    of_some = pd.DataFrame(random.beta(0.5, 2, some.shape), *some.axes)
+    for case, labels, scores, n in (
+        ("For 40 made-up clips", made, of_made, 4),
+        ("For the example of the text", small, of_small, 1),
+        (f"For clips of {corpus.name}", some, of_some, 3),
     ):
-        scores = pd.DataFrame(random.beta(0.5, 2, labels.shape), *labels.axes)
-        if n == 4:  # scores of 0 and 1: the worst, the second worst, and good ones
-            scores.iloc[[3, 8, 5, 6]] = 0.3
-            labels.iloc[[3, 8, 5, 6]] = 0
-            scores.iloc[3, :2], labels.iloc[3], scores.iloc[8, :2] = 0, 1, 1
-            scores.iloc[5, :3], scores.iloc[6] = 0, 0.13
-        value = several(call(answer, labels, scores, n), 2, f"{where} your result")
-        s, has = scores.clip(1e-6, 1 - 1e-6), labels.astype(float)
-        loss = -(has * np.log(s) + (1 - has) * np.log(1 - s)).mean(axis=1)
-        of_ones, of_zeros = -has * np.log(s), (has - 1) * np.log(1 - s)
-        others = {
-            "log(0) is infinite, limit the scores first": probes05.unlimited(
-                has, scores
-            ),
-            "that is the order of squared errors": (has - s) ** 2,
-            "labels are uint8, in which -1 is 255": of_zeros - 255 * of_ones,
-            "the scores are probabilities already": probes05.twice(has, scores),
-            "only ones count in your loss; zeros have a loss, too": of_ones,
-            "only zeros count in your loss; ones have a loss, too": of_zeros,
-        }
-        others = {text: each.mean(axis=1) for text, each in others.items()}
-        for name, part, sign in (("best", value[0], 1), ("worst", value[1], -1)):
-            yours = several(part, n, f"{where} your list of the {name}")
+        value = several(call(answer, labels, scores, n), 2, f"{case} your result")
+        losses = [
+            (_losses(labels, scores, limit=0), "log(0) is infinite, limit the scores"),
+            (_losses(labels, scores, of_zeros=0), "zeros have a loss, too"),
+            (((labels - scores) ** 2).mean(axis=1), "that orders squared errors"),
+            (_losses(labels, 1 / (1 + np.exp(-scores))), "scores are no logits"),
+        ]
+        loss = _losses(labels, scores)
+        lowest = loss.sort_values().index
+        for name, part, step in (("best", value[0], 1), ("worst", value[1], -1)):
+            yours = several(part, n, f"{case} your list of the {name}")
             if not set(yours) <= set(labels.index):
-                is_row = set(yours) <= set(range(len(labels)))
-                what = "rows, give clip ids" if is_row else "no clip ids of the table"
                 given = short(np.array(yours).tolist())
-                raise Wrong(f"{where} your {name} are {given}: {what}.")
-
-            def agrees(loss, sign, yours=yours):
-                first = np.sort(sign * loss.to_numpy())[: len(yours)]
-                return np.allclose(sign * loss.loc[yours], first, rtol=0, atol=1e-9)
-
-            if agrees(loss, sign):
-                continue
-            seen = f"{where} the first of your {name} is clip {yours[0]}"
+                raise Wrong(f"{case} your {name} are {given}: these are no clip ids.")
+            right = lowest[::step][:n]
+            slips = [
+                (right[::-1], "the order is reversed, most extreme first"),
+                (lowest[::-step][:n], "best and worst are the wrong way round"),
+            ]
+            slips += [
+                (other.sort_values().index[::step][:n], text) for other, text in losses
+            ]
+            slips = [(loss[clips].to_numpy(), text) for clips, text in slips]
+            seen = f"{case} the first of your {name} is clip {yours[0]}"
             seen += f" with a loss of {loss[yours[0]]:.4f}"
-            if agrees(loss, sign, yours[::-1]):
-                raise Wrong(f"{seen}: the order is reversed; most extreme first.")
-            if agrees(loss, -sign):
-                raise Wrong(f"{seen}: best and worst are the wrong way round.")
-            for text, other in others.items():
-                if agrees(other, sign):
-                    raise Wrong(f"{seen}: {text}.")
-            raise Wrong(f"{seen}. Another clip or order is right; mind scores of 0, 1.")
+            otherwise = "another clip or another order is right"
+            refuse_slips(loss[yours], loss[right], slips, seen, otherwise)
+
+
+def _losses(labels, scores, limit=1e-6, of_zeros=1):
+    """The loss of each clip, (n_clips,)."""
+    has, s = labels.astype(float), scores.clip(limit, 1 - limit)
+    with np.errstate(all="ignore"):
+        fields = has * np.log(s) + of_zeros * (1 - has) * np.log(1 - s)
+    return -fields.mean(axis=1)
 
 
 @task(
@@ -183,66 +249,48 @@ def extremes(answer, corpus):
 def mend(answer, corpus):
     random = np.random.default_rng(54)
     names = ["drums", "harp", "slow", "loud"]
-    labels = (random.random((12, 4)) < 0.25).astype("uint8")
-    labels = pd.DataFrame(labels, 5 * np.arange(12) + 2, names)
-    truth = labels.mask(random.random(labels.shape) < 0.4, 1).astype("uint8")
-    truth.iloc[:2] = 0
-    cases = [(labels, truth, 6, "For 12 made-up clips")]
+    made = (random.random((12, 4)) < 0.25).astype("uint8")
+    made = pd.DataFrame(made, 5 * np.arange(12) + 2, names)
+    true = made.mask(random.random(made.shape) < 0.4, 1).astype("uint8")
+    small = pd.DataFrame([[1, 0], [0, 0]], [3, 8], dtype="uint8")
+    of_small = pd.DataFrame([[0.9, 0.8], [0.7, 0.2]], [3, 8])
+    true_small = pd.DataFrame([[1, 0], [1, 1]], [3, 8], dtype="uint8")
+    cases = [
+        ("For 12 made-up clips", made, _ranks(made, random), true, 6),
+        ("For the example of the text", small, of_small, true_small, 2),
+    ]
     if corpus.truth is not None:
-        labels = _some_labels(corpus, 90)
-        truth = corpus.truth.loc[labels.index, labels.columns]
-        cases += [(labels, truth, 20, f"For {corpus.name}")]
-    for labels, truth, n, where in cases:
-        fields = random.permutation(labels.size).reshape(labels.shape) / labels.size
-        scores = pd.DataFrame(fields, *labels.axes)
-        if n == 6:  # the first is a false alarm, and the limit of n can be seen
-            free = scores.stack()[labels.stack() == 0].nlargest(n + 1).index
-            for place, is_true in ((0, 0), (n - 1, 1), (n, 1)):
-                truth.loc[free[place]] = is_true
-        changed = []
-        value = call(_watched(answer, changed), labels, scores, truth, n)
-        if changed:
-            raise Wrong(f"{where} your function changes the labels given; copy them.")
-        yours = table(value, labels.index, labels.columns, f"{where} your table")
-        has, s, true = (x.to_numpy(float) for x in (labels, scores, truth))
-        free, given = np.where(has == 0, s, -1), np.where(has == 1, 1 - s, -1)
-        alarms = probes05.highest(free, n)
+        some = _some_labels(corpus, 90)
+        true = corpus.truth.loc[some.index, some.columns]
+        cases += [(f"For {corpus.name}", some, _ranks(some, random), true, 20)]
+    for case, labels, scores, truth, n in cases:
+        value = call(answer, labels, scores, truth, n)
+        yours = table(value, labels.index, labels.columns, f"{case} your table")
+        has, s, true = (part.to_numpy(float) for part in (labels, scores, truth))
+        free = np.where(has == 0, s, -1)
+        alarms = _highest(free, n)
         right = np.where(alarms, true, has)
-        per_tag = np.stack([probes05.highest(c, n) for c in free.T]).T
-        missing = probes05.highest(np.where(true == 1, free, -1), n)
+        per_tag = np.stack([_highest(column, n) for column in free.T]).T
         slips = [
-            (has, "nothing was set right"),
             (np.where(alarms, 1, has), "you believed the scores; ask the truth"),
             (true, "you set all labels right; only n false alarms were heard"),
+            (np.where(_highest(s, n), true, has), "labels of 1 are no false alarms"),
+            (np.where(per_tag, true, has), "these are n for each tag; n in all"),
         ]
-        slips += [
-            (np.where(heard, true, has), text)
-            for heard, text in (
-                (probes05.highest(s, n), "labels of 1 are no false alarms"),
-                (probes05.highest(1 - s - has, n), "these scores are the lowest"),
-                (per_tag, "these are n for each tag; n in all"),
-                (alarms.any(axis=1)[:, None], "whole clips changed"),
-                (missing, "n counts what was heard, right or not"),
-                (probes05.highest(given, n), "these are misses, their label is 1"),
-            )
-        ]
-        slips = [(slip, what) for slip, what in slips if (slip != right).any()]
-        seen = f"{where} and n = {n} you change {int((yours != has).sum())} fields"
+        seen = f"{case} and n = {n} you change {int((yours != has).sum())} fields"
         refuse_slips(yours, right, slips, seen, "take the n highest scores of label 0")
 
 
-def _watched(function, changed):
-    """The function, which notes in `changed` if it changes its first argument."""
+def _ranks(labels, random):
+    """Scores of which no two are equal, the lowest for a label of 1 as often as not."""
+    scores = random.permutation(labels.size).reshape(labels.shape) / labels.size
+    return pd.DataFrame(scores, *labels.axes)
 
-    def watched(first, *others):
-        before = first.copy()
-        value = function(first, *others)
-        if not before.equals(first):
-            changed.append(True)
-        return value
 
-    watched.__name__ = getattr(function, "__name__", "your answer")
-    return watched if callable(function) else function
+def _highest(values, n):
+    highest = np.zeros(values.size, bool)
+    highest[np.argsort(-values, axis=None)[:n]] = True
+    return highest.reshape(values.shape)
 
 
 @task(
@@ -255,9 +303,10 @@ def _watched(function, changed):
         "The threshold of a tag comes from validation labels and scores, the F1 from "
         "test labels and scores. Tags that no test clip has are left out of the mean; "
         "a tag for which nothing was said counts 0.",
-        "`values = [f1(valid_has, valid_score >= t) for t in GRID]`, "
-        "`t = GRID[np.argmax(values)]` if `valid_has.any()` else 0.5, then "
-        "`f1(has, score >= t)` on the test clips.",
+        "The `f1` of the report gives nan; write your own: `2 * (has * yes).sum() / "
+        "max(has.sum() + yes.sum(), 1)`. With `values = [f1(valid_has, valid_score >= "
+        "t) for t in GRID]` take `GRID[np.argmax(values)]` if `valid_has.any()`, else "
+        "0.5; then `f1(has, score >= t)` on the test clips.",
     ),
     praise="Compare it with what `too_good` gives, for the network and for dice.",
 )
@@ -266,23 +315,63 @@ def honest(answer, corpus):
     made = (random.random((50, 6)) < [0.5, 0.3, 0.1, 0.05, 0.3, 0]).astype("uint8")
     made[:20, 3], made[25, 3], made[20:, 4] = 0, 1, 0
     some = _some_labels(corpus, 90).to_numpy()
-    for labels, n, where in (
-        (made, 20, "For 50 made-up clips"),
-        (some, len(some) // 3, f"For clips of {corpus.name}"),
+    small = [[1, 0], [0.72, 0.31], [1, 1, 0], [0.91, 0.32, 0.44]]
+    small = [np.column_stack([tag, tag]) for tag in small]  # the same tag twice
+    for case, parts in (
+        ("For 50 made-up clips", _made_parts(made, 20, random)),
+        ("For the example of the text, its tag twice", small),
+        (f"For clips of {corpus.name}", _made_parts(some, len(some) // 3, random)),
     ):
-        louder, dice = random.random((2, *labels.shape))
-        scores = (0.6 * labels * louder + 0.4 * dice).round(3) + 0.0004
-        if labels is made:  # the threshold of the first tag is 0.25, as some scores
-            scores[:n, 0] = np.where(made[:n, 0], 0.25 + (dice[:n, 0] > 0.5) / 3, 0.1)
-            scores[np.flatnonzero(made[:n, 0] == 0)[0], 0] = 0.22
-            scores[n:, 0] = np.where(dice[n:, 0] < 0.5, 0.25, scores[n:, 0])
-        scores[:, 1] *= np.where(np.arange(len(labels)) < n, 1, 0.05)
-        parts = labels[:n], scores[:n], labels[n:], scores[n:]
-        yours = number(call(answer, *parts), f"{where} your result")
-        right, slips = probes05.thresholded(*parts)
-        slips = [slip for slip in slips if abs(slip[0] - right) > 1e-5]
-        seen = f"{where} your F1 is {yours:.4f}"
+        yours = number(call(answer, *parts), f"{case} your result")
+        right, slips = _honest_f1(*parts)
+        seen = f"{case} your F1 is {yours:.4f}"
         refuse_slips(yours, right, slips, seen, "follow the four rules one by one")
+
+
+def _made_parts(labels, n, random):
+    """Labels and scores of n validation clips and of the others."""
+    louder, noise = random.random((2, *labels.shape))
+    scores = (0.6 * labels * louder + 0.4 * noise).round(3) + 0.0004
+    # The threshold of the first tag is 0.25, and many clips score just that.
+    has = labels[:n, 0] == 1
+    scores[:n, 0] = np.where(has, 0.25 + (noise[:n, 0] > 0.5) / 3, 0.1)
+    scores[np.flatnonzero(~has)[0], 0] = 0.22
+    scores[n:, 0] = np.where(noise[n:, 0] < 0.5, 0.25, scores[n:, 0])
+    scores[n:, 1] *= 0.05  # the second tag is never named in the test
+    return labels[:n], scores[:n], labels[n:], scores[n:]
+
+
+GRID = np.arange(1, 20) / 20
+
+
+def _f1(has, yes):
+    """F1 of each tag; 0 where nothing was said or is there."""
+    both = (has & yes).sum(axis=-2)
+    return 2 * both / np.maximum(has.sum(axis=-2) + yes.sum(axis=-2), 1)
+
+
+def _honest_f1(valid, early, labels, scores):
+    """The F1 by the rules, and by slips."""
+    valid, labels = valid == 1, labels == 1
+    grid = GRID[:, None, None]
+    on_valid = _f1(valid, early >= grid)  # (n_thresholds, n_tags)
+    on_test = _f1(labels, scores >= grid)
+    known, there = valid.any(axis=0), labels.any(axis=0)
+    lowest = on_valid.argmax(axis=0)
+    best = np.where(known, lowest, 9)  # GRID[9] is 0.5
+    tags = np.arange(len(there))
+    each = on_test[best, tags]
+    named = (scores >= GRID[best]).any(axis=0)
+    above = _f1(labels, scores > GRID[best])
+    empty = "a tag that no test clip has has no F1; leave it out"
+    return each[there].mean(), [
+        (on_test.max(axis=0)[there].mean(), "you chose thresholds on the test clips"),
+        (each[there & named].mean(), "a tag for which nothing was said counts 0"),
+        (each.mean(), empty),
+        (np.where(there | named, each, 1).mean(), empty),
+        (on_test[lowest, tags][there].mean(), "a tag without positives gets 0.5"),
+        (above[there].mean(), "at the threshold is a yes"),
+    ]
 
 
 @task(
@@ -301,38 +390,92 @@ def honest(answer, corpus):
     ),
     praise="Now draw clips, then artists: which interval would you print?",
 )
-def interval(answer, corpus):
-    some = _some_labels(corpus, 40).to_numpy()
-    for where, n_boot, parts in (
-        (f"For 40 clips of {corpus.name} and dice", 30, probes05.dice(some)),
-        ("For 80 clips, each a group of its own", 200, probes05.rivals(False)),
-        ("For 80 clips of 20 artists", 1200, probes05.rivals(True)),
+def interval(answer):
+    for case, n_boot, in_groups in (
+        ("For 80 clips of 20 artists", 1200, True),
+        ("For 80 clips, each a group of its own", 200, False),
     ):
-        value = several(call(answer, *parts, n_boot), 2, f"{where} your interval")
-        for end in value:
-            if np.isscalar(end) and np.isnan(end):
-                raise Wrong(
-                    f"{where} an end is nan: some draws have tags without ones."
-                )
-        yours = [number(end, f"{where} an end of your interval") for end in value]
-        seen = f"{where} your interval goes from {yours[0]:.4f} to {yours[1]:.4f}"
+        value = call(answer, *_rivals(in_groups), n_boot)
+        value = several(value, 2, f"{case} your interval")
+        if np.isnan(np.asarray(value, float)).any():
+            raise Wrong(f"{case} an end is nan: some draws have tags without ones.")
+        yours = [number(end, f"{case} an end of your interval") for end in value]
+        seen = f"{case} your interval goes from {yours[0]:.4f} to {yours[1]:.4f}"
         if yours[0] >= yours[1]:
             raise Wrong(f"{seen}: low first, then high, and never the same.")
-        if n_boot < 100:
-            if not -0.9 < yours[0] < yours[1] < 0.9:
-                raise Wrong(f"{seen}: too far for a difference of two areas of dice.")
-            continue
-        right, slips = probes05.known_intervals(len(set(parts[3])) < len(parts[3]))
-        if probes05.near(yours, right, n_boot):
+        right, slips = _known_intervals(in_groups)
+        if _near(yours, right, n_boot):
             continue
         for slip, text in slips:
-            if probes05.near(yours, slip, 2 * n_boot):
+            if _near(yours, slip, n_boot):
                 raise Wrong(f"{seen}: {text}.")
-        width = (yours[1] - yours[0]) / (right[1] - right[0])
-        odd = "draw with replacement, groups, and 95 % of the draws inside"
-        odd = (
-            "too wide; same draws for A and B, as many groups as there are?"
-            if width > 1
-            else odd
-        )
-        raise Wrong(f"{seen}: {odd}" + "." * (not odd.endswith("?")))
+        way = "wide" if yours[1] - yours[0] > right[1] - right[0] else "narrow"
+        raise Wrong(f"{seen}: too {way}. What is drawn, and how many of it?")
+
+
+def _near(yours, other, n_boot):
+    """Equal up to the luck of the draws, four standard deviations of it."""
+    width, luck = other[1] - other[0], 4 * n_boot**-0.5
+    shift = abs(sum(yours) - sum(other)) / 2
+    return abs((yours[1] - yours[0]) / width - 1) < luck and shift < luck / 2 * width
+
+
+def _rivals(in_groups):
+    """Two models that mostly make the same mistakes, A slightly better.
+
+    Four of 20 artists have 8 clips, the others 3; few clips have the last tag.
+    """
+    random = np.random.default_rng(57)
+    artist = np.repeat(np.arange(20), [8, 3, 3, 3, 3] * 4)
+    has = (random.random((20, 2)) < 0.4)[artist] ^ (random.random((80, 2)) < 0.1)
+    common, noise = random.normal(size=(2, 80, 2))
+    of_artist = random.normal(size=(20, 2))[artist]
+    a = has * [2.5, 1.0] + 0.5 * common + 1.2 * of_artist
+    b = has * [1.0, 1.5] + 0.5 * common + 2.2 * of_artist + 0.2 * noise
+    rare = np.isin(np.arange(80), [13, 14, 30])
+    labels = np.column_stack([has, rare]).astype("uint8")
+    a = np.column_stack([a, a[:, 0] + rare])
+    b = np.column_stack([b, b[:, 0]])
+    groups = np.array([f"artist {n}" for n in artist]) if in_groups else np.arange(80)
+    return labels, a, b, groups
+
+
+@functools.cache
+def _known_intervals(in_groups, n_boot=6000):
+    """The interval of a paired bootstrap over groups, and those of typical slips.
+
+    Shape: (low, high), and pairs of (low, high) and what to say of it.
+    """
+    labels, a, b, groups = _rivals(in_groups)
+    random = np.random.default_rng(56)
+    sizes = np.unique(groups, return_counts=True)[1]
+    place = np.unique(groups, return_inverse=True)[1]
+    even = np.full(len(sizes), 1 / len(sizes))
+
+    def areas(scores, drawn):
+        return metrics._areas(labels, scores, drawn)[0]  # (n_boot, n_tags)
+
+    def draw(share, place):
+        return random.multinomial(len(share), share, n_boot)[:, place]
+
+    def gaps(drawn, drawn_for_b):
+        return np.nanmean(areas(a, drawn) - areas(b, drawn_for_b), axis=1)
+
+    def ends(values, outer=2.5):
+        return tuple(np.percentile(values, (outer, 100 - outer)))
+
+    drawn, drawn_again = draw(even, place), draw(even, place)
+    paired = gaps(drawn, drawn)
+    slips = [
+        (ends(-paired), "it is B minus A; A minus B is asked for"),
+        (ends(gaps(drawn, drawn_again)), "A and B had different draws; pair them"),
+        (ends(paired, 5), "it holds 90 % of the draws; 95 % are asked for"),
+    ]
+    if in_groups:
+        clips = draw(np.full(80, 1 / 80), np.arange(80))
+        by_size = draw(sizes / 80, place)
+        slips += [
+            (ends(gaps(clips, clips)), "single clips were drawn; draw whole groups"),
+            (ends(gaps(by_size, by_size)), "each group is to be equally likely"),
+        ]
+    return ends(paired), slips

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import stats
 
 from tagkit.checks.engine import call, task
-from tagkit.checks.museum import array, refuse
-from tagkit.checks.values import Wrong, number, plain, several, short
+from tagkit.checks.tensors import array
+from tagkit.checks.values import Wrong, number, refuse_slips, several, short
 from tagkit.evaluation import neighbours
 
 
@@ -30,35 +30,30 @@ from tagkit.evaluation import neighbours
 def cosines(answer):
     few = np.array([[2, 0], [3, 3], [0, 5], [0, 0], [-1, 0]])
     many = np.random.default_rng(6).normal(0.02, 0.02, (30, 7))
-    for vectors, where in ((few, "five vectors"), (many, "30 vectors of 7 numbers")):
-        n, where = len(vectors), f"For {where}"
-        value = np.asarray(plain(call(answer, vectors)))
-        if value.dtype.kind == "f" and value.shape == (n, n) and np.isnan(value).any():
-            row, column = np.argwhere(np.isnan(value))[0]
-            raise Wrong(
-                f"{where} your cosine of {vectors[row]} and {vectors[column]} is nan: "
-                "something was divided by 0."
-            )
-        yours = array(value, (n, n), f"{where} your matrix")
+    for vectors, what in (
+        (few, "five vectors"),
+        (few[[0, 1, 3]], "the example of the text"),
+        (many, "30 vectors of 7 numbers"),
+    ):
+        n = len(vectors)
+        value = call(answer, vectors)
+        yours = array(value, (n, n), f"For {what} your matrix", "(n_clips, n_clips)")
         right = neighbours.similarity(vectors, centre=False)
         product = vectors @ vectors.T
         lengths = np.linalg.norm(vectors, axis=1)
-        lengths = np.where(lengths > 0, lengths, 1)
-        with_self = right + np.diag(lengths == 0)
-        np.fill_diagonal(with_self, 1)
+        one_length = product / np.where(lengths > 0, lengths, 1)
+        one_is_enough = "you divided by one of the two lengths only"
         slips = [
             (product, "these are products; divide by both lengths"),
-            (product / lengths, "you divided by one of the two lengths only"),
-            (product / lengths[:, None], "you divided by one of the two lengths only"),
-            (product / np.outer(lengths, lengths) ** 2, "the squares of the lengths?"),
+            (one_length, one_is_enough),
+            (one_length.T, one_is_enough),
             (neighbours.similarity(vectors), "nothing is to be taken off here"),
-            (1 - right, "that is a distance: less is nearer"),
-            (with_self, "a vector of zeros has no direction, so it is like none"),
+            (right + np.diag(lengths == 0), "a vector of zeros has no direction"),
         ]
         row, column = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
-        seen = f"{where} your cosine of clip {row} and clip {column} is "
+        seen = f"For {what} your cosine of clip {row} and clip {column} is "
         seen += f"{yours[row, column]:.3f}"
-        refuse(yours, right, slips, seen, "their vectors do not give that")
+        refuse_slips(yours, right, slips, seen, "their vectors do not give that", 1e-4)
 
 
 @task(
@@ -80,55 +75,45 @@ def filtered(answer):
         [
             [1.0, 1.0, 0.9, -0.2, 0.5, 0.5],
             [1.0, 1.0, 0.8, -0.2, 0.5, 0.5],
-            [0.9, 0.8, 1.0, 0.3, 0.2, 0.7],
+            [0.1, 0.8, 1.0, 0.3, 0.2, 0.7],
             [-0.2, -0.2, 0.3, 1.0, -0.1, -0.4],
-            [0.5, 0.5, 0.2, -0.1, 1.0, 0.6],
-            [0.5, 0.5, 0.7, -0.4, 0.6, 1.0],
+            [0.5, 0.5, 0.2, 0.6, 1.0, 0.6],
+            [0.5, 0.5, 0.7, -0.4, 0.1, 1.0],
         ]
     )
-    each = np.array(list("abcdef"))
-    some = np.array(list("abacde"))
-    lone = np.array(list("aababb"))
-    vectors = np.random.default_rng(62).normal(size=(60, 3))
-    rough = neighbours.similarity(vectors).round(1) - 2  # some lie below -1
+    few = np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]])
+    rough = np.random.default_rng(62).normal(size=(60, 60)).round(1) - 2
     many = np.array([f"artist {i % 13}" for i in range(60)])
-    for similarities, artists, k, where in (
-        (near, each, 2, "six clips by six artists"),
-        (near, some, 3, "six clips by five artists"),
-        (near, lone, 3, "six clips by two artists"),
+    for similarities, artists, k, what in (
+        (near, np.array(list("abcdef")), 2, "six clips by six artists"),
+        (near, np.array(list("abacde")), 3, "six clips by five artists"),
+        (near, np.array(list("aababb")), 3, "six clips by two artists"),
+        (few, np.array(list("AAB")), 1, "the artists of the text"),
         (rough, many, 10, "60 clips by 13 artists"),
     ):
-        n, where = len(artists), f"For {where} and k={k}"
+        n, case = len(artists), f"For {what} and k={k}"
         value = call(answer, similarities, artists, k)
-        yours = array(value, (n, k), f"{where} your result")
+        yours = array(value, (n, k), f"{case} your result", "(n_clips, k)")
         if (yours != yours.round()).any() or yours.min() < 0 or yours.max() >= n:
             raise Wrong(
-                f"{where} your result holds {short(yours.flat[0])}; places of clips, "
+                f"{case} your result holds {short(yours.flat[0])}; places of clips, "
                 f"whole numbers from 0 to {n - 1}, are needed."
             )
         yours = yours.astype(int)
-        right = neighbours.nearest(similarities, k, artists)
-        for clip in range(n):
-            _judge_row(
-                clip, yours[clip], right[clip], similarities[clip], artists, where
-            )
-
-
-def _judge_row(clip, yours, right, near, artists, where):
-    if (yours == right).all():
-        return
-    seen = f"{where} clip {clip} gets the list {yours.tolist()}"
-    if clip in yours:
-        raise Wrong(f"{seen}: it is in its own list.")
-    if len(set(yours)) < len(yours):
-        raise Wrong(f"{seen}: one clip occurs twice.")
-    if (artists[yours] == artists[clip]).any():
-        raise Wrong(f"{seen}: its own artist is in it.")
-    if np.allclose(near[yours], near[right]):
-        raise Wrong(f"{seen}: of equally near clips the first ones come first.")
-    if (np.diff(near[yours]) > 0).any():
-        raise Wrong(f"{seen}: the most similar one must come first.")
-    raise Wrong(f"{seen}: nearer clips by other artists are left out.")
+        right = neighbours.nearest(similarities, k, groups=artists)
+        for clip in np.flatnonzero((yours != right).any(axis=1)):
+            own, row = yours[clip], similarities[clip]
+            if clip in own:
+                fault = "it is in its own list"
+            elif (artists[own] == artists[clip]).any():
+                fault = "its own artist is in it"
+            elif (row[own] == row[right[clip]]).all():
+                fault = "of equally near clips the first ones come first"
+            elif (np.diff(row[own]) > 0).any():
+                fault = "the most similar one must come first"
+            else:
+                fault = "nearer clips by other artists are left out"
+            raise Wrong(f"{case} clip {clip} gets the list {own.tolist()}: {fault}.")
 
 
 @task(
@@ -151,36 +136,26 @@ def precision(answer):
     more = np.argsort(random.random((25, 40)), axis=1)[:, :6]
     wanted = random.random((25, 40)) < np.linspace(0.1, 0.9, 25)[:, None]
     wanted[3] = False
-    for places, wish, where in (
+    for places, wish, case in (
         (found, relevant, "For two queries"),
+        (np.array([[2, 0]]), np.array([[False, True, True]]), "For the text's query"),
         (more, wanted, "For 25 queries, one of them without any relevant clip"),
     ):
-        k = places.shape[1]
+        n, k = places.shape
         value = call(answer, places, wish)
-        if np.size(plain(value)) == 1:
-            raise Wrong(f"{where} yours is one number; one for each query is needed.")
-        yours = np.asarray(plain(value), dtype=float)
-        if np.isnan(yours).any():
-            raise Wrong(f"{where} yours holds nan: what is divided by 0?")
-        yours = array(yours, (len(places),), f"{where} your result")
+        yours = array(value, (n,), f"{case} your result", "(n_queries,)")
         hits = np.take_along_axis(wish, places, axis=1).sum(axis=1)
-        n_relevant = np.maximum(wish.sum(axis=1), 1)
+        recall = hits / np.maximum(wish.sum(axis=1), 1)
         slips = [
             (hits, "these are counts, a share is needed"),
-            (hits / n_relevant, "you divided by the relevant clips: that is recall"),
-            (hits / np.minimum(k, n_relevant), "you divided by what was possible"),
-            (
-                wish[:, :k].mean(axis=1),
-                "you took the first columns, not the found ones",
-            ),
+            (recall, "you divided by the relevant clips: that is recall"),
+            (wish[:, :k].mean(axis=1), "you took the first columns, not the found"),
             (wish.mean(axis=1), "that is what a random list reaches"),
-            (wish[0][places].mean(axis=1), "every query was judged by the first one"),
-            (1 - hits / k, "these are the misses"),
         ]
-        at = np.abs(yours - hits / k).argmax()
-        seen = f"{where} your precision of query {at} is {yours[at]:.3f}"
+        query = np.abs(yours - hits / k).argmax()
+        seen = f"{case} your precision of query {query} is {yours[query]:.3f}"
         otherwise = f"of its {k} places, which are relevant to it?"
-        refuse(yours, hits / k, slips, seen, otherwise, 1e-6)
+        refuse_slips(yours, hits / k, slips, seen, otherwise)
 
 
 @task(
@@ -205,47 +180,48 @@ def varied(answer):
     vectors = np.random.default_rng(64).normal(size=(40, 4))
     large = neighbours.similarity(vectors)
     for near, first, n, variety in (
-        *((small, 0, 3, 0.0), (large, 7, 8, 0.3), (small, 0, 3, 0.5)),
-        *((large, 0, 2, 0.9), (large, 5, 8, 0.0), (small, 3, 4, 0.3)),
-        *((large, 11, 8, 0.6), (large, 39, 12, 0.8), (large.round(1), 4, 10, 0.5)),
+        (large, 11, 8, 0.6),
+        (small, 0, 3, 0.0),  # the examples of the text
+        (small, 0, 3, 0.5),
+        (large, 0, 2, 0.9),
+        (large, 5, 8, 0.0),
+        (large, 39, 12, 0.8),
+        (large.round(1), 4, 10, 0.5),
     ):
-        where = f"For {len(near)} clips, first {first}, n={n} and variety={variety:g}"
-        value = plain(call(answer, near, first, n, variety))
-        yours = array(value, np.shape(value), f"{where} your list").ravel()
-        seen = f"{where} your list is {yours.astype(int).tolist()}"
-        if len(yours) != n:
-            raise Wrong(f"{seen}: these are {len(yours)} clips, {n} were asked for.")
+        case = f"For {len(near)} clips, first {first}, n={n} and variety={variety:g}"
+        value = several(call(answer, near, first, n, variety), n, f"{case} your list")
+        yours = [int(number(place, f"{case} a place")) for place in value]
+        seen = f"{case} your list is {yours}"
         if yours[0] != first:
             raise Wrong(f"{seen}: it must begin with clip {first}.")
         if len(set(yours)) < n:
             raise Wrong(f"{seen}: a clip occurs twice.")
-        right = neighbours.playlist(near, first, n, variety)
+        given = near, first, n, variety
         slips = [
-            (_mmr(near, first, n, variety, with_first=True), "the first clip counts as "
-             "one of the others, though the list shall stay near to it"),
-            (_mmr(near, first, n, variety, how=np.mean), "you took the mean similarity "
-             "to the others; the largest one is asked for"),
-            (_mmr(near, first, n, variety, how=np.min), "you took the smallest "
-             "similarity to the others"),
-            (_mmr(near, first, n, variety, only_last=True), "only the last clip of the "
-             "list was compared"),
-            (_mmr(near, first, n, 1 - variety), "the two weights are swapped"),
-            (_mmr(near, first, n, -variety), "what is like the others got a bonus"),
-            (_mmr(near, first, n, 0), "variety has no effect"),
-        ]  # fmt: skip
-        refuse(yours, right, slips, seen, "another clip is worth more", 1e-9)
+            (
+                _playlist(*given, with_first=True),
+                "the first clip is none of the others",
+            ),
+            (_playlist(*given, how=np.mean), "take the largest similarity, not a mean"),
+            (_playlist(*given, only_last=True), "only the last clip was compared"),
+            (_playlist(near, first, n, 1 - variety), "the two weights are swapped"),
+            (_playlist(near, first, n, 0), "variety has no effect"),
+        ]
+        right = _playlist(*given)
+        refuse_slips(yours, right, slips, seen, "another clip is worth more")
 
 
-def _mmr(near, first, n, variety, how=np.max, with_first=False, only_last=False):
-    """Make a playlist with one slip of a learner built in."""
+def _playlist(
+    near, first, n, variety, *, how=np.max, with_first=False, only_last=False
+):
     chosen = [first]
-    for _ in range(n - 1):
+    while len(chosen) < n:
         worth = (1 - variety) * near[first]
         others = chosen if with_first else chosen[1:]
         if others:
             others = others[-1:] if only_last else others
             worth = worth - variety * how(near[others], axis=0)
-        worth = np.where(np.isin(np.arange(len(near)), chosen), -np.inf, worth)
+        worth[chosen] = -np.inf
         chosen.append(int(worth.argmax()))
     return chosen
 
@@ -266,45 +242,31 @@ def _mmr(near, first, n, variety, how=np.max, with_first=False, only_last=False)
 )
 def hubs(answer):
     uneven = np.array([[1, 2], [0, 2], [0, 1], [2, 0], [2, 1]])
-    even = np.array([[1], [2], [3], [0]])
     random = np.random.default_rng(65)
     many = (random.random((60, 70)) + np.arange(70) / 60).argsort(axis=1)[:, :5]
-    for found, n, where in (
-        (uneven, 5, "five lists of 2"),
+    for found, n, what in (
         (uneven, 9, "five lists among 9 clips"),
+        (np.array([[1], [0], [0], [0]]), 4, "the lists of the text"),
         (many, 70, "60 lists among 70 clips"),
-        (even, 4, "four lists in which every clip stands once"),
+        (np.array([[1], [2], [3], [0]]), 4, "lists in which every clip stands once"),
     ):
-        where = f"For {where}"
-        value, skewness = several(call(answer, found, n), 2, "Your result")
+        value = several(call(answer, found, n), 2, f"For {what} your result")
         counts = np.bincount(found.ravel(), minlength=n)
-        if np.shape(plain(value)) == (len(np.unique(found)),) != (n,):
-            raise Wrong(
-                f"{where} you have {np.size(plain(value))} counts; {n} are needed: "
-                "clips in no list have one, too."
-            )
-        yours = array(value, (n,), f"{where} your counts")
-        at = np.abs(yours - counts).argmax()
-        if not np.allclose(yours, counts):
-            raise Wrong(f"{where} you count clip {at} in {yours[at]:g} lists.")
-        if np.size(plain(skewness)) == 1 and np.isnan(float(plain(skewness))):
-            raise Wrong(f"{where} your skewness is nan: the deviation is 0 there.")
-        yours = number(skewness, f"{where} your skewness")
-        right = stats.skew(counts) if np.ptp(counts) else 0.0
-        d = counts - counts.mean()
+        yours = array(value[0], (n,), f"For {what} your counts", "(n_clips,)")
+        clip = np.abs(yours - counts).argmax()
+        seen = f"For {what} you count clip {clip} in {yours[clip]:g} lists"
+        refuse_slips(yours, counts, [], seen, "count it in `found`")
+        yours = number(value[1], f"For {what} your skewness")
+        cube = ((counts - counts.mean()) ** 3).mean()
         deviation = counts.std(ddof=1) or 1
         slips = [
-            ((d**3).mean() / deviation**3, "the deviation divides by n, not by n - 1"),
-            ((d**3).mean(), "it is not divided by the deviation"),
-            ((d**3).sum() / (counts.std() or 1) ** 3, "that is the sum of the cubes"),
-            (
-                (d**3).mean() / (counts.var() or 1),
-                "divide by the cube of the deviation",
-            ),
-            (-right, "the sign is the wrong way round"),
+            (cube / deviation**3, "the deviation divides by n, not by n - 1"),
+            (cube, "it is not divided by the deviation"),
+            (cube / (counts.var() or 1), "divide by the cube of the deviation"),
         ]
-        seen = f"{where} your skewness is {yours:.4f}"
-        refuse(yours, right, slips, seen, "the mean cube of what?", 1e-6)
+        right = stats.skew(counts) if np.ptp(counts) else 0.0
+        seen = f"For {what} your skewness is {yours:.4f}"
+        refuse_slips(yours, right, slips, seen, "the mean cube of what?")
 
 
 @task(
@@ -321,30 +283,25 @@ def hubs(answer):
     praise="Beside it belongs the share that chance keeps: k / (n_clips - 1).",
 )
 def kept(answer):
-    own = np.array([[1, 2], [0, 2], [3, 1], [2, 0]])
-    drawn = np.array([[2, 3], [3, 0], [0, 1], [1, 3]])
-    random = np.random.default_rng(66)
-    order = np.argsort(random.random((30, 12)), axis=1)
-    again = np.argsort(random.random((30, 12)), axis=1)
-    for a, b, where in (
-        (own, drawn, "four clips with lists of 2"),
-        (order[:, :4], again[:, :4], "30 clips with lists of 4"),
-        (order[:, :3], again[:, :6], "lists of 3 and, on the map, lists of 6"),
+    order = np.argsort(np.random.default_rng(66).random((2, 30, 12)), axis=2)
+    of_text = np.array([[[5, 7], [3, 4]], [[7, 9], [4, 3]]])
+    for own, drawn, what in (
+        (order[0, :, :4], order[1, :, :4], "30 clips with lists of 4"),
+        (*of_text, "the two clips of the text"),
+        (order[0, :, :3], order[1, :, :6], "lists of 3 and, on the map, lists of 6"),
     ):
-        where = f"For {where} your share is"
-        yours = number(call(answer, a, b), where)
-        both = np.array([np.isin(x, y).sum() for x, y in zip(a, b, strict=True)])
-        either = a.shape[1] + b.shape[1] - both
-        right = both.mean() / a.shape[1]
+        yours = number(call(answer, own, drawn), f"For {what} your share")
+        rows = zip(own, drawn, strict=True)
+        both = np.array([np.isin(mine, other).sum() for mine, other in rows])
+        k, m = own.shape[1], drawn.shape[1]
+        right = both.mean() / k
         slips = [
             (both.mean(), "that is a count, divide by the length of the lists"),
-            ((both / either).mean(), "you divided by the clips in either list"),
-            (both.mean() / b.shape[1], "you divided by the lists on the map"),
-            (np.isin(a, b).mean(), "you looked into the lists of all clips"),
-            (100 * right, "a share, not per cent"),
-            (1 - right, "that is what is lost"),
+            ((both / (k + m - both)).mean(), "you divided by the clips in either list"),
+            (np.isin(own, drawn).mean(), "you looked into the lists of all clips"),
+            (100 * right, "a share is asked for, not per cent"),
         ]
-        if a.shape == b.shape:
-            slips.append(((a == b).mean(), "the same neighbour may stand elsewhere"))
-        seen = f"{where} {yours:.4f}"
-        refuse(yours, right, slips, seen, "how many of `own` are in `drawn`?", 1e-6)
+        if k == m:
+            slips += [((own == drawn).mean(), "the same clip may stand elsewhere")]
+        seen = f"For {what} your share is {yours:.4f}"
+        refuse_slips(yours, right, slips, seen, "how many of `own` are in `drawn`?")

@@ -1,61 +1,71 @@
 """The six tasks of lesson 07, scaling up: hints and probes.
 
-Nothing is timed against a fixed number: what a machine needs is its own affair.
+The file is long because two tasks need a stage: a source that a thread reads ahead of a
+loop (7.2), and a training with a disk that loses its power (7.5). No clock decides:
+what might wait for ever gets a number of turns; a busy machine makes turns longer.
 """
 
+import builtins
+import itertools
+import random as python_random
+import threading
 import time
+from unittest import mock
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
 
-from tagkit.checks import probes07, resume07
 from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.values import Wrong, number, plain, refuse_slips, several, short
 
+
+def run(function, *arguments):
+    """As `call`, on the arguments themselves: for what is counted or changed there."""
+
+    def given():
+        return function(*arguments)
+
+    given.__name__ = getattr(function, "__name__", "your answer")
+    return call(given if callable(function) else function)
+
+
+# 7.1 The bill for a million songs
+
 N, DAY = 1_000_000, 24 * 3600
-STORE, MEL = N * 349_488 * 2 / 1e9, N * 96 * 1366 * 4 / 1e9
-EPFL, CAMBRIDGE = 3360 / 1800, 201_641 / 727
-# Each figure of the bill, and what slips of its own give, as factors.
+EPFL = 3360 / 1800  # clips a second
+CAMBRIDGE = 201_641 / 727
 BILL = {
-    "store in int16, GB": (STORE, []),
-    "store in float32, GB": (2 * STORE, []),
-    "mel bands in float32, GB": (MEL, [(1 / 96, "the bands were forgotten")]),
-    "decode all once, hours": (
-        N * 37.91 / 100 / 3600,
-        [(100, "37.91 s are for 100 songs"), (4258 / 3791, "that is wav")],
-    ),
-    "EPFL, clips a second": (EPFL, [(1 / 20, "that is batches a second")]),
-    "Cambridge, songs a second": (CAMBRIDGE, [(727 / 3300, "that is before")]),
-    "50 epochs at EPFL's rate, days": (50 * N / EPFL / DAY, []),
-    "50 epochs at Cambridge's rate, days": (
-        50 * N / CAMBRIDGE / DAY,
-        [(3300 / 727, "that is the rate before")],
-    ),
+    "store in int16, GB": N * 349_488 * 2 / 1e9,
+    "store in float32, GB": N * 349_488 * 4 / 1e9,
+    "mel bands in float32, GB": N * 96 * 1366 * 4 / 1e9,
+    "decode all once, hours": N * 37.91 / 100 / 3600,
+    "EPFL, clips a second": EPFL,
+    "Cambridge, songs a second": CAMBRIDGE,
+    "50 epochs at EPFL's rate, days": 50 * N / EPFL / DAY,
+    "50 epochs at Cambridge's rate, days": 50 * N / CAMBRIDGE / DAY,
 }
-UNITS = {
-    "GB": [
-        (2, "that is twice the bytes of a number"),
-        (1 / 2, "that is half the bytes of a number"),
-        (8, "that is bits; a byte has 8"),
-        (1000, "that is MB"),
-        (1 / 1000, "that is TB"),
-        (1e9, "that is bytes"),
-        (1e9 / 2**30, "a GB is 1000 MB here"),
-        (1e-6, "that is one clip"),
-    ],
-    "hours": [(3600, "that is seconds"), (1 / 24, "that is days")],
-    "second": [
-        (60, "that is a minute's"),
-        (1 / 60, "60 seconds are a minute"),
-        (3600, "that is an hour's"),
-    ],
-    "days": [
-        (DAY, "that is seconds"),
-        (1440, "that is minutes"),
-        (24, "that is hours"),
-        (1 / 50, "that is one epoch"),
-    ],
+# What slips make of a figure, as factors.
+FACTORS = {
+    2: "that is twice the bytes of a number",
+    8: "that is bits; a byte has 8",
+    1000: "that is MB",
+    1e9 / 2**30: "a GB is 1000 MB here",
+    3600: "that is seconds",
+    DAY: "that is seconds",
+    100: "37.91 s are for 100 songs",
+    60: "that is a minute's",
+    1 / 20: "that is batches a second",
+    24: "that is hours",
+    1 / 50: "that is one epoch",
 }
+KINDS = ("disk", "memory", "arithmetic")
+MACHINES = (  # clips, what one needs, what the machine gives in a second
+    (36_000, (1e6, 5e7, 2e9), (2e8, 1e10, 1e11)),
+    (N, (7e5, 4e7, 1e9), (1e8, 9e9, 5e11)),
+    (1000, (5e5, 9e8, 6e9), (5e8, 8e9, 1e11)),
+)
 
 
 @task(
@@ -79,59 +89,82 @@ def bill(answer):
     figures, epoch = several(answer, 2, "Your answer")
     if untouched(figures):
         raise NotTried("The bill is still empty.")
-    if not isinstance(figures, dict) or set(figures) != set(BILL):
-        what = f"`bill` is {short(figures)}"
-        if isinstance(figures, dict):
-            what = f"In `bill` {short(min(set(figures) ^ set(BILL), key=str))} is "
-            what += "missing" if set(BILL) - set(figures) else "one too many"
-        return f"{what}; a dict with the names of the cell is due."
-    for name, (right, slips) in BILL.items():
+    if not isinstance(figures, dict):
+        return f"`bill` is {short(figures)}; a dict with the names of the cell is due."
+    for name, right in BILL.items():
+        if name not in figures:
+            return f"In `bill` {name!r} is missing."
         if untouched(figures[name]):
             raise NotTried(f"{name!r} is still open.")
         yours = number(figures[name], f"{name!r}")
-        otherwise = "write the units beside your numbers, and see what is left"
+        if np.isclose(yours, right, rtol=0.01):
+            continue
+        reason = "write the units beside your numbers, and see what is left"
         if np.isclose(yours, right, rtol=0.05):
-            otherwise = "that is near, but more than one per cent off"
-        for factor, what in [*slips, *UNITS[name.split()[-1]]]:
+            reason = "that is near, but more than one per cent off"
+        if np.isclose(yours * right, 1, rtol=0.01):
+            reason = "it is turned round: seconds for one clip"
+        for factor, slip in FACTORS.items():
             if np.isclose(yours, right * factor, rtol=0.01):
-                otherwise = what
-        if yours > 0 and np.isclose(1 / yours, right, rtol=0.01):
-            otherwise = "it is turned round: seconds for one clip"
-        if not np.isclose(yours, right, rtol=0.01):
-            return f"Your {name!r} is {yours:,.4g}: {otherwise}."
-    kinds = ("disk", "memory", "arithmetic")
-    for n, needs, gives in (
-        (36_000, (1e6, 5e7, 2e9), (2e8, 1e10, 1e11)),
-        (N, (7e5, 4e7, 1e9), (1e8, 9e9, 5e11)),
-        (1000, (5e5, 9e8, 6e9), (5e8, 8e9, 1e11)),
+                reason = slip
+        return f"Your {name!r} is {yours:,.4g}: {reason}."
+    for n_clips, needs, gives in MACHINES:
+        _probe_epoch(epoch, n_clips, needs, gives)
+
+
+def _probe_epoch(epoch, n_clips, needs, gives):
+    clip = dict(zip(KINDS, needs, strict=True))
+    machine = dict(zip(KINDS, gives, strict=True))
+    value = several(call(epoch, n_clips, clip, machine), 3, "The result of `epoch`")
+    hours = n_clips * np.array(needs) / np.array(gives) / 3600
+    in_turn, together = hours.sum(), hours.max()
+    mixed_units = n_clips * sum(needs) / sum(gives) / 3600
+    case = f"For {n_clips:,} clips of {clip} on {machine}"
+    for part, right, other, name in (
+        (value[0], in_turn, together, "in turn"),
+        (value[1], together, in_turn, "at the same time"),
     ):
-        clip, machine = (dict(zip(kinds, x, strict=True)) for x in (needs, gives))
-        value = several(call(epoch, n, clip, machine), 3, "The result of `epoch`")
-        each = n * np.array(needs) / gives / 3600
-        where = f"For {n:,} clips of {clip} on {machine}"
-        for at, (what, right) in enumerate(
-            (("in turn", each.sum()), ("at the same time", each.max()))
-        ):
-            yours = number(value[at], f"{where} your hours {what}")
-            slips = [
-                (right * 3600, "that is seconds"),
-                (right * 60, "that is minutes"),
-                (right / n, "that is one clip"),
-                ((each.max(), each.sum())[at], "in turn and at the same time, mixed"),
-                (each.min(), "the slowest is waited for, not the fastest"),
-                (each.mean(), "nobody waits for a mean"),
-                (sum(needs) / sum(gives) * n / 3600, "different units were added"),
-            ]
-            slips = [s for s in slips if not np.isclose(s[0], right, rtol=1e-4)]
-            seen = f"{where} you get {yours:.6g} hours {what}"
-            refuse_slips(yours, right, slips, seen, "add up and compare times",
-                         atol=1e-6 * right)  # fmt: skip
-        name = str(plain(value[2]))
-        if name not in kinds:
-            return f"{where} you name {name!r}; one of {', '.join(kinds)} is needed."
-        if name != kinds[each.argmax()]:
-            took = 3600 * each[kinds.index(name)]
-            return f"{where} you name {name}, which takes {took:.4g} s; others, longer."
+        yours = number(part, f"{case} your hours {name}")
+        slips = [
+            (right * 3600, "that is seconds"),
+            (other, "in turn and at the same time, mixed"),
+            (mixed_units, "different units were added"),
+        ]
+        text = f"{case} you get {yours:.6g} hours {name}"
+        otherwise = "add up and compare times"
+        refuse_slips(yours, right, slips, text, otherwise, atol=1e-6 * right)
+    name = str(plain(value[2]))
+    right = KINDS[hours.argmax()]
+    if name != right:
+        raise Wrong(f"{case} you name {name!r}, which is not the slowest in seconds.")
+
+
+# 7.2 Read ahead in a thread
+
+TURN = 0.01  # seconds for which a turn leaves the processor to other threads
+PATIENCE = 400  # turns without an end that count as hanging
+
+
+ANYTHING = [7, None, "", np.zeros(2), False, (None, None), ..., 0]
+ANYTHING += [OSError("an item, raised by nobody"), 1]
+
+
+class Source:
+    """Items that are made one by one; it knows by which thread, and how many."""
+
+    def __init__(self, items, error=None):
+        self.items = items
+        self.error = error
+        self.n_made = 0
+        self.maker = None
+
+    def __iter__(self):
+        self.maker = threading.current_thread()
+        for item in self.items:
+            self.n_made += 1
+            yield item
+        if self.error:
+            raise self.error
 
 
 @task(
@@ -152,11 +185,112 @@ def bill(answer):
     "loop over it is left early.",
 )
 def read_ahead(answer):
-    with probes07.quiet_threads():
-        probes07.probe_order(answer)
-        probes07.probe_distance(answer)
-        probes07.probe_error(answer)
-        probes07.probe_slow(answer)
+    with mock.patch("threading.excepthook"):  # what a learner's thread may die of
+        for items, n in ((ANYTHING, 2), (ANYTHING, 1), ([], 2), ([1], 5)):
+            _probe_loop(answer, items, n)
+        for n in (1, 3):
+            _probe_distance(answer, n)
+        for n_items, n in ((3, 2), (0, 1), (5, 9)):
+            error = OSError("clip 4711 cannot be read")
+            _probe_loop(answer, range(n_items), n, error)
+
+
+def _probe_loop(ahead, items, n, error=None):
+    """The same items in the same order, then the error or the end; no thread stays."""
+    source, came = Source(items, error), []
+    then = ", then an OSError" if error else ""
+    case = f"With {len(items)} items{then}, and n = {n},"
+
+    def loop():
+        for item in run(ahead, source, n):
+            came.append(item)
+            if len(came) > len(items):
+                break
+
+    stop = _in_a_thread(loop, came, case)
+    if error and stop is None:
+        raise Wrong(
+            f"{case} your loop ends after {len(came)} items as if all were made: "
+            "nobody will know that some are missing."
+        )
+    if stop is not error:
+        raise Wrong(
+            f"{case} the loop stops with {type(stop).__name__}: {stop}. Of errors it "
+            "must get the very one that was raised, and no other."
+        )
+    for place, (yours, item) in enumerate(zip(came, items, strict=False)):
+        if yours is not item:
+            raise Wrong(
+                f"{case} the item at place {place} is {short(yours)}, where "
+                f"{short(item)} was made."
+            )
+    if len(came) != len(items):
+        raise Wrong(
+            f"{case} the loop gets {len(came)}. What says 'the end' must be something "
+            "that no item can be, and an error comes behind the items made before it."
+        )
+    if source.maker is None or not _comes_true(lambda: not source.maker.is_alive()):
+        raise Wrong(f"{case} the thread still lives after the end: let it come home.")
+
+
+def _in_a_thread(work, came, case):
+    """Do a work in a thread; return the error of the learner that ended it, or None."""
+    errors = []
+
+    def begin():
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=begin, daemon=True)
+    thread.start()
+    if not _comes_true(lambda: not thread.is_alive()):
+        raise Wrong(f"{case} the loop waits for ever after {len(came)} items.")
+    for error in errors:
+        if isinstance(error, Wrong | NotTried):
+            raise error
+        return error
+    return None
+
+
+def _comes_true(condition, n_turns=PATIENCE):
+    """Leave the processor to other threads until a condition holds."""
+    for _ in range(n_turns):
+        if condition():
+            return True
+        time.sleep(TURN)
+    return condition()
+
+
+def _probe_distance(ahead, n):
+    """While the loop holds an item: are as many made ahead as asked for, no more?"""
+    source = Source(range(300))
+    steps = iter(run(ahead, source, n))
+    for n_held in (1, 2):
+        next(steps)
+        _comes_true(lambda held=n_held: source.n_made >= held + n, PATIENCE // 4)
+        _comes_true(lambda held=n_held: source.n_made > held + n + 1, 5)
+        n_waiting = source.n_made - n_held
+        case = f"With n = {n}, while the loop holds item {n_held}, {n_waiting} wait"
+        if n_waiting < n:
+            raise Wrong(f"{case}: too few are made ahead of it.")
+        if n_waiting > n + 1:
+            raise Wrong(f"{case}: how long may the queue grow? Memory fills up.")
+    list(steps)
+
+
+# 7.3 An epoch that can begin anywhere
+
+ONE_NUMBER = "two numbers went into one in which both look alike"
+PAIRS = (  # seed and epoch, another seed and epoch, and what equal orders tell
+    ((3, 4), (3, 5), "the epoch is not used"),
+    ((3, 4), (7, 4), "the seed is not used"),
+    ((3, 4), (4, 3), ONE_NUMBER),
+    ((1, 11), (11, 1), ONE_NUMBER),
+    ((3, 14), (4, 4), ONE_NUMBER),
+    ((3, 1004), (4, 4), ONE_NUMBER),
+)
 
 
 @task(
@@ -175,11 +309,122 @@ def read_ahead(answer):
 )
 def anywhere(answer):
     order, shares = several(answer, 2, "Your answer")
-    resume07.probe_order(order)
-    for n, size, n_ranks in ((20, 8, 1), (24, 6, 3), (23, 8, 3), (9, 4, 2), (5, 9, 4)):
+    _probe_order(order)
+    example = np.array([5, 0, 3, 4, 1, 2, 6])
+    _probe_shares(shares, example, 3, 2, 1)
+    for n, size, n_ranks in ((20, 8, 1), (23, 8, 3), (9, 4, 2), (5, 9, 4)):
         places = np.random.default_rng(n).permutation(n)
         for done in {0, 1, n // size}:
-            resume07.probe_shares(shares, places, size, n_ranks, done)
+            _probe_shares(shares, places, size, n_ranks, done)
+
+
+def _probe_order(order):
+    first = _order_of(order, 3, 4)
+    python_random.random(), np.random.random(), torch.rand(1)
+    _order_of(order, 8, 1)
+    if _order_of(order, 3, 4) != first:
+        raise Wrong(
+            "For seed 3 and epoch 4 your order is not the same a second time: it knows "
+            "what was drawn before."
+        )
+    with mock.patch.object(builtins, "hash", _hash_of_another_process):
+        again = _order_of(order, 3, 4)
+    if again != first:
+        raise Wrong(
+            "For seed 3 and epoch 4 your order is not the same in another process: "
+            "there `hash` gives another number for a text."
+        )
+    for one, other, message in PAIRS:
+        if _order_of(order, *one) == _order_of(order, *other):
+            raise Wrong(
+                f"Seed and epoch {one} have the same order as {other}: {message}."
+            )
+
+
+def _order_of(order, seed, epoch, n=40):
+    case = f"For {n} clips, seed {seed} and epoch {epoch} your order"
+    before = _shared_random()
+    value = several(call(order, n, seed, epoch), n, case)
+    read = [int(number(place, f"{case}, at one place,")) for place in value]
+    lost = set(range(n)) - set(read)
+    if lost:
+        raise Wrong(f"{case} leaves out place {min(lost)}; each from 0 comes once.")
+    if _shared_random() != before:
+        raise Wrong(
+            f"{case} draws from the random numbers that the whole program shares, or "
+            "sets them anew. Dropout will notice."
+        )
+    return read
+
+
+def _shared_random():
+    _, words, *rest = np.random.get_state()
+    of_numpy = (words.tolist(), rest)
+    return of_numpy, torch.get_rng_state().tolist(), python_random.getstate()
+
+
+_hash = hash
+
+
+def _hash_of_another_process(value):
+    return _hash(f"another {value}" if isinstance(value, str) else value)
+
+
+def _probe_shares(shares, places, size, n_ranks, done):
+    case = (
+        f"For {len(places)} clips in batches of {size}, n_ranks = {n_ranks}, "
+        f"done = {done}"
+    )
+    batches = [places[at : at + size] for at in range(0, len(places), size)]
+    left = [sorted(batch.tolist()) for batch in batches[done:]]
+    processes = []
+    for rank in range(n_ranks):
+        value = call(shares, places, size, rank, n_ranks, done)
+        parts = [np.asarray(plain(part)).astype(int).ravel().tolist() for part in value]
+        if len(parts) != len(left):
+            raise Wrong(
+                f"{case}, process {rank} gets {len(parts)} batches; {len(left)} are "
+                "left, the short one counted, even if a process has no clip in it."
+            )
+        processes.append(parts)
+    for k, batch in enumerate(left):
+        parts = [process[k] for process in processes]
+        where = f"{case}, batch {k + done} (counted from 0)"
+        if sorted(itertools.chain(*parts)) != batch:
+            raise Wrong(
+                f"{where} holds the places {batch}, and your processes get {parts}: "
+                "each place of the batch must come once, and no other."
+            )
+        sizes = [len(part) for part in parts]
+        if max(sizes) - min(sizes) > 1:
+            raise Wrong(f"{where} is shared as {sizes}: some wait for the others.")
+
+
+# 7.4 A batch in parts
+
+
+class Watched(nn.Module):
+    """A small network that notes the size of each part it gets, and gives back."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+        self.notes = []
+
+    def forward(self, samples):
+        if not self.training:
+            raise RuntimeError("a network that learns is in the mode for training")
+        logits = self.layers(samples)
+        self.notes.append(len(samples))
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: self.notes.append(-len(gradient)))
+        return logits
+
+    def gradient(self):
+        parts = [weight.grad for weight in self.parameters()]
+        if any(part is None for part in parts):
+            raise NotTried("No gradient has been computed yet.")
+        return nn.utils.parameters_to_vector(parts).clone()
 
 
 @task(
@@ -194,10 +439,168 @@ def anywhere(answer):
         "For each part: `loss = bce(network(part), wanted) * len(part) / "
         "len(samples)`, `loss.backward()`, and `total += loss.item()`.",
     ),
-    praise="`train.fit` does so by itself when a batch does not fit into memory.",
+    praise="`train.fit` does so with `accumulate`, where a batch does not fit into "
+    "memory.",
 )
 def in_parts(answer):
-    probes07.probe_parts(answer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(74)
+        for n, n_most in ((10, 4), (8, 4), (7, 5), (3, 5), (6, 1)):
+            _probe_parts(answer, n, n_most)
+
+
+def _probe_parts(accumulate, n, n_most):
+    """The gradient and the loss of the whole batch, whatever its parts."""
+    samples = 9 * torch.randn(n, 6)
+    labels = (torch.rand(n, 3) < 0.4).float()
+    network = Watched()
+    weights = nn.utils.parameters_to_vector(network.parameters()).clone()
+
+    def mean(rows):
+        network.zero_grad()
+        logits = network(samples[rows])
+        loss = functional.binary_cross_entropy_with_logits(logits, labels[rows])
+        loss.backward()
+        return network.gradient(), loss.item()
+
+    parts = [mean(rows) for rows in torch.arange(n).split(n_most)]
+    whole, whole_loss = mean(slice(None))
+    old, _ = mean(slice(0, 2))  # a gradient that is there before
+    network.notes.clear()
+    value = run(accumulate, network, samples, labels, n_most)
+    case = f"For {n} windows in parts of at most {n_most}"
+    yours = network.gradient()
+    _probe_notes(network.notes, n, n_most, case)
+    if not torch.equal(nn.utils.parameters_to_vector(network.parameters()), weights):
+        raise Wrong(f"{case} the weights changed; no step is asked for.")
+    gradients = [gradient for gradient, _ in parts]
+    losses = [loss for _, loss in parts]
+    slips = [
+        (sum(gradients) / len(parts), "windows of a short part count more than others"),
+        (sum(gradients), "the parts' means are added up, one for each part"),
+        (whole * n, "windows are added up; the mean is asked for"),
+        (whole + old, "the gradient that was there before is still in it"),
+    ]
+    off = float((yours - whole).norm() / whole.norm())
+    text = f"{case} your gradient is off by {100 * off:.3g} % of the right one"
+    otherwise = "weight each part by its windows"
+    refuse_slips(yours, whole, slips, text, otherwise, atol=1e-5)
+    loss = number(value, f"{case} your loss")
+    slips = [(np.mean(losses), "a mean of means"), (sum(losses), "a sum of means")]
+    text = f"{case} you return the loss {loss:.4f}"
+    otherwise = "the mean over all fields is asked"
+    refuse_slips(loss, whole_loss, slips, text, otherwise, atol=1e-5)
+
+
+def _probe_notes(notes, n, n_most, case):
+    """All windows, in parts that are small enough, one after another."""
+    most = max(itertools.accumulate(notes), default=0)
+    if most > n_most:
+        raise Wrong(
+            f"{case} the network went forwards with {most} windows before it went "
+            "backwards: what each part has in memory stays there until then."
+        )
+    forwards = sum(step for step in notes if step > 0)
+    if forwards != n:
+        raise Wrong(f"{case} the network got {forwards} windows in all.")
+
+
+# 7.5 Killed, and on it goes
+
+
+class PowerFailure(BaseException):
+    """The power is gone. No Exception, for no `except` helps against it."""
+
+
+class Disk:
+    """Files by name, on a disk that may lose its power in the middle of a step."""
+
+    def __init__(self, files=(), power=None):
+        self.kept = dict(files)
+        self.power = power  # steps until it fails
+        self.steps = []
+
+    def write(self, name, data):
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"a disk takes bytes, not {type(data).__name__}")
+        data = bytes(data)
+        if self._fails(f"writes {name!r}"):
+            self.kept[name] = data[: len(data) // 2]
+            raise PowerFailure
+        self.kept[name] = data
+
+    def read(self, name):
+        if name not in self.kept:
+            raise FileNotFoundError(f"there is no file {name!r} on the disk")
+        return self.kept[name]
+
+    def replace(self, name, other):
+        self.read(name)
+        if self._fails(f"puts {name!r} in the place of {other!r}"):
+            raise PowerFailure
+        self.kept[other] = self.kept.pop(name)
+
+    def _fails(self, step):
+        self.steps.append(step)
+        return self.power is not None and len(self.steps) > self.power
+
+
+class Training:
+    """A small training with all that changes while one runs."""
+
+    def __init__(self, seed=0):
+        torch.manual_seed(seed)
+        layers = [nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3)]
+        self.model = nn.Sequential(*layers, nn.Linear(16, 4))
+        weights, rules = self.model.parameters(), torch.optim.lr_scheduler
+        self.optimizer = torch.optim.SGD(weights, lr=0.2, momentum=0.9)
+        self.schedule = rules.StepLR(self.optimizer, step_size=3, gamma=0.1)
+        self.losses = []
+
+    def run_epoch(self):
+        random = torch.Generator().manual_seed(len(self.losses))
+        samples = torch.randn(48, 12, generator=torch.Generator().manual_seed(75))
+        labels = (samples[:, :4] > 0.5).float()
+        self.model.train()
+        for rows in torch.randperm(48, generator=random).split(12):
+            logits = self.model(samples[rows])
+            loss = functional.binary_cross_entropy_with_logits(logits, labels[rows])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        self.schedule.step()
+        self.losses.append(loss.item())
+
+    def until(self, n):
+        while len(self.losses) < n:
+            self.run_epoch()
+        return self
+
+    def now(self):
+        """All that a training needs to go on, by the names of LOST."""
+        memory = [self.optimizer.state.get(w, {}) for w in self.model.parameters()]
+        return {
+            "weights": [w.tolist() for w in self.model.parameters()],
+            "buffers": [b.tolist() for b in self.model.buffers()],
+            "losses": list(self.losses),
+            "optimizer": [
+                [plain(kept[k]).tolist() for k in kept if kept[k] is not None]
+                for kept in memory
+            ],
+            "rate": [self.schedule.last_epoch, self.optimizer.param_groups[0]["lr"]],
+            "random": torch.get_rng_state().tolist(),
+        }
+
+
+LOST = {  # the most important first
+    "weights": "the weights are not those that were saved",
+    "buffers": "batch normalisation has lost its running means: not all that a model "
+    "keeps is a parameter",
+    "losses": "`losses` is not as it was, so another epoch is taken for the next one",
+    "optimizer": "the optimizer has forgotten its past: its first step is another one",
+    "rate": "the schedule, or the learning rate that it has set, is another one",
+    "random": "dropout draws other numbers than without the stop",
+}
 
 
 @task(
@@ -215,17 +618,116 @@ def in_parts(answer):
         'io.BytesIO()`, then `disk.write("new", buffer.getvalue())` and '
         '`disk.replace("new", "last.pt")`. The losses go into the dict as well.',
     ),
-    praise="Five entries and one replace are enough. `state.State` of the library "
+    praise="Five entries and one replace are enough. `checkpoints` of the library "
     "does so, and keeps the best weights, too.",
 )
 def killed(answer):
     save, load = several(answer, 2, "Your answer")
     with torch.random.fork_rng(devices=[]):
-        resume07.probe_resume(save, load)
-        resume07.probe_power(save, load)
+        _probe_resume(save, load)
+        _probe_power(save, load)
 
+
+def _do(function, training, disk):
+    """Save or load; what it returns does not matter."""
+
+    def work():
+        function(training, disk)
+        return True
+
+    work.__name__ = getattr(function, "__name__", "your answer")
+    run(work if callable(function) else function)
+
+
+def _probe_resume(save, load):
+    """Stopped after three of five epochs: the same to the last bit."""
+    case = "Stopped after epoch 3 and loaded:"
+    whole = Training().until(5).now()
+    training, disk = Training().until(3), Disk()
+    before = training.now()
+    _do(save, training, disk)
+    if not disk.kept:
+        raise NotTried("`save` writes nothing yet.")
+    if training.now() != before:
+        raise Wrong("`save` itself changes the training that it saves.")
+    again = Training(seed=99)
+    fresh = again.now()
+    _do(load, again, Disk(disk.kept))
+    loaded = again.now()
+    if loaded == fresh:
+        raise NotTried("`load` changes nothing yet.")
+    for part, message in LOST.items():
+        if loaded[part] != before[part]:
+            raise Wrong(f"{case} {message}.")
+    if again.until(5).now() != whole:
+        raise Wrong(f"{case} epochs 4 and 5 do not end as without the stop.")
+
+
+def _probe_power(save, load):
+    """The power fails in each step of `save`, and again in each of the next one."""
+    whole, disk = Training().until(4).now(), Disk()
+    _do(save, Training().until(2), disk)
+    stories = [("When the power fails while `save` {},", disk.kept)]
+    for _ in range(2):
+        stories = [
+            failure
+            for story, kept in stories
+            for failure in _failures(save, load, story, kept, whole)
+        ]
+
+
+def _failures(save, load, story, kept, whole):
+    """Let each step of the next `save` fail; what is left must be loadable."""
+    for power in itertools.count():
+        training, disk = Training(seed=99), Disk(kept, power)
+        _do(load, training, Disk(kept))
+        states = [len(training.losses), len(training.losses) + 1]
+        try:
+            _do(save, training.until(states[1]), disk)
+            states.pop(0)
+        except PowerFailure:
+            pass
+        case = story.format(disk.steps[-1])
+        again = Training(seed=99)
+        try:
+            _do(load, again, Disk(disk.kept))
+        except Wrong as reason:
+            raise Wrong(f"{case} nothing is left to go on from: {reason}") from None
+        if len(again.losses) not in states or again.until(4).now() != whole:
+            raise Wrong(f"{case} `load` finds neither the old state nor the new.")
+        if len(states) == 1:
+            return  # it has no more steps
+        yield f"{case} and again while the next one {{}},", disk.kept
+
+
+# 7.6 Which stage first?
 
 STAGES = ("decode", "cut", "train")
+GAINS = (  # milliseconds of each stage, and how many times as fast one becomes
+    ({"decode": 6.0, "cut": 1.0, "train": 3.0}, 2),
+    ({"read": 2.0, "mix": 7.0}, 2.5),
+    ({"decode": 5.0, "cut": 0.25, "train": 2.0}, float("inf")),
+)
+SECONDS = (  # what the calls of a work take, and its clips
+    ((0.5, 0.3, 0.2, 0.4), 4),
+    ((0.01, 0.16, 0.05, 0.11, 0.08), 5),
+)
+
+
+class Clock:
+    """A clock that goes on only while the work is done."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.now = 100.0
+        self.n_calls = 0
+
+    def work(self):
+        self.now += self.seconds[min(self.n_calls, len(self.seconds) - 1)]
+        self.n_calls += 1
+
+    def __call__(self):
+        return self.now
 
 
 @task(
@@ -237,114 +739,80 @@ STAGES = ("decode", "cut", "train")
         "and keep the differences in a list; a second has 1,000 milliseconds.",
         "In `gain` only one number of the sum changes: `ms[stage]` becomes "
         "`ms[stage] / times`. Old sum divided by new sum.",
-        "`timeit.repeat(work, number=1, repeat=1 + tries)[1:]` has all seconds but the "
-        "first; `total / (total - ms[stage] + ms[stage] / times)` is the gain. For "
-        "`first` try each stage with `math.inf`.",
+        "`timeit.repeat(work, number=1, repeat=1 + tries, timer=clock)[1:]` has all "
+        "seconds but the first; `total / (total - ms[stage] + ms[stage] / times)` is "
+        "the gain. For `first` try each stage with `math.inf`.",
     ),
     praise="Now mend it, measure again, and see which stage is the largest then.",
 )
 def which_first(answer):
-    clock, gain, measured, first = several(answer, 4, "Your answer")
-    _probe_clock(clock)
-    for ms, times in (((5.0, 0.5, 1.5), 3), ((2.0, 1.0, 7.0), 2.5), ((3, 3, 2), 1),
-                      ((5.0, 0.25, 2.0), float("inf"))):  # fmt: skip
-        ms = dict(zip(STAGES, ms, strict=True))
-        for stage in STAGES:
-            total, old = sum(ms.values()), ms[stage]
-            given = dict(ms)
-            value = probes07.run(gain, given, stage, times)
-            yours = number(value, "The result of `gain`")
-            if given != ms:
-                return "`gain` changes its dict, so the next call gets other times."
-            new = total - old + old / times
-            slips = [
-                (times, "the other stages take as long as before"),
-                (new / total, "it is turned round: above 1 means faster"),
-                (total / (total - old), "that is for a stage that costs nothing"),
-                (total / old, "that is the share of the stage, turned round"),
-                (total - new, "that is the time saved; a ratio is asked for"),
-                (total / max(ms.values()), "that is reading ahead, not in turn"),
-            ]
-            slips = [s for s in slips if abs(s[0] - total / new) > 1e-6]
-            seen = f"For {ms}, {stage} {times:g} times as fast, you get {yours:.4g}"
-            refuse_slips(yours, total / new, slips, seen, "old sum / new sum")
+    ms_a_clip, gain, measured, first = several(answer, 4, "Your answer")
+    for seconds, n_clips in SECONDS:
+        _probe_clock(ms_a_clip, seconds, n_clips)
+    for ms, times in GAINS:
+        for stage in ms:
+            _probe_gain(gain, ms, stage, times)
+    _probe_measured(measured, first)
+
+
+def _probe_clock(ms_a_clip, seconds, n_clips):
+    clock = Clock(seconds)
+    n_tries = len(seconds) - 1
+    value = run(ms_a_clip, clock.work, n_clips, n_tries, clock)
+    yours = number(value, "The result of `ms_a_clip`")
+    case = f"For {n_clips} clips and {n_tries} tries `ms_a_clip`"
+    if clock.n_calls != 1 + n_tries:
+        raise Wrong(
+            f"{case} calls the work {clock.n_calls} times: one to warm up, and the "
+            "tries, are asked for."
+        )
+    _, *tries = seconds
+    scale = 1000 / n_clips
+    slips = [
+        (scale * min(seconds), "the first call counts; it is for warming up"),
+        (scale * np.mean(tries), "a mean also holds what other programs took"),
+        (1000 * min(tries), "that is for all clips, one is asked for"),
+        (min(tries) / n_clips, "that is seconds; a second has 1,000 ms"),
+    ]
+    took = ", ".join(f"{1000 * second:g}" for second in seconds)
+    text = f"{case} gives {yours:.4g} ms, where by `clock` the calls took {took} ms"
+    right = scale * min(tries)
+    refuse_slips(yours, right, slips, text, "the smallest of the tries is asked", 1e-4)
+
+
+def _probe_gain(gain, ms, stage, times):
+    total = sum(ms.values())
+    new = total - ms[stage] + ms[stage] / times
+    yours = number(call(gain, ms, stage, times), "The result of `gain`")
+    slips = [
+        (times, "the other stages take as long as before"),
+        (new / total, "it is turned round: above 1 means faster"),
+        (total / (total - ms[stage]), "that is for a stage that costs nothing"),
+        (total - new, "that is the time saved; a ratio is asked for"),
+    ]
+    text = f"For {ms}, {stage} {times:g} times as fast, you get {yours:.4g}"
+    refuse_slips(yours, total / new, slips, text, "old sum / new sum")
+
+
+def _probe_measured(measured, first):
+    """The learner's own figures: can they be, and does `first` follow from them?"""
     if untouched(measured):
         raise NotTried("The functions are right; `measured` is still to be measured.")
     if not isinstance(measured, dict) or set(measured) != set(STAGES):
-        return f"`measured` is {short(measured)}; a dict with {', '.join(STAGES)}."
+        names = ", ".join(STAGES)
+        raise Wrong(f"`measured` is {short(measured)}; a dict with {names} is needed.")
     if any(untouched(value) for value in measured.values()):
         raise NotTried("A part of `measured` is still open.")
     ms = {name: number(value, f"Your {name!r}") for name, value in measured.items()}
-    for name, value in ms.items():
-        if value <= 0:
-            return f"Your {name!r} is {value:.4g} ms; nothing takes no time at all."
-    if ms["decode"] < 0.05 or ms["decode"] > 5000:
-        return (
-            f"Your 'decode' is {ms['decode']:.4g}. Can that be milliseconds for one "
-            "clip of 29 s of music?"
-        )
-    if ms["decode"] <= ms["cut"]:
-        return (
-            f"Your 'decode' is {ms['decode']:.4g} ms and your 'cut' {ms['cut']:.4g}. "
-            "To copy samples should take less than to compute them: are they mixed up?"
-        )
+    if min(ms.values()) <= 0:
+        raise Wrong(f"Your `measured` is {ms}; nothing takes no time at all.")
     if untouched(first):
         raise NotTried("Only `first` is still open.")
     if first not in STAGES:
-        return f"`first` is {short(first)}; one of {', '.join(STAGES)} is needed."
-    best = sum(ms.values()) / (sum(ms.values()) - ms[first])
+        raise Wrong(f"`first` is {short(first)}; one of {', '.join(STAGES)} is needed.")
     if ms[first] < max(ms.values()):
-        return (
+        most = sum(ms.values()) / (sum(ms.values()) - ms[first])
+        raise Wrong(
             f"You would mend {first!r} first. By your own figures that gains at most "
-            f"{best:.2f} times, and another stage more."
+            f"{most:.2f} times, and another stage more."
         )
-
-
-def _probe_clock(clock):
-    """Time a work that notes its own seconds: which of them does the answer give?"""
-    for pauses, n_clips in (((10, 160, 50, 110, 80), 4), ((80, 20, 50), 1)):
-        for _ in range(3):  # a busy machine gets another chance
-            took = []
-
-            def work(pauses=pauses, took=took):
-                begin, busy = time.perf_counter(), time.process_time() + 0.004
-                while time.process_time() < busy:
-                    pass  # some work, for a processor's clock to see
-                end = begin + pauses[min(len(took), len(pauses) - 1)] / 1000
-                time.sleep(max(0, end - time.perf_counter()))
-                took.append(time.perf_counter() - begin)
-
-            n_tries = len(pauses) - 1
-            value = probes07.run(clock, work, n_clips, n_tries)
-            yours = number(value, "The result of `ms_a_clip`")
-            seen = f"For {n_clips} clips and {n_tries} tries `ms_a_clip` "
-            if len(took) != 1 + n_tries:
-                raise Wrong(f"{seen}calls the work {len(took)} times: one to warm up, "
-                            f"and the tries, are asked for.")  # fmt: skip
-            rest, scale = took[1:], 1000 / n_clips
-            slips = [
-                (0.004, "your clock does not see the program wait"),
-                (min(took), "the first call counts; it is for warming up"),
-                (max(rest), "that is the slowest"),
-                (rest[-1] if rest[-1] > min(rest) else 9, "that is the last"),
-                (np.mean(rest), "a mean also holds what other programs took"),
-                (np.median(rest), "a median also holds what other programs took"),
-                (np.mean(took), "a mean also holds what other programs took"),
-                (sum(rest), "that is all tries together"),
-                (sum(took), "that is all calls together"),
-                (min(rest) / 1000, "that is seconds; a second has 1,000 ms"),
-                (min(rest) * n_clips, "that is for all clips, one is asked for"),
-                (min(rest) / 1000 * n_clips, "that is seconds for all clips"),
-            ]
-            off = [abs(yours - scale * s) for s, _ in slips]
-            mine = abs(yours - scale * min(rest))
-            if mine <= 0.25 * scale * min(rest) and mine <= min(off):
-                break
-        else:
-            text = slips[int(np.argmin(off))][1]
-            if min(off) > 0.5 * yours:
-                text = "compare it with the smallest of the tries"
-            raise Wrong(
-                f"{seen}gives {yours:.4g} ms, where the calls took "
-                f"{', '.join(f'{1000 * t:.0f}' for t in took)} ms: {text}."
-            )

@@ -1,34 +1,50 @@
-"""What the probes of lesson 08, the museum of silent bugs, have in common.
+"""The museum of silent bugs: the eleven exhibits, their hints and probes.
 
 A learner hands in two things: the letter of the bug, and the repaired function. The
-probes ask the function only.
+file is long because each exhibit has its four letters, its hints and its slips.
 """
 
 import re
 
 import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import average_precision_score
 from torch import nn
+from torch.nn import functional
 
-from tagkit.checks.engine import NotTried, untouched
-from tagkit.checks.values import Wrong, plain, several, short
+from tagkit.checks.engine import NotTried, call, task, untouched
+from tagkit.checks.lesson07 import run
+from tagkit.checks.values import Wrong, number, plain, several, short
+from tagkit.evaluation import metrics, predict
 
 
-def named(answer, right: str, others: dict[str, str]):
-    """Read the pair (bug, repaired): judge the letter, and give the repaired part."""
-    bug, repaired = several(answer, 2, "Your answer")
-    if untouched(bug):
-        raise NotTried("Name the bug first: `bug` is still empty.")
-    found = re.search(r"\b([a-d])\b", bug.lower()) if isinstance(bug, str) else None
-    if not found:
-        raise Wrong(
-            f"`bug` is {short(bug)}; one letter of a, b, c, d is needed, in quotes."
-        )
-    letter = found[1]
-    if letter != right:
-        raise Wrong(f"`bug` is {letter!r}. {others[letter]}")
-    if untouched(repaired):
-        raise NotTried("The bug is named. Now repair the function.")
-    return repaired
+def exhibit(number, title, letter, others, *, hints, praise):
+    """Declare the task of an exhibit: decorates the probe of the repaired function.
+
+    Args:
+        letter: the right one of a, b, c, d.
+        others: what speaks against each of the other three.
+    """
+
+    def declare(probe):
+        def judge(answer):
+            bug, repaired = several(answer, 2, "Your answer")
+            if untouched(bug):
+                raise NotTried("Name the bug first: `bug` is still empty.")
+            letters = re.findall(r"\b[a-d]\b", str(bug).lower())
+            if not letters:
+                return f"`bug` is {short(bug)}; one letter of a, b, c, d is needed."
+            if letters[0] != letter:
+                return f"`bug` is {letters[0]!r}. {others[letters[0]]}"
+            if untouched(repaired):
+                raise NotTried("The bug is named. Now repair the function.")
+            return probe(repaired)
+
+        name = f"Exhibit {number}: {title}"
+        return task(f"M.{number}", name, points=2, hints=hints, praise=praise)(judge)
+
+    return declare
 
 
 def array(value, shape, what: str) -> np.ndarray:
@@ -45,10 +61,7 @@ def array(value, shape, what: str) -> np.ndarray:
 
 
 def refuse(yours, right, slips, seen: str, otherwise: str, close=1e-4) -> None:
-    """Raise Wrong unless yours is close to right, with the message of its slip.
-
-    As `values.refuse_slips`, for numbers computed in float32.
-    """
+    """As `values.refuse_slips`, for numbers computed in float32."""
     if np.allclose(yours, right, rtol=close, atol=close):
         return
     for slip, message in slips:
@@ -60,8 +73,626 @@ def refuse(yours, right, slips, seen: str, otherwise: str, close=1e-4) -> None:
     raise Wrong(f"{seen}: {otherwise}" + "." * (not otherwise.endswith("?")))
 
 
-class Still(nn.Module):
-    """A network that `call` does not copy, so that a probe sees what became of it."""
+@exhibit(
+    1,
+    "always right, never content",
+    "b",
+    {
+        "a": "Then the loss would still be falling at the end. It stands still.",
+        "c": "A layer too small could not decide every field rightly.",
+        "d": "With the labels of other examples, few decisions would be right.",
+    },
+    hints=(
+        "What would the loss of this network have to be, when its logits grow for "
+        "ever? Compute the loss by hand for a logit of 20 and label 1.",
+        "Look up what `binary_cross_entropy_with_logits` does to its first argument, "
+        "as its name says. What does it get here?",
+        "Hand the logits to `functional.binary_cross_entropy_with_logits` as they are.",
+    ),
+    praise="The one-line test: `assert training_loss(torch.tensor([[20.0]]), "
+    "torch.ones(1, 1)) < 0.01`. Who is right and sure of it must not be punished.",
+)
+def two_sigmoids(repaired):
+    logits = [[0.5, -1.0, 2.0], [-3.0, 0.2, 1.0], [1.5, 0.1, -0.4], [0.0, -2.0, 0.3]]
+    labels = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    _probe_loss(repaired, logits, labels, "For four clips and three tags")
+    large = [[20.0, -20.0], [-50.0, 40.0]]
+    one_wrong, all_right = [[1.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
+    _probe_loss(repaired, large, one_wrong, "For large logits, one of them wrong,")
+    _probe_loss(repaired, large, all_right, "For large logits, all of them right,")
 
-    def __deepcopy__(self, memo):
-        return self
+
+def _probe_loss(repaired, logits, labels, case):
+    logits, labels = torch.tensor(logits, requires_grad=True), torch.tensor(labels)
+    value = run(repaired, logits, labels)
+    if not isinstance(value, torch.Tensor):
+        raise Wrong(f"Your loss is a {type(value).__name__}; a tensor is needed.")
+    if value.isnan().any():
+        raise Wrong(f"{case} your loss is nan: 0 times the logarithm of 0.")
+    yours = number(value, "Your loss")
+    loss = functional.binary_cross_entropy_with_logits
+    right = loss(logits, labels)
+    total = float(loss(logits, labels, reduction="sum"))
+    slips = [
+        (float(loss(logits.sigmoid(), labels)), "a score was squashed a second time"),
+        (total, "that is the sum, not the mean"),
+        (total / len(logits), "you divided by the clips only"),
+        (float(functional.cross_entropy(logits, labels)), "a softmax lets one tag win"),
+    ]
+    otherwise = "compare it, field by field, with the loss of the text"
+    refuse(yours, float(right), slips, f"{case} your loss is {yours:.4f}", otherwise)
+    gradient = None
+    if value.requires_grad:
+        (gradient,) = torch.autograd.grad(value.sum(), logits, allow_unused=True)
+    if gradient is None or not torch.allclose(
+        gradient, torch.autograd.grad(right, logits)[0], atol=1e-4
+    ):
+        raise Wrong(
+            f"{case} your loss is right, and its gradient is not: on the way from the "
+            "logits every step must stay a tensor."
+        )
+
+
+class _Mode(nn.Module):
+    """Batch norm and dropout, whose scores depend on the mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3)
+        )
+
+    def forward(self, batch):
+        return self.layers(batch)
+
+    def kept(self):
+        """What must be as before when a clip has been scored."""
+        kept = {name: value.tolist() for name, value in self.state_dict().items()}
+        for name, weight in self.named_parameters():
+            kept[f"{name}.requires_grad"] = weight.requires_grad
+        return kept
+
+
+@exhibit(
+    2,
+    "a clip and its neighbours",
+    "a",
+    {
+        "b": "A gradient step needs an optimizer and a gradient. Here is neither.",
+        "c": "The samples are the same array in all three rows.",
+        "d": "Without it some scores would lie outside 0 and 1.",
+    },
+    hints=(
+        "Which layers look at the other clips of a batch? Print the network.",
+        "A network has two modes. `network.training` tells in which it is, and a new "
+        "network, such as `models.build` gives it, is in the mode for training.",
+        "`was = network.training`, `network.eval()`, compute the scores, then "
+        "`network.train(was)`, and return the scores.",
+    ),
+    praise="The one-line test: `assert torch.allclose(tag_clips(network, four)[:1], "
+    "tag_clips(network, four[:1]), atol=1e-5)`.",
+)
+def no_eval(repaired):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(8)
+        network, batch = _Mode(), torch.randn(5, 6)
+        network.layers[1].running_mean.normal_()
+        with torch.no_grad():
+            logits = network.eval()(batch).numpy()
+        network.train()
+        before = network.kept()
+        value = run(repaired, network, batch)
+        if not isinstance(value, torch.Tensor):
+            raise Wrong(f"Your result is {short(value)}; a tensor is needed.")
+        if value.requires_grad:
+            raise Wrong("Your scores have a gradient; compute them without.")
+        yours = array(value, (5, 3), "Your result")
+        after = network.kept()
+        changed = [name for name in before if after[name] != before[name]]
+        if changed:
+            raise Wrong(
+                f"Your function changed `{changed[0]}` of the network: only its mode "
+                "may change, and only for a while."
+            )
+        again = array(run(repaired, network, batch), (5, 3), "Your result")
+        if not np.allclose(again, yours, atol=1e-5):
+            raise Wrong("Two calls on the same clips give different scores.")
+        alone = array(run(repaired, network, batch[:1]), (1, 3), "Your result")
+        if not np.allclose(alone[0], yours[0], atol=1e-5):
+            raise Wrong("A clip alone and the same clip among others differ.")
+        slips = [(logits, "these are logits")]
+        seen = f"Your first score is {yours[0, 0]:.4f}"
+        right = 1 / (1 + np.exp(-logits))
+        refuse(yours, right, slips, seen, "that is not what the network says")
+        for training, mode in ((True, "for training"), (False, "for evaluation")):
+            network.train(training)
+            run(repaired, network, batch)
+            if {layer.training for layer in network.modules()} != {training}:
+                raise Wrong(
+                    f"The network came in the mode {mode} and left in the other one."
+                )
+
+
+@exhibit(
+    3,
+    "a tone at half the amplitude",
+    "c",
+    {
+        "a": "The clamp sets the level of silence. Steps between tones stay.",
+        "b": "A longer window would raise or lower all tones alike.",
+        "d": "With the natural logarithm a step would be 2.3 times too large.",
+    },
+    hints=(
+        "Every step is twice as large as it should be, and so is the range. Where "
+        "does a factor come in?",
+        "There are two formulas, 20 log10 of an amplitude and 10 log10 of a power. A "
+        "power is the square of an amplitude. Which one comes in here?",
+        "`10 * power.clamp(min=1e-10).log10()`",
+    ),
+    praise="The one-line test: `assert abs(to_db(torch.tensor(100.0)) - 20) < 0.01`. "
+    "Better still, halve a real tone and look for 6 dB.",
+)
+def db_twice(repaired):
+    random = torch.Generator().manual_seed(8)
+    many = 10 ** (14 * torch.rand(2, 3, 4, generator=random) - 10)
+    few = torch.tensor([1.0, 0.25, 1e-4, 2.0, 1e-10, 1e-12, 0.0])
+    for power, case in ((few, "For seven powers"), (many, "For powers (2, 3, 4)")):
+        yours = array(call(repaired, power), power.shape, f"{case} your result")
+        p = power.double().numpy()
+        decibels = 10 * np.log10(p.clip(1e-10))
+        slips = [
+            (2 * decibels, "still too large by a factor"),
+            (20 * np.log10(p.clip(1e-5)), "still too large by a factor"),
+            (10 * np.log(p.clip(1e-10)), "that is the natural logarithm"),
+            (10 * np.log10(p + 1e-10), "adding moves quiet powers; cut them off"),
+        ]
+        row = np.abs(yours - decibels).argmax()
+        seen = f"{case} your level of {p.flat[row]:.4g} is {yours.flat[row]:.2f} dB"
+        refuse(yours, decibels, slips, seen, "that is not its level")
+
+
+@exhibit(
+    4,
+    "the longer, the louder",
+    "d",
+    {
+        "a": "The clamp is the same in every row. It cannot tell rows apart.",
+        "b": "The mean is taken off in every row; it is another mean each time.",
+        "c": "The music comes first and is not cut, as the shapes say.",
+    },
+    hints=(
+        "The same music comes out at other levels. Which line of the function sees "
+        "the frames that were added?",
+        "Take the logarithm and the mean of the real frames first, and pad at the end. "
+        "Then 0 is no silence any more: which number is -100 dB now?",
+        "With `mean = decibels.mean()`: pad `decibels - mean` with "
+        "`value=float(-100 - mean)`.",
+    ),
+    praise="The one-line test: `assert torch.allclose(prepare(power, 100), "
+    "prepare(power, 200)[:, :100])`. What comes after a sound must not change it.",
+)
+def early_padding(repaired):
+    random = torch.Generator().manual_seed(4)
+    for n, n_frames in ((10, 16), (10, 10), (7, 40)):
+        power = 10 ** (5 * torch.rand(4, n, generator=random) - 5)
+        power[0, 1] *= n != 7  # one field without any power
+        case = f"For {n} frames and n_frames={n_frames}"
+        value = call(repaired, power, n_frames)
+        yours = array(value, (4, n_frames), f"{case} your result")
+        decibels = 10 * np.log10(power.numpy().clip(1e-10))
+        mean = decibels.mean()
+
+        def padded(values, level, rest=n_frames - n):
+            return np.pad(values, ((0, 0), (0, rest)), constant_values=level)
+
+        early = padded(decibels, -100)
+        slips = [
+            (early - early.mean(), "the added frames are still in the mean"),
+            (padded(decibels - mean, 0), "0 is the mean of the clip, not silence"),
+            (padded(decibels - mean, -100), "the mean was taken off the music only"),
+            (early, "the mean was not taken off"),
+        ]
+        right = padded(decibels - mean, -100 - mean)
+        seen = (
+            f"{case} your first frame has the mean {yours[:, 0].mean():.2f}, your last "
+            f"one {yours[:, -1].mean():.2f}"
+        )
+        otherwise = "the music must keep its numbers, and silence be silent"
+        refuse(yours, right, slips, seen, otherwise, 1e-3)
+
+
+@exhibit(
+    5,
+    "clicks at the wrong time",
+    "b",
+    {
+        "a": "A rate of 16,000 in place of 12,000 would stretch time by 4/3 only.",
+        "c": "A window of another length smears a click, it does not move it.",
+        "d": "The samples are printed: the clicks are where they should be.",
+    },
+    hints=(
+        "Nothing is wrong with the ruler: frames are said to be 256 samples apart. "
+        "How far apart are they really? Count them.",
+        "What does `torch.stft` take when no hop is given? `help(torch.stft)` tells.",
+        "`torch.stft(samples, 512, hop_length=256, window=window, "
+        "return_complex=True)`",
+    ),
+    praise="The one-line test: `assert spectrogram(samples).shape[-1] == 1 + "
+    "len(samples) // 256`. A network that pools over time would not complain.",
+)
+def wrong_hop(repaired):
+    random = torch.Generator().manual_seed(5)
+    for n in (5000, 8192):
+        samples = torch.randn(n, generator=random)
+        value = call(repaired, samples)
+        if torch.is_tensor(value) and value.is_complex():
+            raise Wrong("Your result is complex; a power is a real number.")
+        yours = array(value, (257, 1 + n // 256), f"For {n} samples your result")
+
+        def power(window, x=samples):
+            bins = torch.stft(x, 512, 256, len(window), window, return_complex=True)
+            return (bins.abs() ** 2)[:, 2:-2].numpy()  # edges may be padded in any way
+
+        right = power(torch.hann_window(512))
+        slips = [
+            (np.sqrt(right), "these are amplitudes; square them"),
+            (power(torch.ones(512)), "there is no window"),
+            (power(torch.hann_window(256)), "your window is too short"),
+        ]
+        seen = f"For {n} samples of noise your mean power is {yours.mean():.1f}"
+        otherwise = "window, transform or square differ from what the text says"
+        refuse(yours[:, 2:-2], right, slips, seen, otherwise, 1e-2)
+
+
+@exhibit(
+    6,
+    "the order of the waiting",
+    "d",
+    {
+        "a": "There is no layer here that behaves otherwise in training.",
+        "b": "Every new network starts with random weights. But these rows come "
+        "from one network.",
+        "c": "In the first two rows its frames are the same, but not its company.",
+    },
+    hints=(
+        "The network has no batch norm and no dropout. What else can carry something "
+        "from one clip to the next? Something with a memory.",
+        "Which axis does `nn.GRU` take for time? `help(nn.GRU)` says what shape it "
+        "wants, and which argument changes that.",
+        "`nn.GRU(n_bands, n_units, batch_first=True)`; the last line can stay.",
+    ),
+    praise="The one-line test: `assert torch.allclose(network(x)[:1], network(x[:1]), "
+    "atol=1e-6)`. It finds the missing `eval()` of exhibit 2 as well.",
+)
+def over_the_batch(repaired):
+    if getattr(repaired, "__init__", None) is nn.Module.__init__:
+        raise NotTried("The bug is named. The class is still empty.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        _probe_rnn(repaired)
+
+
+def _probe_rnn(repaired):
+    network = call(repaired, 6, 8, 3)
+    if not isinstance(network, nn.Module):
+        raise Wrong(f"You handed in {short(network)}; the class itself is needed.")
+    frames = torch.randn(4, 5, 6)
+    value = run(network, frames)
+    yours = array(value, (4, 3), "For 4 clips of 5 frames your result")
+    if not value.requires_grad:
+        raise Wrong("Your logits have no gradient: nothing could be learned.")
+
+    def logits(x):
+        return array(run(network, x), (len(x), 3), "Your result")
+
+    if not np.allclose(logits(frames), yours, atol=1e-5):
+        raise Wrong("The same clips a second time get other logits: what is kept?")
+    alone = logits(frames[3:])[0]
+    if not np.allclose(alone, yours[3], atol=1e-5):
+        raise Wrong(
+            f"The last clip has the logit {alone[0]:.4f} alone and {yours[3, 0]:.4f} "
+            "among others."
+        )
+    for place in range(5):
+        changed = frames.clone()
+        changed[:, place] += 3
+        if np.allclose(logits(changed), yours, atol=1e-7):
+            raise Wrong(f"Frame {place} of 0 to 4 does not change the logits.")
+    if np.allclose(logits(frames[:, [2, 1, 0, 3, 4]]), yours, atol=1e-7):
+        raise Wrong("Frames in another order give the same logits: no memory.")
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight *= 20
+    if np.abs(logits(torch.randn(2, 9, 6))).max() <= 1:
+        raise Wrong("However large the weights, no logit is above 1: what comes last?")
+
+
+@exhibit(
+    7,
+    "company matters",
+    "c",
+    {
+        "a": "Too close a fit makes bad scores, but the same clip would get the "
+        "same score in both rows.",
+        "b": "A wrong hop would change a clip's features in both rows alike.",
+        "d": "Few clips make a mean uncertain. But these are the same clips in "
+        "both rows, with the same weights.",
+    },
+    hints=(
+        "The weights are the same in both rows and the sound is, too. So the numbers "
+        "that the classifier is given for a clip must differ. Who decides on them?",
+        "Mean and deviation belong to what was learned in training, like weights. "
+        "Which lines of the function look at `test` before it is scaled?",
+        "`mean, deviation = train.mean(axis=0), train.std(axis=0)`, then use these two "
+        "for both arrays. Where the deviation is 0, put 1.",
+    ),
+    praise="The one-line test: `assert np.allclose(standardise(train, test)[1][:1], "
+    "standardise(train, test[:1])[1])`. A clip alone gets the numbers that it gets "
+    "in company.",
+)
+def test_statistics(repaired):
+    random = np.random.default_rng(7)
+    train = random.normal([5, -40, 0, 3], [2, 10, 0.1, 0], (6, 4))
+    test = random.normal([7, -60, 0.1, 3.5], [1, 20, 0.2, 0.1], (8, 4))
+    _probe_scaling(repaired, train[:, :3], test[:, :3], "8 test clips")
+    _probe_scaling(repaired, train, test, "a feature that is the same in training")
+    _probe_scaling(repaired, train, test[:1], "one test clip alone")
+
+
+def _probe_scaling(repaired, train, test, name):
+    result = several(call(repaired, train, test), 2, "Your result")
+    largest = np.abs(np.asarray(plain(result[1]), dtype=float)).max()
+    if not largest < 1e4:
+        raise Wrong(
+            f"With {name}, a number becomes {largest:.3g}: divide by 1 where the "
+            "deviation is 0, not by 0 or a tiny number."
+        )
+    ours = array(result[0], train.shape, "Your scaled training set")
+    yours = array(result[1], test.shape, f"With {name}, your scaled test set")
+
+    def scaled(values, by, ddof=0):
+        deviation = by.std(axis=0, ddof=min(ddof, len(by) - 1))
+        return (values - by.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+
+    slips = [
+        (scaled(test, test), "mean and deviation are its own"),
+        (scaled(test, np.concatenate([train, test])), "the test clips are in the mean"),
+        (scaled(test, train, 1), "the deviation divides by n - 1; numpy's by n"),
+        (test, "it was not scaled at all"),
+    ]
+    seen = f"With {name}, the first of its scaled features is {yours[0, 0]:.3f}"
+    otherwise = "the training clips alone do not give that"
+    refuse(yours, scaled(test, train), slips, seen, otherwise)
+    slips = [(train, "the training clips were not scaled")]
+    seen = f"The first scaled training feature is {ours[0, 0]:.3f}"
+    otherwise = "their own mean and deviation, please"
+    refuse(ours, scaled(train, train), slips, seen, otherwise)
+
+
+@exhibit(
+    8,
+    "good scores, bad names",
+    "a",
+    {
+        "b": "A network that learned nothing would have no bright cell at all.",
+        "c": "Then the rows would be mixed up, and no column would fit any tag.",
+        "d": "A sigmoid keeps the order of the clips, and with it every ROC-AUC.",
+    },
+    hints=(
+        "The brightest cell of a row is mostly off the diagonal: every tag was "
+        "learned well by *some* column. Which one should it be?",
+        "The order of the columns was fixed when the network was trained. A sort by "
+        "count gives another order on other clips.",
+        "Make a table with the names `trained_tags`, then choose the columns of "
+        "`labels` by name: `table[list(labels.columns)]`.",
+    ),
+    praise="The one-line test: `assert list(table.columns) == list(labels.columns)`, "
+    "and never make a list of tags twice: store it beside the weights.",
+)
+def tag_order(repaired):
+    trained = ["slow", "drums", "harp", "rock", "gong"]
+    scores = np.random.default_rng(8).random((6, 5))
+    labels = pd.DataFrame(
+        {
+            "rock": [0, 0, 1, 0, 0, 0],
+            "slow": [1, 1, 1, 1, 0, 1],
+            "gong": [1, 0, 0, 0, 1, 1],
+            "harp": [0, 0, 0, 1, 0, 0],
+        },
+        index=[40, 7, 12, 3, 9, 28],
+    )
+    every = labels.assign(drums=[0, 0, 1, 0, 0, 0])
+    for now in (every, labels, labels[["gong", "harp", "slow"]]):
+        _probe_names(repaired, scores, trained, now)
+    try:
+        call(repaired, scores, trained, labels.assign(kazoo=0))
+    except Wrong:
+        return
+    raise Wrong(
+        "Labels with the tag 'kazoo', which the network never learned, went through "
+        "without an error."
+    )
+
+
+def _probe_names(repaired, scores, trained, labels):
+    yours = call(repaired, scores, trained, labels)
+    if not isinstance(yours, pd.DataFrame):
+        raise Wrong(f"Your result is {short(yours)}; a pandas DataFrame is needed.")
+    tags = list(labels.columns)
+    if sorted(map(str, yours.columns)) != sorted(tags):
+        raise Wrong(
+            f"Your table has the columns {', '.join(map(str, yours.columns))}; needed "
+            f"are the tags of `labels`, here {len(tags)}."
+        )
+    if list(yours.index) != list(labels.index):
+        raise Wrong(
+            f"The rows of your table are named {short(list(yours.index))}; they must "
+            "be named as those of `labels` are."
+        )
+    table = pd.DataFrame(scores, labels.index, trained)
+    for tag in tags:
+        column = yours[tag].to_numpy(dtype=float)
+        fits = [name for name in trained if np.allclose(table[name], column)]
+        if tag not in fits:
+            owner = f"the scores of {fits[0]!r}" if fits else "scores of no tag"
+            raise Wrong(f"Your column {tag!r} holds {owner}.")
+    if list(yours.columns) != tags:
+        raise Wrong(
+            "Your names are right, but the columns stand in another order than in "
+            "`labels`: as arrays the two do not fit."
+        )
+
+
+class _Recorder(nn.Module):
+    """A network that notes how many clips it gets at once, and in which mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes, self.modes = [], set()
+
+    def forward(self, clips):
+        self.sizes.append(len(clips))
+        self.modes.add(self.training)
+        return torch.stack([clips.sum(dim=1), clips[:, 0]], dim=1)
+
+
+@exhibit(
+    9,
+    "the best batch size",
+    "d",
+    {
+        "a": "Batch norm does that in training mode. The function calls `eval()`.",
+        "b": "Nothing is drawn at random here: each row comes out the same again.",
+        "c": "Rounding changes the seventh digit of a score, not the second one.",
+    },
+    hints=(
+        "A network in evaluation mode gives a clip the same score in any batch. So "
+        "what else may change with the batch size? Print the shape of the scores.",
+        "90 clips in batches of 64: where does `range` stop? Write down the values of "
+        "`start` by hand.",
+        "`range(0, len(clips), batch_size)`. The last slice may run over the end; it "
+        "simply comes out shorter.",
+    ),
+    praise="The one-line test: `assert len(scores) == len(clips)`. A loader's "
+    "`drop_last=True` is for training, never for scoring.",
+)
+def last_batch(repaired):
+    random = torch.Generator().manual_seed(9)
+    for n_clips, batch_size in ((10, 4), (3, 4), (8, 4), (5, 1)):
+        clips, network = torch.randn(n_clips, 6, generator=random), _Recorder()
+        case = f"With {n_clips} clips in batches of {batch_size}"
+        value = run(repaired, network, clips, batch_size)
+        n_rows = len(value) if hasattr(value, "__len__") else "no"
+        if n_rows != n_clips:
+            raise Wrong(
+                f"{case} your scores have {n_rows} rows, where a row for each clip is "
+                "needed, in one array."
+            )
+        yours = array(value, (n_clips, 2), f"{case} your result")
+        if max(network.sizes, default=0) > batch_size:
+            raise Wrong(
+                f"{case} the network got {max(network.sizes)} clips at once: on a "
+                "graphics card that is how memory runs out."
+            )
+        if 0 in network.sizes:
+            raise Wrong(f"{case} the network was given a batch without any clip.")
+        logits = torch.stack([clips.sum(dim=1), clips[:, 0]], dim=1).double().numpy()
+        right = 1 / (1 + np.exp(-logits))
+        slips = [(logits, "these are logits; scores are between 0 and 1")]
+        seen = f"{case} your first score is {yours[0, 0]:.4f}"
+        refuse(yours, right, slips, seen, "is each clip scored once, in its place?")
+        if True in network.modes:
+            raise Wrong(f"{case} the network scored in the mode for training.")
+
+
+@exhibit(
+    10,
+    "ninety clips, nine hundred rows",
+    "b",
+    {
+        "a": "The weights are those of the recorded run. Only what is computed "
+        "from their logits differs.",
+        "c": "Every tag has clips with it and clips without it here.",
+        "d": "ROC-AUC looks at the order only, and a sigmoid does not change it.",
+    },
+    hints=(
+        "How many rows does the AUC compare, and how many clips were tagged by people?",
+        "A label says what is heard somewhere in 29 seconds; a window of three need "
+        "not have it. Merge the windows first. Scores are sigmoids of logits.",
+        "`scores = predict.merge_windows(logits)` or, by hand, the sigmoid first and "
+        "then `.mean(axis=1)`. After that no label has to be repeated.",
+    ),
+    praise="The one-line test: `assert len(scores) == len(labels)` before any metric, "
+    "with no `repeat` in sight.",
+)
+def window_level(repaired):
+    random = np.random.default_rng(10)
+    for n_clips, n_windows in ((40, 5), (30, 3)):
+        labels = (random.random((n_clips, 4)) < 0.4).astype(int)
+        logits = random.normal(0, 2.5, (n_clips, n_windows, 4)) + labels[:, None]
+        case = f"For {n_clips} clips of {n_windows} windows your macro ROC-AUC"
+        yours = number(call(repaired, logits, labels), case)
+
+        def area(scores, labels=labels):
+            return np.mean(metrics.roc_auc(labels, scores))
+
+        windows = area(logits.reshape(-1, 4), np.repeat(labels, n_windows, axis=0))
+        slips = [
+            (windows, "every window counts as a clip of its own"),
+            (area(logits.mean(axis=1)), "you took the mean of the logits"),
+            (area(logits.max(axis=1)), "you took the largest window"),
+            (area(logits[:, 0]), "only the first window of each clip was used"),
+        ]
+        right = area(predict.merge_windows(logits))
+        otherwise = "how do the windows of a clip become one score?"
+        refuse(yours, right, slips, f"{case} is {yours:.4f}", otherwise, 1e-6)
+
+
+@exhibit(
+    11,
+    "perfect, and 0.82",
+    "c",
+    {
+        "a": "The scores are the labels themselves: no network was asked.",
+        "b": "Labels and scores are one and the same table, in one order.",
+        "d": "A threshold has no part in average precision.",
+    },
+    hints=(
+        "Compute the average precision tag by tag, for the perfect scores. Which "
+        "values occur?",
+        "Where nobody has a tag there is nothing to find, and scikit-learn calls that "
+        "0. Where everybody has it, any scores get 1. Neither says anything.",
+        "`mixed = labels.any(axis=0) & ~labels.all(axis=0)`, then the mean over "
+        "`labels[:, mixed]` and `scores[:, mixed]`, and `mixed.sum()`.",
+    ),
+    praise="The one-line test: `assert macro_ap(labels, labels)[0] == 1`. Give a "
+    "metric the truth itself, and see whether it is content.",
+)
+def empty_tags(repaired):
+    random = np.random.default_rng(11)
+    labels = (random.random((20, 6)) < [0.4, 0.2, 0.6, 0.3, 0, 0]).astype(int)
+    labels[:, 5] = 1
+    scores = random.random(labels.shape)
+    for n_tags, case in (
+        (6, "For a table of 6 tags, of which one is on no clip and one on all"),
+        (5, "For a table of 5 tags, of which one is on no clip"),
+        (4, "For a table of 4 tags"),
+    ):
+        y, s = labels[:, :n_tags], scores[:, :n_tags]
+        each = average_precision_score(y, s, average=None)
+        some = y.any(axis=0)
+        mixed = some & ~y.all(axis=0)
+        value = several(call(repaired, y, s), 2, "Your result")
+        yours = number(value[0], f"{case} your mean")
+        counted = number(value[1], f"{case} your n_tags")
+        slips = [
+            (each.mean(), "all tags are in the mean"),
+            (each[some].mean(), "a tag that all clips have is in the mean"),
+            (np.where(some, each, 1).mean(), "a tag without positives counts 1"),
+            (average_precision_score(y, s, average="micro"), "one pot, no mean"),
+        ]
+        otherwise = "which tags are in your mean?"
+        seen = f"{case} your mean is {yours:.4f}"
+        refuse(yours, each[mixed].mean(), slips, seen, otherwise, 1e-6)
+        if counted != mixed.sum():
+            raise Wrong(f"{case} you counted {counted:g} tags in the mean.")

@@ -28,8 +28,6 @@ class Note:
 
     >>> Note("1.2", "Pairs", "wrong", "Yours has 3 rows.")
     ✗ 1.2 Pairs: wrong. Yours has 3 rows.
-
-    Notebook: course/00_start_here.ipynb
     """
 
     id: str

@@ -1,10 +1,13 @@
 """Read a learner's answer whatever its type, and say so kindly when it cannot be read.
 
 Each reader takes the answer and `what`, a few words that name it in messages, and
-raises `Wrong` when the answer is of another kind. `plain` alone knows of types.
+raises `Wrong` when the answer is of another kind.
 """
 
+import math
 import reprlib
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -48,6 +51,31 @@ def short(value) -> str:
     return f"{value:.6g}" if isinstance(value, float) else reprlib.repr(value)
 
 
+def unchanged(before, after) -> bool:
+    """Compare an argument with what became of it; kinds not known here count as equal.
+
+    >>> unchanged([np.zeros(2)], [np.ones(2)]), unchanged({"a": 1}, {"a": 1})
+    (False, True)
+    """
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, pd.DataFrame | pd.Series | pd.Index):
+        return before.equals(after)
+    if isinstance(before, set | frozenset) or hasattr(before, "detach"):
+        before, after = plain(before), plain(after)
+    if isinstance(before, np.ndarray):
+        floats = before.dtype.kind in "fc"
+        return np.array_equal(before, after, equal_nan=floats)
+    if isinstance(before, dict):
+        same_keys = before.keys() == after.keys()
+        return same_keys and all(unchanged(before[key], after[key]) for key in before)
+    if isinstance(before, list | tuple):
+        return len(before) == len(after) and all(map(unchanged, before, after))
+    if isinstance(before, int | float | str):
+        return before == after or before != before  # the second is nan
+    return True
+
+
 def number(value, what: str) -> float:
     """Read one number: int, float, numpy's, or an array or tensor of one element.
 
@@ -59,12 +87,16 @@ def number(value, what: str) -> float:
         read = np.asarray(read).reshape(-1)[0]
     if isinstance(read, np.generic | np.ndarray):
         read = read.item() if np.size(read) == 1 else value
-    if isinstance(read, bool) or not isinstance(read, int | float):
+    if isinstance(read, bool) or not isinstance(read, Real | Decimal):
         kind = type(value).__name__
         raise Wrong(f"{what} is {short(value)} ({kind}); one number is needed.")
-    if not -1e300 < read < 1e300:
+    try:
+        read = float(read)
+    except OverflowError:
+        read = math.inf
+    if not math.isfinite(read):
         raise Wrong(f"{what} is {short(value)}. Was something divided by zero?")
-    return float(read)
+    return read
 
 
 def several(value, n: int, what: str) -> list:
@@ -121,19 +153,6 @@ def table(value, rows, columns, what: str) -> np.ndarray:
     return read
 
 
-def words(value, n: int, what: str) -> list[str]:
-    """Read n words from any sequence of text.
-
-    >>> words({"b", "a"}, 2, "the pair")
-    ['a', 'b']
-    """
-    read = several(value, n, what)
-    for word in read:
-        if not isinstance(word, str):
-            raise Wrong(f"{what} holds {short(word)}; names in quotes are needed.")
-    return [str(word) for word in read]
-
-
 def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
     """Read one value for each clip: a Series, a dict, or a sequence in their order.
 
@@ -143,7 +162,8 @@ def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
         value = value.iloc[:, 0]
     if isinstance(value, dict):
         value = pd.Series(value, dtype=object)
-    if isinstance(value, pd.Series) and set(value.index) & set(clip_ids):
+    named = isinstance(value, pd.Series) and set(value.index) & set(clip_ids)
+    if named and not value.index.equals(pd.RangeIndex(len(clip_ids))):
         if value.index.has_duplicates:
             twice = value.index[value.index.duplicated()][0]
             raise Wrong(f"{what} has clip {twice} more than once.")

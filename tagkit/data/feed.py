@@ -32,13 +32,13 @@ class Batch(NamedTuple):
     n: int
     weight: float
 
-    def parts(self, n_parts: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
-        """Yield samples and labels in parts, and the share of the windows in each.
+    def micro_batches(self, n: int) -> Iterator[tuple]:
+        """Yield samples, labels and fraction of the windows of n parts of the batch.
 
-        Batch norm needs two windows: a small batch has fewer parts.
+        A small batch has fewer parts: batch norm needs two windows.
         """
         n_windows = len(self.labels)
-        n_parts = max(1, min(n_parts, n_windows // 2))
+        n_parts = max(1, min(n, n_windows // 2))
         samples = self.samples.tensor_split(n_parts)
         labels = self.labels.tensor_split(n_parts)
         for some, their_labels in zip(samples, labels, strict=True):

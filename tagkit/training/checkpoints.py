@@ -12,7 +12,6 @@ replaced after an epoch, so what a stop loses is the epoch it came in.
 import contextlib
 import io
 import json
-import math
 import tempfile
 import zipfile
 import zlib
@@ -174,7 +173,7 @@ def set_weights(model: Tagger, weights: dict, path: Path):
 
 
 class Run:
-    """The folder of a training: it is saved there after every epoch, and goes on there.
+    """The folder of a training run: saved there after every epoch, resumed from there.
 
     In a job of several processes the first one reads and writes; the others get what
     it read.
@@ -203,7 +202,7 @@ class Run:
 
     @contextlib.contextmanager
     def resumed(self, stop):
-        """Go on from last.pt, if there is one; at the end, load the best weights.
+        """Resume from last.pt, if there is one; at the end, load the best weights.
 
         Args:
             stop: a `train.Interrupts`; no interruption leaves half of the weights.
@@ -222,40 +221,29 @@ class Run:
             with stop.held():
                 self.model.load_state_dict(self.best)
 
-    def end_epoch(self, row: dict):
-        """Take the figures of an epoch: keep its weights if it is the best, and save.
+    def save(self):
+        """Keep the weights if the last epoch is the best, and write the run to disk.
 
-        Raises: ValueError if the figure that decides is no number; OSError.
+        Raises: OSError, if the disk is full or failing; the files stay as they were.
         """
-        keep = self.config.keep
-        if math.isnan(row[keep]):
-            raise ValueError(
-                f"{keep} is not a number: no tag is on some of the validation clips "
-                "and not on others; choose other tags or clips, or keep='valid_loss'"
-            )
-        self.history.epochs.append(row)
-        if self.config.schedule == "plateau":
-            self.schedule.step(row["valid_loss"])
-        else:
-            self.schedule.step()
-        if self.history.best is row:
+        if self.history.best is self.history.epochs[-1]:
             self.best = self._weights()
         if self.run_dir is not None and processes.is_first():
             try:
-                self._save()
+                self._write()
             except OSError as error:
                 for name in ("last.pt.tmp", "best.safetensors.tmp"):
                     with contextlib.suppress(OSError):
                         (self.run_dir / name).unlink(missing_ok=True)
                 raise OSError(
-                    f"epoch {row['epoch']} could not be saved in {self.run_dir}: "
-                    f"{error.strerror or error}; what was saved before is still whole: "
-                    "make room there, or copy the folder to where there is, and the "
-                    "same training goes on"
+                    f"epoch {len(self.history.epochs)} could not be saved in "
+                    f"{self.run_dir}: {error.strerror or error}; what was saved before "
+                    "is still whole: make room there, or copy the folder to where "
+                    "there is, and the same call resumes"
                 ) from error
         processes.wait()
 
-    def _save(self):
+    def _write(self):
         """Write best.safetensors if this epoch was the best, then last.pt."""
         if self.history.best is self.history.epochs[-1]:
             save_weights(

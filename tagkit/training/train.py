@@ -35,14 +35,14 @@ class Config:
     Args:
         epochs: passes over the training clips.
         batch_size: windows in a step, of all processes together.
-        accumulate: parts in which a batch is computed, one after the other; their
-            gradients add up to that of the whole batch in a part of its memory. Batch
-            norm takes the statistics of each part.
+        accumulate: number of micro-batches in a batch, computed one after another in
+            a fraction of the memory; their gradients add up to that of the batch. Batch
+            norm sees each micro-batch alone.
         crops_per_clip: windows of each clip in an epoch; ten short ones see as much
             sound as one whole clip.
-        optimizer: "adam" or "sgd"; learning_rate and weight_decay for both, momentum
-            and nesterov for sgd, whose steps momentum makes 1 / (1 - momentum) times
-            as long.
+        optimizer: "adam" or "sgd". learning_rate and weight_decay apply to both,
+            momentum and nesterov to sgd only; momentum makes its steps 1 / (1 -
+            momentum) times as long.
         schedule: None; "plateau" multiplies the rate by factor after flat_epochs
             epochs without a better validation loss; "decay" does so every epoch.
         patience: stop after so many epochs without a better one; None never does.
@@ -117,6 +117,15 @@ class History:
         sign = 1 if self.keep == "valid_loss" else -1
         return min(self.epochs, key=lambda row: sign * row[self.keep])
 
+    def add(self, row: dict):
+        """Take the figures of an epoch; raises ValueError if `keep` is not a number."""
+        if math.isnan(row[self.keep]):
+            raise ValueError(
+                f"{self.keep} is not a number: no tag is on some validation clips and "
+                "not on others; choose other tags or clips, or keep='valid_loss'"
+            )
+        self.epochs.append(row)
+
     def is_over(self, config: Config) -> bool:
         """Say whether all epochs are done, or `patience` of them were no better."""
         n_epochs = len(self.epochs)
@@ -137,13 +146,13 @@ def fit(
 ) -> History:
     """Train a model, keep the weights of its best epoch, and give the history.
 
-    Interrupted, by Ctrl-C, SIGTERM or the stop button, it keeps the best epoch so far.
+    Stopped by Ctrl-C, SIGTERM or the stop button, it keeps the best epoch so far.
 
     Args:
-        train: or another set with labels, about, a length and `Examples.crops`.
-        run_dir: holds last.pt and best.safetensors after every epoch. The same call
-            goes on from last.pt; on a CPU the result is that of a run without a stop.
-        log: takes a line per epoch; None for silence.
+        train: `Examples`, or any object with their labels, about, length and crops.
+        run_dir: a folder for last.pt and best.safetensors, saved after every epoch. The
+            same call resumes there; on a CPU it ends as a run that was never stopped.
+        log: called with a line per epoch; None for silence.
 
     Raises: ValueError if model, tags or an earlier run do not fit; OSError if an epoch
     cannot be saved; FloatingPointError for a loss that is not finite; MemoryError.
@@ -157,7 +166,8 @@ def fit(
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     processes.start()
-    device = _check(model, train, valid, config)
+    device = devices.choose(config.device)
+    _check(model, train, valid, config, device)
     log = log if log and processes.is_first() else _silent
     torch.manual_seed(config.seed)
     devices.place(model, device, config.precision)
@@ -171,26 +181,28 @@ def fit(
     )
     loader = make_loader(train, model, config, device)
     augment = Augment(config.augment, config.seed)
-    network = processes.wrap(model)
+    network = processes.wrap(model)  # DistributedDataParallel, if there are several
     network = torch.compile(network) if config.compile else network
 
+    # At its start `resumed` loads last.pt, at its end the best weights.
     with Interrupts() as stop, run.resumed(stop), devices.explain_shortage(device):
         while not history.is_over(config):
             epoch = len(history.epochs) + 1
             processes.begin_epoch(config.seed, epoch)
-            model.train()
             start = time.perf_counter()
             losses, sizes = [], []
+            model.train()
             for number, batch in enumerate(loader.epoch(epoch)):
                 batch = augment(batch, epoch, number)
                 optimizer.zero_grad()
                 loss = torch.zeros((), device=device)
-                for samples, labels, share in batch.parts(config.accumulate):
+                for samples, labels, fraction in batch.micro_batches(config.accumulate):
                     with devices.casting(config.precision, device):
                         logits = network(samples)  # (n_windows, n_tags)
-                    part = binary_cross_entropy_with_logits(logits.float(), labels)
-                    (part * share * batch.weight).backward()  # gradients add up
-                    loss += part.detach() * share
+                    mean = binary_cross_entropy_with_logits(logits.float(), labels)
+                    micro_loss = mean * fraction
+                    (micro_loss * batch.weight).backward()  # 1 with a single process
+                    loss += micro_loss.detach()
                 optimizer.step()
                 losses.append(loss)
                 sizes.append(batch.n)
@@ -200,9 +212,11 @@ def fit(
             row |= {"seconds": seconds, "waiting": loader.waiting / seconds}
             row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
             with stop.held():
-                run.end_epoch(row)  # history, schedule, best.safetensors, last.pt
+                history.add(row)
+                step_schedule(schedule, row)
+                run.save()  # best.safetensors, if it is the best epoch, and last.pt
                 log(line(row, config))
-    if stop.stopped:
+    if stop.stopped and not history.is_over(config):
         history.interrupted = True
         log(_interrupted(history, run_dir))
     return history
@@ -301,24 +315,32 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
     """
     schedules = torch.optim.lr_scheduler
     if config.schedule == "plateau":
-        # PyTorch counts how many flat epochs it still bears.
-        patience = config.flat_epochs - 1
+        patience = config.flat_epochs - 1  # PyTorch acts when there is one more
         return schedules.ReduceLROnPlateau(
             optimizer, "min", config.factor, patience, threshold=0.0
         )
     if config.schedule in (None, "decay"):
-        factor = config.factor if config.schedule else 1.0
+        factor = config.factor if config.schedule else 1.0  # the rate stays
         return schedules.ExponentialLR(optimizer, factor)
     raise ValueError(
         f"schedule {config.schedule!r} is unknown; needed is None, 'plateau' or 'decay'"
     )
 
 
+def step_schedule(schedule, row: dict):
+    """Let a schedule set the rate of the next epoch."""
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        schedule.step(row["valid_loss"])
+    else:
+        schedule.step()
+
+
 def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     """Score clips, windows merged by mean: loss per window, macro ROC-AUC and AP.
 
-    In float32, whatever the precision of the training, so that a checkpoint scores the
-    same later, but for TF32 on GPUs. Several processes score a part each.
+    In float32, whatever the precision of the training, so that a checkpoint that is
+    loaded later gets the same scores, TF32 on GPUs aside. Several processes score a
+    part of the clips each.
 
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
@@ -365,8 +387,8 @@ class Interrupts:
 
     SIGINT is what Ctrl-C and the stop button of a notebook send, SIGTERM what `kill`
     and batch systems send. Python gives signals to its main thread alone, so elsewhere
-    nothing changes. Nor in a job of several processes: one that stopped alone would
-    leave the others waiting, and torchrun ends them all.
+    nothing changes. Nothing changes in a job of several processes either: one that
+    stopped alone would leave the others waiting, and torchrun stops them all.
 
     Attributes:
         stopped: whether the block was ended so.
@@ -437,7 +459,7 @@ def _silent(line):
     pass
 
 
-def _check(model, train, valid, config):
+def _check(model, train, valid, config, device):
     needed = ["n_samples", "sample_rate", "arguments"]
     needed += ["output"] if config.start_at_prior else []
     missing = [name for name in needed if not hasattr(model, name)]
@@ -446,14 +468,15 @@ def _check(model, train, valid, config):
             f"{type(model).__name__} has no {', '.join(missing)}; a model of your own "
             "derives from tagger.Tagger, and its last layer is called output"
         )
-    device = devices.choose(config.device)
     devices.precision(config.precision, device)
     counts = ("batch_size", "accumulate", "crops_per_clip", "flat_epochs", "patience")
     for name in ("epochs", *counts):
         value = getattr(config, name)
         least = 0 if name == "epochs" else 1
         if value is not None and (not isinstance(value, Integral) or value < least):
-            raise ValueError(f"{name} is {value!r}; needed is {least} or more, whole")
+            raise ValueError(
+                f"{name} is {value!r}; needed is a whole number from {least} on"
+            )
     if config.keep not in ("valid_loss", "valid_roc_auc"):
         raise ValueError(
             f"keep is {config.keep!r}; needed is 'valid_loss' or 'valid_roc_auc'"
@@ -475,4 +498,3 @@ def _check(model, train, valid, config):
             f"{len(both)} clips, such as {both[0]}, are in training and in validation; "
             "a score on clips that were trained on says nothing"
         )
-    return device

@@ -1,8 +1,10 @@
-"""Right and wrong answers to the exhibits of lesson 08, for the tests of their probes.
+"""Right and wrong answers to the exhibits of the museum, for the tests of their probes.
 
 Spoilers: learners, look into `hint` first. A wrong answer stands beside a part of
 the message that it must get.
 """
+
+import copy
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,7 @@ def exhibit(id, letter, solution, also_right, wrong, other_letters):
     )
 
 
-# 8.1
+# M.1
 
 with_logits = functional.binary_cross_entropy_with_logits
 
@@ -48,34 +50,36 @@ def by_rounded_scores(logits, labels):
     return functional.binary_cross_entropy(logits.sigmoid(), labels)
 
 
+def as_new_leaf(logits, labels):
+    return torch.tensor(with_logits(logits, labels).item(), requires_grad=True)
+
+
 def by_logarithms(logits, labels):
     scores = logits.sigmoid()
     return -(labels * scores.log() + (1 - labels) * (1 - scores).log()).mean()
 
 
 exhibit(
-    "8.1",
+    "M.1",
     "b",
     with_logits,
     [by_formula, by_logsigmoid, nn.BCEWithLogitsLoss()],
     [
         (lambda x, y: with_logits(x.sigmoid(), y), "squashed a second time"),
-        (by_rounded_scores, "rounded to 1 before the logarithm"),
+        (by_rounded_scores, "one of them wrong, your loss is 25"),
         (by_logarithms, "loss is nan: 0 times"),
-        (lambda x, y: -(y * x.sigmoid().log()).mean(), "that is not the mean"),
         (lambda x, y: with_logits(x, y, reduction="sum"), "the sum, not the mean"),
         (lambda x, y: with_logits(x, y).item(), "a tensor is needed"),
-        (lambda x, y: with_logits(x.detach(), y), "no gradient"),
+        (lambda x, y: with_logits(x.detach(), y), "its gradient is not"),
+        (as_new_leaf, "its gradient is not"),
         (lambda x, y: with_logits(x, y, reduction="none"), "one number is needed"),
-        (lambda x, y: with_logits(x, 1 - y), "has nothing to pay"),
-        (lambda x, y: (x.sigmoid() - y).square().mean(), "a squared error"),
         (functional.cross_entropy, "a softmax lets one tag win"),
     ],
     {"a": "stands still", "c": "too small", "d": "few decisions"},
 )
 
 
-# 8.2
+# M.2
 
 
 def eval_and_back(network, batch):
@@ -101,6 +105,19 @@ def layer_by_layer(network, batch):
     scores = network.eval()(batch).sigmoid()
     for layer, mode in modes.items():
         layer.training = mode
+    return scores
+
+
+def on_a_copy(network, batch):
+    return copy.deepcopy(network).eval()(batch).sigmoid().detach()
+
+
+def without_weights_gradient(network, batch):
+    was_training = network.training
+    for weight in network.parameters():
+        weight.requires_grad = False
+    scores = network.eval()(batch).sigmoid()
+    network.train(was_training)
     return scores
 
 
@@ -139,24 +156,25 @@ def dropout_only(network, batch):
 
 
 exhibit(
-    "8.2",
+    "M.2",
     "a",
     eval_and_back,
-    [with_finally, layer_by_layer],
+    [with_finally, layer_by_layer, on_a_copy],
     [
-        (stays_in_training, "still learns from the clips"),
+        (stays_in_training, "changed `layers.1.running_mean`"),
+        (without_weights_gradient, "changed `layers.0.weight.requires_grad`"),
         (forgets_the_way_back, "came in the mode for training and left"),
         (always_trains_afterwards, "came in the mode for evaluation and left"),
         (batch_norm_only, "Two calls on the same clips"),
         (dropout_only, "A clip alone and the same clip among others"),
-        (lambda network, batch: network.eval()(batch).sigmoid(), "with a gradient"),
+        (lambda network, batch: network.eval()(batch).sigmoid(), "have a gradient"),
         (lambda network, batch: network.eval()(batch).detach(), "these are logits"),
     ],
     {"b": "needs an optimizer", "c": "the same array", "d": "outside 0 and 1"},
 )
 
 
-# 8.3
+# M.3
 
 
 def to_db(power):
@@ -172,26 +190,23 @@ def floor_last(power):
 
 
 exhibit(
-    "8.3",
+    "M.3",
     "c",
     to_db,
     [from_amplitude, floor_last, lambda p: to_db(p).tolist()],
     [
         (lambda p: 20 * p.clamp(min=1e-10).log10(), "still too large by a factor"),
         (lambda p: 20 * p.clamp(min=1e-5).log10(), "still too large by a factor"),
-        (lambda p: 5 * p.clamp(min=1e-10).log10(), "now too small by a factor"),
         (lambda p: 10 * p.clamp(min=1e-10).log(), "the natural logarithm"),
-        (lambda p: 10 * p.clamp(min=1e-5).log10(), "louder than -100 dB"),
+        (lambda p: 10 * p.log10(), "holds -inf"),
         (lambda p: 10 * (p + 1e-10).log10(), "adding moves quiet powers"),
-        (lambda p: 10 * p.log10(), "not finite everywhere"),
-        (lambda p: to_db(p) - to_db(p).max(), "relative to the loudest"),
         (lambda p: to_db(p).flatten()[:3], "has shape (3,)"),
     ],
     {"a": "level of silence", "b": "all tones alike", "d": "2.3 times"},
 )
 
 
-# 8.4
+# M.4
 
 
 def pad_last(power, n_frames):
@@ -217,28 +232,24 @@ def pads_first(power, n_frames):
     return decibels - decibels.mean()
 
 
-def pads_with(value, front=False):
+def pads_with(value):
     def prepare(power, n_frames):
         decibels = to_db(power)
         rest = n_frames - power.shape[1]
-        sides = (rest, 0) if front else (0, rest)
-        chosen = float(value(decibels))
-        return functional.pad(decibels - decibels.mean(), sides, value=chosen)
+        return functional.pad(decibels - decibels.mean(), (0, rest), value=value)
 
     return prepare
 
 
 exhibit(
-    "8.4",
+    "M.4",
     "d",
     pad_last,
     [fill_a_table, mean_of_music],
     [
         (pads_first, "still in the mean"),
-        (pads_with(lambda x: 0), "0 is the mean of the clip"),
-        (pads_with(lambda x: -100), "taken off the music only"),
-        (pads_with(lambda x: x.min() - x.mean()), "as loud as the quietest point"),
-        (pads_with(lambda x: -100 - x.mean(), front=True), "the music must come first"),
+        (pads_with(0), "0 is the mean of the clip"),
+        (pads_with(-100), "taken off the music only"),
         (lambda p, n: pads_first(p, n)[:, :5], "has shape (4, 5)"),
         (
             lambda p, n: to_db(functional.pad(p, (0, n - p.shape[1]))),
@@ -250,7 +261,7 @@ exhibit(
 )
 
 
-# 8.5
+# M.5
 
 
 def power_of(samples, hop=256, length=512, **more):
@@ -270,7 +281,7 @@ def with_flat_window(samples):
 
 
 exhibit(
-    "8.5",
+    "M.5",
     "b",
     power_of,
     [
@@ -279,11 +290,8 @@ exhibit(
         lambda samples: power_of(samples, pad_mode="constant").numpy(),
     ],
     [
-        (lambda samples: power_of(samples, hop=128), "too close to each other"),
-        (lambda samples: power_of(samples, hop=512), "too far from each other"),
-        (lambda samples: power_of(samples, center=False), "centred frames also"),
-        (lambda samples: power_of(samples)[:, :-1], "the last frame is missing"),
-        (lambda samples: power_of(samples, hop=200), "how many steps of 256"),
+        (lambda samples: power_of(samples, hop=128), "has shape (257, 40)"),
+        (lambda samples: power_of(samples)[:, :-1], "has shape (257, 19)"),
         (lambda samples: power_of(samples).sqrt(), "these are amplitudes"),
         (lambda samples: power_of(samples, length=256), "window is too short"),
         (with_flat_window, "there is no window"),
@@ -294,7 +302,7 @@ exhibit(
 )
 
 
-# 8.6
+# M.6
 
 
 class BatchFirst(nn.Module):
@@ -362,6 +370,24 @@ class EveryFrame(BatchFirst):
         return states
 
 
+class Remembers(BatchFirst):
+    state = None
+
+    def forward(self, frames):
+        states, self.state = self.gru(frames, self.state)
+        return self.output(states[:, -1])
+
+
+class EverySecond(BatchFirst):
+    def forward(self, frames):
+        return super().forward(frames[:, ::2])
+
+
+class Squashed(BatchFirst):
+    def forward(self, frames):
+        return super().forward(frames).sigmoid()
+
+
 class NoGradient(BatchFirst):
     @torch.no_grad()
     def forward(self, frames):
@@ -369,15 +395,18 @@ class NoGradient(BatchFirst):
 
 
 exhibit(
-    "8.6",
+    "M.6",
     "d",
     BatchFirst,
     [Turned, ByCell],
     [
         (OverBatch, "alone and"),
-        (LastClip, "a row for each frame"),
-        (FirstFrame, "The last frame of a clip does not change"),
-        (NoMemory, "The first frame of a clip does not change"),
+        (Remembers, "a second time"),
+        (EverySecond, "Frame 1 of"),
+        (Squashed, "no logit is above 1"),
+        (LastClip, "has shape (5, 3); (4, 3) is needed"),
+        (FirstFrame, "Frame 1 of 0 to 4 does not change"),
+        (NoMemory, "Frame 0 of 0 to 4 does not change"),
         (Bag, "no memory"),
         (EveryFrame, "has shape (4, 5, 3)"),
         (NoGradient, "no gradient"),
@@ -387,7 +416,7 @@ exhibit(
 )
 
 
-# 8.7
+# M.7
 
 
 def by_training(train, test):
@@ -397,9 +426,18 @@ def by_training(train, test):
 
 
 def by_pandas(train, test):
+    return by_deviation(train, test, ddof=0)
+
+
+def by_deviation(train, test, ddof=1):
     train, test = pd.DataFrame(train), pd.DataFrame(test)
-    deviation = train.std().where(train.std() > 1e-9, 1)
+    deviation = train.std(ddof=ddof)
+    deviation = deviation.where(deviation > 1e-9, 1)
     return [(train - train.mean()) / deviation, (test - train.mean()) / deviation]
+
+
+def rounded(train, test):
+    return [part.round(2) for part in by_training(train, test)]
 
 
 def by_sklearn(train, test):
@@ -430,22 +468,18 @@ def divides_by_nearly_zero(train, test):
     return [(x - train.mean(axis=0)) / deviation for x in (train, test)]
 
 
-def own_deviation(train, test):
-    deviation = np.where(test.std(axis=0) > 0, test.std(axis=0), 1)
-    return own(train), (test - train.mean(axis=0)) / deviation
-
-
 exhibit(
-    "8.7",
+    "M.7",
     "c",
     by_training,
     [by_pandas, by_sklearn],
     [
         (lambda *both: (own(both[0]), own(both[1])), "mean and deviation are its own"),
         (together, "the test clips are in the mean"),
-        (own_deviation, "divided by its own deviation"),
-        (divides_by_zero, "a deviation of 0"),
-        (divides_by_nearly_zero, "not by a tiny number"),
+        (by_deviation, "divides by n - 1"),
+        (rounded, "do not give that"),
+        (divides_by_zero, "becomes inf: divide by 1"),
+        (divides_by_nearly_zero, "or a tiny number"),
         (lambda train, test: (own(train), test), "not scaled at all"),
         (lambda *both: (both[0], by_training(*both)[1]), "training clips were not"),
         (lambda *both: by_training(*both)[1], "has 8 parts; 2 are"),
@@ -455,7 +489,7 @@ exhibit(
 )
 
 
-# 8.8
+# M.8
 
 
 def by_name(scores, trained_tags, labels):
@@ -497,7 +531,7 @@ def numbered(scores, trained_tags, labels):
 
 
 exhibit(
-    "8.8",
+    "M.8",
     "a",
     by_name,
     [by_place, by_loop],
@@ -516,7 +550,7 @@ exhibit(
 )
 
 
-# 8.9
+# M.9
 
 
 @torch.no_grad()
@@ -574,12 +608,18 @@ def in_training(network, clips, batch_size):
 
 
 @torch.no_grad()
+def in_a_list(network, clips, batch_size):
+    network.eval()
+    return [network(part).sigmoid() for part in clips.split(batch_size)]
+
+
+@torch.no_grad()
 def as_logits(network, clips, batch_size):
     return torch.cat([network.eval()(part) for part in clips.split(batch_size)])
 
 
 exhibit(
-    "8.9",
+    "M.9",
     "d",
     whole_batches_and_rest,
     [one_by_one, by_loader()],
@@ -588,17 +628,18 @@ exhibit(
         (all_at_once, "the network got 10 clips at once"),
         (pads_the_last, "your scores have 12 rows"),
         (one_batch_more, "a batch without any clip"),
-        (backwards, "in the reverse order"),
+        (backwards, "in its place?"),
         (as_logits, "these are logits"),
         (lambda n, clips, size: 0 * n(clips[:size]), "your scores have 4 rows"),
         (in_training, "in the mode for training"),
+        (in_a_list, "your scores have 3 rows"),
         (lambda n, clips, size: one_by_one(n, clips.sort(0)[0], 1), "in its place?"),
     ],
     {"a": "calls `eval()`", "b": "the same again", "c": "seventh digit"},
 )
 
 
-# 8.10
+# M.10
 
 
 def of_clips(logits, labels):
@@ -624,24 +665,20 @@ def of_windows(logits, labels):
     return metrics.roc_auc(labels, logits.reshape(-1, logits.shape[2])).mean()
 
 
-def of_tiled_windows(logits, labels):
-    labels = np.tile(labels, (logits.shape[1], 1))
-    return metrics.roc_auc(labels, logits.reshape(-1, logits.shape[2])).mean()
-
-
 exhibit(
-    "8.10",
+    "M.10",
     "b",
     of_clips,
     [by_sklearn_auc, by_loops],
     [
         (of_windows, "every window counts"),
-        (of_tiled_windows, "labels of other clips"),
         (lambda x, y: metrics.roc_auc(y, x.mean(axis=1)).mean(), "mean of the logits"),
         (lambda x, y: metrics.roc_auc(y, x.max(axis=1)).mean(), "the largest window"),
-        (lambda x, y: metrics.roc_auc(y, (x > 0).mean(axis=1)).mean(), "above 0.5"),
         (lambda x, y: metrics.roc_auc(y, x[:, 0]).mean(), "only the first window"),
-        (lambda x, y: metrics.roc_auc(y, predict.merge_windows(x)), "has 4 values"),
+        (
+            lambda x, y: metrics.roc_auc(y, predict.merge_windows(x)),
+            "one number is needed",
+        ),
         (lambda x, y: 1 - of_clips(x, y), "become one score?"),
         (lambda x, y: metrics.roc_auc(y, x).mean(), "ValueError"),
     ],
@@ -649,13 +686,13 @@ exhibit(
 )
 
 
-# 8.11
+# M.11
 
 
-def of_told(labels, scores):
-    told = labels.any(axis=0) & ~labels.all(axis=0)
-    labels, scores = labels[:, told], scores[:, told]
-    return average_precision_score(labels, scores, average="macro"), told.sum()
+def of_mixed(labels, scores):
+    mixed = labels.any(axis=0) & ~labels.all(axis=0)
+    labels, scores = labels[:, mixed], scores[:, mixed]
+    return average_precision_score(labels, scores, average="macro"), mixed.sum()
 
 
 def by_library(labels, scores):
@@ -686,30 +723,24 @@ def counts_one(labels, scores):
     return np.where(some, each_ap(labels, scores), 1).mean(), some.sum()
 
 
-def above_zero(labels, scores):
-    each = each_ap(labels, scores) * ~labels.all(axis=0)
-    return each.mean(), (each > 0).sum()
-
-
 def in_one_pot(labels, scores):
     mean = average_precision_score(labels, scores, average="micro")
-    return mean, of_told(labels, scores)[1]
+    return mean, of_mixed(labels, scores)[1]
 
 
 exhibit(
-    "8.11",
+    "M.11",
     "c",
-    of_told,
+    of_mixed,
     [by_library, by_one_and_one],
     [
         (lambda *x: (each_ap(*x).mean(), len(each_ap(*x))), "all tags are in the mean"),
         (with_positives, "a tag that all clips have"),
         (counts_one, "a tag without positives counts 1"),
-        (above_zero, "divided by all tags"),
         (in_one_pot, "one pot"),
-        (lambda y, s: (of_told(y, s)[0], y.shape[1]), "you counted 6 tags"),
-        (lambda *x: of_told(*x)[0], "2 parts are needed"),
-        (lambda y, s: (of_told(y, s)[0], (y.sum(axis=0) > 0).sum()), "you counted 5"),
+        (lambda y, s: (of_mixed(y, s)[0], y.shape[1]), "you counted 6 tags"),
+        (lambda *x: of_mixed(*x)[0], "2 parts are needed"),
+        (lambda y, s: (of_mixed(y, s)[0], (y.sum(axis=0) > 0).sum()), "you counted 5"),
     ],
     {"a": "the labels themselves", "b": "one and the same", "d": "no part in"},
 )
