@@ -363,7 +363,7 @@ def _train_baseline(opened, name, *, settings, choose_parts) -> Outcome:
             )
     model = baseline(**settings)
     start = time.perf_counter()
-    table = features.table(opened)
+    table = features.table(opened, log=print)
     seconds = time.perf_counter() - start
     print(f"{table.shape[1]} features of {len(table)} clips in {seconds:.1f} s")
     train_set, _, test = choose_parts(store.prepare(opened), model.seed)
