@@ -97,10 +97,6 @@ def record(name: str, seed: int) -> bool:
         return True
     (CACHE / name).parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    # Keep freed memory: a step with large layers takes a third less time
-    # (benchmarks/steps.py).
-    environment |= {"MALLOC_MMAP_THRESHOLD_": "4294967296"}
-    environment |= {"MALLOC_TRIM_THRESHOLD_": "8589934592"}
     with (CACHE / f"{name}-{seed}.log").open("w") as log:
         done = subprocess.run(
             command(name, seed), stdout=log, stderr=subprocess.STDOUT, env=environment

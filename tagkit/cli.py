@@ -2,7 +2,8 @@
 
 A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
 explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
-them, so that `tagkit --help` answers at once.
+them, so that `tagkit --help` answers at once. The file is long because it holds all
+seven commands with their options.
 """
 
 import dataclasses
@@ -269,8 +270,7 @@ def _train_baseline(opened, name, settings, draw_parts, *, record):
     from tagkit.evaluation import features
 
     model = features.BASELINES[name](**settings)
-    table = features.table(opened)
-    print(f"{table.shape[1]} features of {len(table)} clips")
+    table = features.table(opened, log=print)
     train_set, _, test = draw_parts(audio.SAMPLE_RATE, model.seed)
     start = time.perf_counter()
     model.fit(table.loc[train_set.labels.index], train_set.labels)
@@ -300,7 +300,16 @@ def _report_run(record, what, history, train_set, test, scores, seconds, merge):
 
     _print_report(test.labels, scores, test.about | {"merge": merge})
     if record:
-        results.record(record, what, history, train_set, test, scores, seconds, merge)
+        results.record(
+            record,
+            what,
+            history=history,
+            train=train_set,
+            test=test,
+            scores=scores,
+            tag_seconds=seconds,
+            merge=merge,
+        )
         print(f"recorded in {record}")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import sys
+import re
 from dataclasses import replace
 
 import librosa
@@ -21,9 +21,9 @@ RATE = 16_000
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """A data folder of its own; gives the folder of its tables."""
+    """A data folder of its own."""
     monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
-    return tmp_path / "data" / "cache"
+    return tmp_path / "data"
 
 
 @pytest.fixture
@@ -47,15 +47,17 @@ def hiss(seconds=4.0, level=0.1):
 
 def clicks(bpm, seconds=20):
     samples = np.zeros(seconds * RATE, np.float32)
-    for at in np.arange(0.5, seconds - 0.1, 60 / bpm):
-        samples[round(at * RATE) :][:400] = hiss(0.025, 0.3)
+    for second in np.arange(0.5, seconds - 0.1, 60 / bpm):
+        samples[round(second * RATE) :][:400] = hiss(0.025, 0.3)
     return samples
 
 
 def test_features_are_those_of_librosa():
     samples = hiss() + tone(500, 4)
-    found = features.describe(samples)
-    assert found.dtype == np.float32 and found.index.is_unique and len(found) == 113
+    numbers = features.describe(samples)
+    assert (
+        numbers.dtype == np.float32 and numbers.index.is_unique and len(numbers) == 113
+    )
     whole = {"y": samples, "sr": RATE}
     mfcc = librosa.feature.mfcc(**whole, n_mfcc=20)
     chroma = librosa.feature.chroma_stft(**whole)
@@ -73,25 +75,25 @@ def test_features_are_those_of_librosa():
         ).mean(),
     }
     for name, value in wanted.items():
-        assert found[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
+        assert numbers[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
 
 
 @pytest.mark.parametrize(("hz", "note"), [(440.0, "A"), (2093.0, "C")])
 def test_pure_tone(hz, note):
-    found = features.describe(tone(hz, 4))
-    assert found["centroid mean"] == pytest.approx(hz, rel=0.03)
-    assert found["zero crossings mean"] == pytest.approx(2 * hz / RATE, rel=0.03)
-    assert found["level mean"] == pytest.approx(20 * np.log10(0.5 / 2**0.5), abs=0.3)
-    chroma = {n: found[f"chroma {n} mean"] for n in features.NOTES}
+    numbers = features.describe(tone(hz, 4))
+    assert numbers["centroid mean"] == pytest.approx(hz, rel=0.03)
+    assert numbers["zero crossings mean"] == pytest.approx(2 * hz / RATE, rel=0.03)
+    assert numbers["level mean"] == pytest.approx(20 * np.log10(0.5 / 2**0.5), abs=0.3)
+    chroma = {n: numbers[f"chroma {n} mean"] for n in features.NOTES}
     assert max(chroma, key=chroma.get) == note
 
 
 @pytest.mark.parametrize("bpm", [84, 120, 150])
 def test_click_track(bpm):
-    found = features.describe(clicks(bpm))
-    assert found["tempo"] == pytest.approx(bpm, rel=0.02)
-    assert found["onsets a second"] == pytest.approx(bpm / 60, rel=0.06)
-    assert found["onset strength largest"] > 5 * found["onset strength mean"]
+    numbers = features.describe(clicks(bpm))
+    assert numbers["tempo"] == pytest.approx(bpm, rel=0.02)
+    assert numbers["onsets a second"] == pytest.approx(bpm / 60, rel=0.06)
+    assert numbers["onset strength largest"] > 5 * numbers["onset strength mean"]
 
 
 @pytest.mark.parametrize("n", [1, 1000, 5 * RATE])
@@ -108,42 +110,35 @@ def test_silence_and_dc_are_finite(n):
 def test_other_rates():
     time = np.arange(4 * 12_000) / 12_000
     samples = np.sin(2 * np.pi * 440 * time).astype(np.float32)
-    found = features.describe(samples, 12_000)
-    assert found["centroid mean"] == pytest.approx(440, rel=0.03)
-    assert found.index.equals(features.describe(tone(440, 4)).index)
+    numbers = features.describe(samples, 12_000)
+    assert numbers["centroid mean"] == pytest.approx(440, rel=0.03)
+    assert numbers.index.equals(features.describe(tone(440, 4)).index)
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 4000)])
 def test_no_samples_or_stereo(shape):
-    with pytest.raises(ValueError, match="needed is"):
+    with pytest.raises(ValueError, match=re.escape(f"{shape}")):
         features.describe(np.zeros(shape, np.float32))
-
-
-def test_without_librosa(monkeypatch):
-    monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(ImportError, match=r"pip install -e '.\[course\]'"):
-        features.describe(hiss(1))
 
 
 @pytest.mark.filterwarnings("error:Trying to estimate tuning")
 def test_table_is_made_once(tones, data, described):
-    made = features.table(tones, n_workers=2)
+    made = features.table(tones)
     assert made.shape == (8, 113) and (made.dtypes == np.float32).all()
     assert made.index.equals(tones.clips.index) and made.index.name == "clip_id"
     assert made.attrs["bad"] == {} and len(described) == 8
     one = features.describe(tones.load(made.index[3]))
     pd.testing.assert_series_equal(made.iloc[3], one, check_names=False)
-    again = features.table(tones, n_workers=1)
+    again = features.table(tones)
     assert len(described) == 8 + 1
     pd.testing.assert_frame_equal(again, made)
     assert again.attrs == made.attrs
-    assert [p.name for p in data.iterdir()] == [f"{tones.key}-features.npz"]
 
 
 @pytest.mark.parametrize("many", [True, False])
 def test_few_clips_are_fitted_by_one_thread(monkeypatch, many):
     """Waiting for each other, threads take ten times longer on a busy machine."""
-    openmp, seen = {"user_api": "openmp"}, []
+    openmp, counts = {"user_api": "openmp"}, []
 
     def threads():
         return {
@@ -154,36 +149,23 @@ def test_few_clips_are_fitted_by_one_thread(monkeypatch, many):
 
     monkeypatch.setattr(features, "MANY", 1 if many else 5000)
     monkeypatch.setattr(
-        features.BoostedTrees, "_fit_each", lambda *a: seen.append(threads())
+        features.BoostedTrees, "_fit_tag", lambda *_: counts.append(threads())
     )
     table = pd.DataFrame({"tempo": range(9)}, dtype=float)
     with threadpoolctl.threadpool_limits(2, "openmp"):
         before = threads()
         features.BoostedTrees().fit(table, (table > 4).astype(int))
         assert threads() == before
-    assert seen == [before if many else {1}]
+    assert counts == [before if many else {1}]
 
 
 def test_table_says_how_far_it_is(tones, data, described):
     lines = []
     made = features.table(tones, log=lines.append)
     assert len(made) == len(lines) == 8  # of few clips each is a tenth or more
-    assert lines[3] == "4 of 8 clips described"
+    assert "4 of 8" in lines[3]
     features.table(tones, log=lines.append)  # read from the disk: nothing to wait for
     assert len(lines) == 8
-
-
-def test_table_shows_a_bar_in_a_notebook_only(
-    tones, data, described, monkeypatch, capsys
-):
-    few = replace(tones, clips=tones.clips.iloc[:2])
-    features.table(few)  # a test has no terminal
-    assert capsys.readouterr() == ("", "")
-    monkeypatch.setitem(sys.modules, "ipykernel", None)
-    monkeypatch.delenv("TAGKIT_STATIC")
-    features.table(tones)
-    out, err = capsys.readouterr()
-    assert "8/8" in out and err == ""  # a notebook shows the error stream in red
 
 
 def test_table_follows_files_clips_and_version(tones, data, described, monkeypatch):
@@ -211,7 +193,6 @@ def test_bad_clips_are_left_out_and_named(tones, data, described):
     for _ in range(2):  # made, then read
         made = features.table(tones)
         assert made.index.tolist() == good and list(made.attrs["bad"]) == [cut, gone]
-        assert "cannot" not in made.attrs["bad"][gone]
         assert "is missing" in made.attrs["bad"][gone]
         assert "not audio" in made.attrs["bad"][cut]
         assert str(tones.root) not in made.attrs["bad"][cut]
@@ -226,9 +207,7 @@ def test_no_clip_can_be_read(tones, data):
         assert made.shape == (0, 113) and len(made.attrs["bad"]) == 8
 
 
-def test_interrupted_or_damaged_table_does_not_count(
-    tones, data, described, monkeypatch
-):
+def test_an_interrupted_table_does_not_count(tones, data, described, monkeypatch):
     few, describe = replace(tones, clips=tones.clips.iloc[:4]), features.describe
 
     def stop(samples, *rest):
@@ -238,12 +217,16 @@ def test_interrupted_or_damaged_table_does_not_count(
 
     with monkeypatch.context() as patch:
         patch.setattr(features, "describe", stop)
+        patch.setattr(os, "cpu_count", lambda: 1)
         with pytest.raises(KeyboardInterrupt):
-            features.table(few, n_workers=1)
-    assert not data.exists()
+            features.table(few)
+    assert len(features.table(few)) == 4 and len(described) == 3 + 4
+
+
+def test_a_damaged_table_is_made_again(tones, data, described):
+    few = replace(tones, clips=tones.clips.iloc[:4])
     whole = features.table(few)
-    assert len(described) == 3 + 4
-    path = data / f"{tones.key}-features.npz"
+    (path,) = data.glob("cache/features/**/output.pkl")
     good = path.read_bytes()
     for damaged in (b"", b"PK", good[: len(good) // 2]):
         described.clear()

@@ -120,8 +120,8 @@ def test_scores_in_a_frame_with_other_columns_or_clips_are_refused():
     labels = pd.DataFrame({"a": [1, 0], "b": [0, 1]}, index=[7, 9])
     same = labels.astype(float)
     assert metrics.evaluate(labels, same, n_boot=0).at["macro", "roc_auc"] == 1
-    for other in (same[["b", "a"]], same.loc[[9, 7]]):
-        with pytest.raises(ValueError, match="same order"):
+    for axis, other in (("columns", same[["b", "a"]]), ("index", same.loc[[9, 7]])):
+        with pytest.raises(ValueError, match=axis):
             metrics.evaluate(labels, other, n_boot=0)
 
 
@@ -146,13 +146,13 @@ def test_nothing_warns_and_masked_tags_spoil_no_mean():
 @pytest.mark.parametrize(
     ("labels", "scores", "words"),
     [
-        ([[1], [0]], [[0.1]], [r"\(2, 1\)", r"\(1, 1\)", "same order"]),
+        ([[1], [0]], [[0.1]], [r"\(2, 1\)", r"\(1, 1\)"]),
         ([[1], [0]], [0.1, 0.2], [r"\(2, 1\)", r"\(2,\)"]),
         ([1, 0], [0.1, 0.2], [r"\(2,\)"]),
-        ([[1], [0]], [[np.nan], [0.2]], ["1 of 2 scores", "finite"]),
-        ([[1], [0]], [[np.inf], [0.2]], ["1 of 2 scores", "finite"]),
-        ([[2], [0]], [[0.1], [0.2]], ["value 2", "0 or 1"]),
-        ([[0.5], [0]], [[0.1], [0.2]], ["value 0.5"]),
+        ([[1], [0]], [[np.nan], [0.2]], ["1 of 2"]),
+        ([[1], [0]], [[np.inf], [0.2]], ["1 of 2"]),
+        ([[2], [0]], [[0.1], [0.2]], ["value 2"]),
+        ([[0.5], [0]], [[0.1], [0.2]], ["0.5"]),
         (np.zeros((0, 3)), np.zeros((0, 3)), ["no clips"]),
     ],
 )
@@ -277,7 +277,7 @@ def test_groups_are_drawn_whole():
     pd.testing.assert_frame_equal(
         fair, metrics.compare(labels[::10], a, b, n_boot=300), check_exact=False
     )
-    with pytest.raises(ValueError, match="99 groups; needed is one for each"):
+    with pytest.raises(ValueError, match="99 groups"):
         metrics.evaluate(labels, many_a, groups=artists[:99])
 
 
@@ -297,11 +297,9 @@ def test_seed_interval_is_that_of_scipy():
     mean, low, high = metrics.seed_interval(values)
     expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     np.testing.assert_allclose((mean, low, high), (np.mean(values), *expected))
-    narrow = metrics.seed_interval(values, 0.5)
-    assert low < narrow[1] < narrow[2] < high
     assert metrics.seed_interval([0.7, 0.7]) == (0.7, 0.7, 0.7)
     for few in ([], [0.7]):
-        with pytest.raises(ValueError, match="at least two seeds"):
+        with pytest.raises(ValueError, match="two seeds"):
             metrics.seed_interval(few)
 
 
@@ -313,5 +311,5 @@ def test_cross_entropy_is_scikit_learns():
     assert metrics.cross_entropy(labels, scores) == pytest.approx(np.mean(both))
     assert metrics.cross_entropy(labels, labels) == 0
     assert metrics.cross_entropy([[1]], [[0.0]]) == np.inf
-    with pytest.raises(ValueError, match="scores go from -2 to 3; needed are"):
+    with pytest.raises(ValueError, match="-2.* 3"):
         metrics.cross_entropy([[1, 0]], [[3.0, -2.0]])

@@ -127,7 +127,7 @@ def test_precision_at_k_by_hand():
     found = np.array([[1, 2], [0, 3]])
     relevant = np.array([[0, 1, 0, 1], [1, 0, 0, 1]], dtype=bool)
     assert neighbours.precision_at_k(found, relevant).tolist() == [0.5, 1.0]
-    with pytest.raises(ValueError, match="2 queries and relevant 1"):
+    with pytest.raises(ValueError, match="2 .* 1"):
         neighbours.precision_at_k(found, relevant[:1])
 
 
@@ -191,7 +191,7 @@ def test_tsne_keeps_groups_together():
     points = neighbours.tsne(vectors, perplexity=8)
     drawn = neighbours.nearest(-((points[:, None] - points) ** 2).sum(axis=-1), 3)
     assert points.shape == (40, 2) and (groups[drawn] == groups[:, None]).all()
-    with pytest.raises(ValueError, match="less than there are clips"):
+    with pytest.raises(ValueError, match="40"):
         neighbours.tsne(vectors, perplexity=40)
 
 
@@ -204,9 +204,9 @@ def test_playlist_near_varied_and_by_other_artists():
     near[0] = near[:, 0] = 1, 0.9, 0.8, 0.1
     # To be like the first clip is no fault: 0.4 * 0.8 is more than 0.4 * 0.1.
     assert neighbours.playlist(near, 0, 3, variety=0.6) == [0, 1, 2]
-    with pytest.raises(ValueError, match="no other is free"):
+    with pytest.raises(ValueError, match="3 clips"):
         neighbours.playlist(NEAR, 0, 4, groups=ARTISTS)
-    with pytest.raises(ValueError, match="variety is 1"):
+    with pytest.raises(ValueError, match="1"):
         neighbours.playlist(NEAR, 0, 2, variety=1)
 
 
@@ -216,7 +216,7 @@ def test_walk_goes_from_end_to_end():
     assert neighbours.walk(NEAR, 0, 3, 3) == [0, 2, 3], "half-way, not nearest to one"
     assert neighbours.walk(NEAR, 0, 3, 2) == [0, 3]
     assert neighbours.walk(NEAR, 1, 3, 3, ARTISTS) == [1, 2, 3], "not the artist's own"
-    with pytest.raises(ValueError, match="both ends"):
+    with pytest.raises(ValueError, match="n is 1"):
         neighbours.walk(NEAR, 0, 3, 1)
 
 

@@ -100,7 +100,7 @@ def test_large_logits_stay_numbers():
 
 
 def test_unknown_merge_is_refused():
-    with pytest.raises(ValueError, match="'median' is unknown; needed is mean, vote"):
+    with pytest.raises(ValueError, match="'median'.*mean, vote"):
         predict.merge_windows(LOGITS, "median")
 
 
@@ -232,9 +232,9 @@ def test_tags_that_do_not_fit_the_model_are_refused(tmp_path):
 
 
 def test_windows_that_do_not_fit_the_store_are_refused(some):
-    with pytest.raises(ValueError, match="choose a shorter window"):
+    with pytest.raises(ValueError, match="4000"):
         predict.window_logits(Loudness(n_samples=4000), some)
-    with pytest.raises(ValueError, match="prepare one with"):
+    with pytest.raises(ValueError, match="16000|16,000"):
         predict.window_logits(Loudness(1000, 16_000), some)
 
 

@@ -1,18 +1,381 @@
-"""What is shipped of the recorded runs: complete, plausible, and as the texts say."""
+"""Records of runs, the tables that compare them, what papers say, what is shipped."""
 
+import inspect
 import json
-import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from made import made_examples, noise
+from sklearn.metrics import log_loss
 
 from tagkit import models
 from tagkit.data import batches, corpus
 from tagkit.evaluation import features, metrics, predict, results
-from tagkit.training import checkpoints
+from tagkit.training import checkpoints, train
 
 ROOT = corpus.DATA.parent
 CHECKPOINTS = sorted((corpus.DATA / "checkpoints" / "mini").glob("*.safetensors"))
+MTT = {"corpus": "magnatagatune", "n_clips": 5329}
+
+
+@pytest.fixture
+def mini_card(monkeypatch):
+    monkeypatch.syspath_prepend(str(corpus.DATA / "build_mini"))
+    import mini_card
+
+    return mini_card
+
+
+# -- tables of made-up runs -----------------------------------------------------------
+
+
+def run(model="K2C2", seed=0, roc=0.8, arguments=None, loss=0.2, n_train=100, **about):
+    """A record with the fields that the tables read."""
+    known = {"corpus": "mini", "tag_list": "raw50", "version": "full", "part": "test"}
+    known |= {"n_clips": 90, "merge": "mean", "n_tags": 50, "masked": []}
+    macro = {"roc_auc": roc, "roc_low": roc - 0.1, "roc_high": roc + 0.1}
+    macro |= {"ap": roc / 2, "ap_low": roc / 3, "ap_high": roc, "ap_floor": 0.07}
+    unscored = dict.fromkeys(macro) | {"positives": 0}
+    return {
+        "model": model,
+        "arguments": {"n_tags": 50} | (arguments or {}),
+        "parameters": 1000,
+        "n_train": n_train,
+        "config": {"seed": seed},
+        "about": known | {"nothing_right": 0.93} | about,
+        "tags": ["harp", "piano", "sitar"],
+        "macro": macro,
+        "per_tag": {
+            "harp": macro | {"positives": 4},
+            "piano": macro | {"positives": 9},
+            "sitar": unscored,
+        },
+        "history": [{"seconds": 15.0 + seed}, {"seconds": 5.0 + seed}],
+        "loss": loss,
+        "prior_loss": 0.24,
+        "right": 0.94,
+        "tag_seconds": 0.01 * (seed + 1),
+        "threads": 1,
+        "recipe": None,
+        "device": "cpu",
+        "versions": {"torch": "2.11.0"},
+    }
+
+
+def test_best_model_first_with_both_intervals():
+    values = [0.80, 0.82, 0.84]
+    runs = [run("DielemanRaw", s, 0.6) for s in range(3)]
+    small = {"width": 0.25}
+    runs += [run("K2C2", s, v, small, loss=v) for s, v in enumerate(values)]
+    board = results.leaderboard(runs)
+    assert list(board.index) == ["K2C2 (width=0.25)", "DielemanRaw"]
+    row = board.iloc[0]
+    mean, low, high = metrics.seed_interval(values)
+    assert (row.roc_auc, row.seed_low, row.seed_high) == (mean, low, high)
+    assert row.clip_low == pytest.approx(0.72) and row.seeds == 3
+    assert row.clip_high == pytest.approx(0.92)
+    assert row.ap == pytest.approx(0.41) and row.ap_low < row.ap < row.ap_high
+    assert row.loss == pytest.approx(0.82) and row.right == pytest.approx(0.94)
+    assert row.epochs == 2 and row.parameters == 1000
+
+
+def test_times_are_the_smallest_seen():
+    row = results.leaderboard([run(seed=1), run(seed=0), run(seed=2)]).iloc[0]
+    assert row.train_seconds == pytest.approx(0.05)
+    assert row.tag_seconds == pytest.approx(0.01)
+
+
+def test_caption_says_on_what_and_what_luck_reaches():
+    caption = results.leaderboard([run()]).attrs["caption"]
+    for word in ("90 clips", "raw50", "full", "0.500", "0.070", "0.240", "93.0%"):
+        assert word in caption
+
+
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
+@pytest.mark.parametrize(
+    "differs", [{"version": "clean"}, {"corpus": "magnatagatune"}, {"n_clips": 89},
+                {"tag_list": "merged50"}, {"part": "valid"}, {"merge": "max"},
+                {"n_train": 50}]
+)  # fmt: skip
+def test_scores_of_different_protocols_are_not_put_side_by_side(table, differs):
+    with pytest.raises(ValueError, match=next(iter(differs))):
+        table([run(), run("DielemanRaw", **differs)])
+
+
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
+def test_a_run_does_not_count_twice(table):
+    with pytest.raises(ValueError, match="K2C2 .*seed 3"):
+        table([run(seed=3), run(seed=4), run(seed=3)])
+    other = table([run(seed=3), run(seed=3, arguments={"width": 0.5})])
+    assert set(other.index.get_level_values(-1)) == {"K2C2", "K2C2 (width=0.5)"}
+
+
+@pytest.mark.parametrize("table", [results.leaderboard, results.per_tag])
+def test_another_training_is_not_another_seed(table):
+    """The same network with another rate, or by a recipe, is no run of one kind."""
+    other = run(seed=1)
+    other["config"]["learning_rate"] = 0.1
+    first = run(seed=0)
+    first["config"]["learning_rate"] = 0.001
+    with pytest.raises(ValueError, match="K2C2 .*learning_rate.*0.001.*0.1"):
+        table([first, other])
+    with pytest.raises(ValueError, match="K2C2 .*recipe.*None.*won"):
+        table([run(seed=0), run(seed=1) | {"recipe": "won"}])
+
+
+def test_one_seed_has_no_interval_over_seeds():
+    row = results.leaderboard([run()]).iloc[0]
+    assert row[["seed_low", "seed_high"]].isna().all()
+
+
+def test_an_infinite_loss_is_null_in_a_record():
+    sure = [run("PredictNothing", s, 0.5, loss=None) for s in range(2)]
+    board = results.leaderboard([*sure, run()])
+    assert board.loss["PredictNothing"] == np.inf and board.loss["K2C2"] == 0.2
+
+
+def test_each_tag_has_both_intervals_and_frequent_tags_come_first():
+    runs = [run("DielemanRaw", s, 0.6) for s in range(2)]
+    frame = results.per_tag(
+        runs + [run("K2C2", s, v) for s, v in enumerate((0.8, 0.9))]
+    )
+    order = [(t, m) for t in ("piano", "harp") for m in ("K2C2", "DielemanRaw")]
+    assert list(frame.index[:4]) == order and frame.index.names == ["tag", "model"]
+    row = frame.loc[("harp", "K2C2")]
+    assert (row.roc_auc, row.seed_low, row.seed_high) == tuple(
+        metrics.seed_interval([0.8, 0.9])
+    )
+    assert row.positives == 4 and row.clip_low == pytest.approx(0.75)
+    assert row.ap == pytest.approx(0.425)
+    unscored = frame.loc["sitar", ["roc_auc", "seed_low", "clip_low", "ap"]]
+    assert unscored.isna().all(axis=None)
+    assert "90 clips" in frame.attrs["caption"]
+
+
+@pytest.mark.parametrize("lacks", ["loss", "tag_seconds", "per_tag", "n_train"])
+def test_a_record_without_something_is_named(tmp_path, lacks):
+    (tmp_path / "x.json").write_text(json.dumps(run()))
+    assert results.read_runs(tmp_path) == [run()]
+    rest = {key: value for key, value in run().items() if key != lacks}
+    (tmp_path / "x.json").write_text(json.dumps(rest))
+    with pytest.raises(ValueError, match=rf"x\.json.*{lacks}"):
+        results.read_runs(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]", b"7", b"\xff"])
+def test_a_file_that_is_no_record_is_named(tmp_path, data):
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(ValueError, match=r"x\.json.*macro"):
+        results.read_runs(tmp_path)
+
+
+def test_no_runs_make_empty_tables(tmp_path):
+    none = results.read_runs(tmp_path / "no such folder")
+    assert none == []
+    assert results.leaderboard(none).empty and results.per_tag(none).empty
+
+
+# -- published figures ----------------------------------------------------------------
+
+
+def test_every_published_figure_has_a_source_a_protocol_and_a_status():
+    cards = results.paper_cards()
+    assert not cards[["system", "source", "protocol", "status"]].isna().any(axis=None)
+    assert set(cards["status"]) == {"verified", "recalled"}
+    assert cards["roc_auc"].between(0.4, 1, inclusive="neither").all()
+    assert (cards["ap"].dropna() < cards["roc_auc"][cards["ap"].notna()]).all()
+    assert (cards["ap"].dropna() > 0.3).all()
+    assert not cards.duplicated(["system", "source"]).any()
+    assert cards["ours"].isna().all() and (cards["why"] != "").all()
+
+
+def test_published_figures_are_those_of_the_documents():
+    cards = results.paper_cards()
+    n_figures = {
+        "Weber, EPFL 2019": 1,
+        "Roy, Bristol": 6,
+        "Won et al. 2020": 12,
+        "Elwood & Varosyan, Bristol": 6 + 25,  # a grid of 5 x 5
+        "Dieleman & Schrauwen 2014": 10 + 6,
+    }
+    assert cards["source"].value_counts()[list(n_figures)].to_dict() == n_figures
+    assert len(cards) == 106
+    roc_auc = {
+        ("Dieleman & Schrauwen 2014", "raw 256/256"): 0.8487,
+        ("Dieleman & Schrauwen 2014", "spectrogram 256/256"): 0.8815,
+        ("Elwood & Varosyan, Bristol", "CRNN"): 0.8949,
+        ("Elwood & Varosyan, Bristol", "base 512/256"): 0.8282,
+        ("Elwood & Varosyan, Bristol", "base, momentum 0.99, rate 0.005"): 0.82,
+        ("Roy, Bristol", "base 1024/1024"): 0.7428,
+        ("Roy, Bristol", "improved 256/256"): 0.8572,
+        ("Panwar et al. 2017", "CRNN"): 0.893,
+        ("Won et al. 2020", "short-chunk CNN + residual"): 0.9129,
+    }
+    named = cards.set_index(["source", "system"])
+    assert named.loc[list(roc_auc), "roc_auc"].to_dict() == roc_auc
+    assert named["ap"]["Won et al. 2020", "short-chunk CNN + residual"] == 0.4614
+    assert named["ap"]["Pons & Serra 2019 (musicnn)", "musicnn"] == 0.38311
+    assert set(named.loc["Pons et al. 2018", "status"]) == {"recalled"}
+    assert set(named.loc["Wells, Cambridge 2018", "status"]) == {"verified"}
+    five = cards[cards["sd"].notna()].set_index("system")
+    assert five["sd"].to_dict() == {"base 256/256": 0.0027, "CRNN": 0.0028}
+    assert set(five["n_runs"]) == {5}
+
+
+def test_a_full_and_a_clean_test_set_have_different_floors():
+    cards = results.paper_cards().set_index("source")
+    assert cards.at["Wang et al. 2019", "ap_floor"] == 0.0653
+    assert set(cards.loc["Dieleman & Schrauwen 2014", "ap_floor"]) == {0.0531}
+    assert set(cards.loc["Roy, Bristol", "ap_floor"]) == {0.0639}
+    assert np.isnan(cards.at["Panwar et al. 2017", "ap_floor"])
+
+
+def test_a_run_stands_only_beside_figures_of_its_own_clips():
+    runs = [run("DielemanRaw", s, v, **MTT) for s, v in enumerate((0.82, 0.84))]
+    cards = results.paper_cards(runs)
+    beside = cards[cards["ours"].notna()]
+    assert list(beside["source"] + " " + beside["system"]) == [
+        "Dieleman & Schrauwen 2014 raw 256/256"
+    ]
+    assert beside["ours"].item() == pytest.approx(0.83)
+    low, high = metrics.seed_interval([0.82, 0.84])[1:]
+    assert beside["ours_low"].item() == low and beside["ours_high"].item() == high
+    assert beside["why"].item() == ""
+    clean = MTT | {"version": "clean", "tag_list": "merged50", "n_clips": 4392}
+    both = runs + [run("DielemanRaw", 0, 0.8, **clean)]
+    beside = results.paper_cards(both).dropna(subset="ours")
+    assert list(beside["ours"]) == [0.8, pytest.approx(0.83)]
+    assert set(beside["source"]) == {
+        "Elwood & Varosyan, Bristol", "Dieleman & Schrauwen 2014"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "differs", [{"corpus": "mini"}, {"n_clips": 90}, {"part": "valid"},
+                {"merge": "max"}, {"arguments": {"width": 0.5}}]
+)  # fmt: skip
+def test_other_clips_merges_or_networks_are_not_ours(differs):
+    cards = results.paper_cards([run("DielemanMel", **(MTT | differs))])
+    assert cards["ours"].isna().all()
+    card = cards[cards["system"] == "spectrogram 256/256"].iloc[0]
+    assert "DielemanMel" in card["why"]
+
+
+def test_arguments_of_a_card_choose_the_run():
+    arguments = {"length": 1024, "stride": 512}
+    cards = results.paper_cards([run("DielemanMel", arguments=arguments, **MTT)])
+    assert list(cards.dropna(subset="ours")["system"]) == ["spectrogram 1024/512"]
+
+
+def test_a_card_names_a_model_and_arguments_that_there_are():
+    table = pd.read_csv(corpus.DATA / "published.csv").fillna({"arguments": ""})
+    for card in table.dropna(subset="model").itertuples():
+        known = inspect.signature(models.MODELS[card.model].cls).parameters
+        assert {pair.split("=")[0] for pair in card.arguments.split()} <= set(known)
+
+
+def test_a_default_that_went_through_json_is_still_the_default():
+    arguments = json.loads(json.dumps(models.build("CRNN").arguments))
+    assert results.label({"model": "CRNN", "arguments": arguments}) == "CRNN"
+
+
+def test_an_unsound_figure_has_a_reason_and_no_neighbour():
+    """Runs on the very clips of each unsound figure are not put beside it."""
+    table = pd.read_csv(corpus.DATA / "published.csv")
+    unsound = table[table["why"].notna()]
+    for source in ("Weber, EPFL 2019", "Roy, Bristol", "Panwar et al. 2017"):
+        assert (unsound["source"] == source).any()
+    keys = ["corpus", "version", "tag_list", "part", "n_clips"]
+    for card in unsound.dropna(subset="model").to_dict("records"):
+        beside = run(card["model"], **{key: card[key] for key in keys})
+        pairs = str(card["arguments"] if card["arguments"] == card["arguments"] else "")
+        named = dict(pair.split("=") for pair in pairs.split())
+        beside["arguments"] |= {k: int(v) for k, v in named.items()}  # all are numbers
+        cards = results.paper_cards([beside]).set_index(["source", "system"])
+        mine = cards.loc[(card["source"], card["system"])]
+        assert np.isnan(mine["ours"]) and mine["why"] == card["why"]
+
+
+# -- records --------------------------------------------------------------------------
+
+
+def mean_log_loss(labels, scores):
+    """scikit-learn's, the mean over tags."""
+    pairs = zip(labels.to_numpy().T, np.transpose(scores), strict=True)
+    return np.mean([log_loss(*pair, labels=[0, 1]) for pair in pairs])
+
+
+def test_a_record_holds_all_that_the_tables_need(tmp_path):
+    model = models.DielemanRaw(n_tags=2, length=64, stride=64, n_samples=4000)
+    data = noise(6, 8000), [[0, 1], [1, 0]] * 3
+    clips = made_examples(tmp_path / "s", *data, tags=["low", "high"])
+    labels = clips.labels.assign(low=0)  # a tag that cannot be scored
+    scores = predict.clip_scores(model, clips)
+    path = tmp_path / "results" / "x.json"
+    results.record(
+        path,
+        results.model_facts(model, train.Config(epochs=2, seed=5)) | {"recipe": None},
+        history=[{"epoch": 1, "seconds": 2.0}, {"epoch": 2, "seconds": 4.0}],
+        train=clips,
+        test=batches.Examples(clips.store, labels, clips.about),
+        scores=scores,
+        tag_seconds=0.25,
+        merge="vote",
+    )
+    assert "NaN" not in path.read_text() and "Infinity" not in path.read_text()
+    (one,) = results.read_runs(path.parent)
+    assert one["model"] == "DielemanRaw" and one["arguments"] == model.arguments
+    assert one["parameters"] == models.count_parameters(model)
+    assert one["config"]["seed"] == 5 and one["minutes"] == 0.1
+    assert one["n_train"] == 6 and one["window"] == [4000, 12_000]
+    assert one["about"]["merge"] == "vote" and one["about"]["corpus"] == "made"
+    assert one["about"]["masked"] == ["low"]
+    assert one["tags"] == list(one["per_tag"]) == ["low", "high"]
+    assert one["per_tag"]["low"]["roc_auc"] is None
+    assert one["per_tag"]["high"]["positives"] == 3
+    roc = metrics.evaluate(labels, scores).at["macro", "roc_auc"]
+    assert one["macro"]["roc_auc"] == pytest.approx(roc, abs=1e-5)
+    assert one["loss"] == pytest.approx(mean_log_loss(labels, scores), abs=1e-5)
+    # "low" has a share in training and none in the test.
+    prior = np.tile(clips.labels.mean(), (len(clips), 1))
+    assert one["prior_loss"] == pytest.approx(mean_log_loss(labels, prior), abs=1e-5)
+    assert one["right"] == pytest.approx(((scores > 0.5) == labels).to_numpy().mean())
+    assert one["tag_seconds"] == 0.25 and one["threads"] == torch.get_num_threads()
+    assert one["versions"]["torch"] == torch.__version__
+
+
+# -- what is shipped ------------------------------------------------------------------
+
+
+def test_card_gets_the_whole_board_and_readme_the_best_five(
+    tmp_path, monkeypatch, mini_card
+):
+    folder = tmp_path / "data"
+    (folder / "results").mkdir(parents=True)
+    readme, card = tmp_path / "README.md", folder / "README.md"
+    readme.write_text((ROOT / "README.md").read_text())
+    card.write_text((corpus.DATA / "README.md").read_text())
+    tags = list(corpus.open("mini").labels().columns)
+    names = ["PredictNothing", *(f"Net{n}" for n in range(6))]
+    runs = [run(name, roc=0.5 + n / 20, loss=None) for n, name in enumerate(names)]
+    for one in [*runs, run("Elsewhere", **MTT)]:
+        path = folder / "results" / f"{one['model']}-0.json"
+        path.write_text(json.dumps(one | {"tags": tags}))
+    monkeypatch.setattr(mini_card, "contact_sheet", lambda *_: None)
+    monkeypatch.setattr(mini_card, "sound_lines", lambda *_: ["no sound"])
+    for _ in range(2):  # the second time nothing changes
+        mini_card.write(corpus.DATA / "mini", folder)
+        rows = [line for line in card.read_text().splitlines() if "one run" in line]
+        assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in names[::-1]]
+        worst = "0.500 | one run | 0.400 to 0.600 | 0.250 | inf | 50 | 10 |"
+        assert rows[-1] == f"| PredictNothing | 1,000 | {worst}"
+        best = [x for x in readme.read_text().splitlines() if "one run" in x]
+        assert best == rows[:5]
+    before, after = (ROOT / "README.md").read_text().split("<!-- results: end")
+    assert readme.read_text().endswith(after)
+    assert readme.read_text().startswith(before.partition("<!--")[0])
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +412,19 @@ def test_what_does_not_listen_is_at_its_floors(board):
     )
 
 
-def test_records_are_those_of_record_runs():
-    sys.path.insert(0, str(corpus.DATA / "build_mini"))
+@pytest.mark.parametrize("name", ["PredictNothing", "ConstantPrior"])
+def test_what_does_not_listen_scores_as_recorded(name, mini, recorded):
+    train_set, test_set = (mini.labels()[mini.split() == p] for p in ("train", "test"))
+    baseline = features.BASELINES[name]().fit(train_set, train_set)
+    report = metrics.evaluate(test_set, baseline.predict(test_set), n_boot=0)
+    macro = report.loc["macro", ["roc_auc", "ap"]].round(5).to_dict()
+    for one in (r for r in recorded if r["model"] == name):
+        assert macro.items() <= one["macro"].items()
+        assert baseline.parameters == one["parameters"]
+
+
+def test_records_are_those_of_record_runs(monkeypatch):
+    monkeypatch.syspath_prepend(str(corpus.DATA))
     import record_runs
 
     folder = corpus.DATA / "results"
@@ -79,7 +453,7 @@ def test_runs_on_shares_differ_in_their_clips_alone():
             assert run["config"]["keep"] == "valid_roc_auc"
     kinds = ("DielemanRaw", "DielemanMel", "BoostedTrees")
     assert rows == {(k, n): [0, 1, 2] for k in kinds for n in (45, 90, 180, 360)}
-    with pytest.raises(ValueError, match="differ in n_train"):
+    with pytest.raises(ValueError, match="n_train"):
         results.leaderboard(shares)
     scores = {key: [] for key in rows}
     for run in shares:
@@ -89,10 +463,7 @@ def test_runs_on_shares_differ_in_their_clips_alone():
         assert 0.6 < means[0] and (np.diff(means) > 0).all()
 
 
-def test_readmes_hold_the_leaderboard(board):
-    sys.path.insert(0, str(corpus.DATA / "build_mini"))
-    import mini_card
-
+def test_readmes_hold_the_leaderboard(board, mini_card):
     whole = (corpus.DATA / "README.md").read_text()
     best = (ROOT / "README.md").read_text()
     for line in mini_card.board_lines(board):

@@ -6,15 +6,13 @@ import pickle
 
 import numpy as np
 import pytest
-import sklearn.metrics
 import torch
 from made import made_examples, noise
 from safetensors.torch import save_file
 
 from conftest import tone
 from tagkit import models
-from tagkit.data import batches
-from tagkit.evaluation import metrics, predict
+from tagkit.evaluation import predict
 from tagkit.training import checkpoints, train
 
 TAGS = ["low", "high"]
@@ -217,49 +215,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     checkpoints.write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["x"]
-
-
-def test_record_says_all_that_a_figure_needs(run, clips, tmp_path):
-    _, model, history = run
-    labels = clips.labels.assign(low=0)  # a tag that cannot be scored
-    scores = predict.clip_scores(model, clips)
-    what = checkpoints.describe(model, train.Config(epochs=2, seed=5))
-    path = tmp_path / "results" / "x.json"
-    test = batches.Examples(clips.store, labels, clips.about)
-    checkpoints.record(path, what, history.epochs, clips, test, scores, 0.25, "vote")
-    report = metrics.evaluate(labels, scores)
-    text = path.read_text()
-    assert "NaN" not in text and "Infinity" not in text
-    run_ = json.loads(text)
-    assert run_["model"] == "DielemanRaw" and run_["arguments"] == model.arguments
-    assert run_["parameters"] == models.count_parameters(model)
-    assert run_["config"]["seed"] == 5
-    assert run_["n_train"] == 6 and run_["window"] == [4000, 12_000]
-    assert run_["about"]["merge"] == "vote" and run_["about"]["corpus"] == "made"
-    assert run_["about"]["masked"] == ["low"]
-    assert run_["tags"] == TAGS and list(run_["per_tag"]) == TAGS
-    assert run_["per_tag"]["low"]["roc_auc"] is None
-    assert run_["per_tag"]["high"]["positives"] == 3
-    assert run_["macro"]["roc_auc"] == pytest.approx(
-        report.at["macro", "roc_auc"], abs=1e-5
-    )
-    assert [e["epoch"] for e in run_["history"]] == [1, 2]
-    assert run_["versions"]["torch"] == torch.__version__
-    assert run_["loss"] == pytest.approx(log_loss(labels, scores), abs=1e-5)
-    prior = np.tile(clips.labels.mean(), (len(clips), 1))
-    # "low" has a share in training and none in the test.
-    assert run_["prior_loss"] == pytest.approx(log_loss(labels, prior), abs=1e-5)
-    assert run_["right"] == pytest.approx(((scores > 0.5) == labels).to_numpy().mean())
-    assert run_["tag_seconds"] == 0.25 and run_["threads"] == torch.get_num_threads()
-
-
-def log_loss(labels, scores):
-    """scikit-learn's, the mean over tags."""
-    each = [
-        sklearn.metrics.log_loss(labels.iloc[:, i], scores[:, i], labels=[0, 1])
-        for i in range(labels.shape[1])
-    ]
-    return np.mean(each)
 
 
 def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):

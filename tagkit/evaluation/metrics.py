@@ -1,4 +1,4 @@
-"""Scores of clips to figures with intervals: how good, and how sure of it.
+"""What scores of clips are worth, and how sure that is.
 
 ROC-AUC of a tag: the chance that a clip with the tag scores above one without it.
 Average precision: the mean, over the clips with the tag, of the precision at their
@@ -25,7 +25,7 @@ def roc_auc(labels, scores) -> np.ndarray:
     >>> roc_auc([[1], [0], [0]], [[0.8], [0.9], [0.1]])
     array([0.5])
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[0][0]
@@ -34,8 +34,8 @@ def roc_auc(labels, scores) -> np.ndarray:
 def average_precision(labels, scores) -> np.ndarray:
     """Compute the average precision of each tag; clips of equal score count together.
 
-    Who gives all clips the same score reaches the tag's share of positives, not 0.5;
-    a random order of few clips reaches somewhat more.
+    Equal scores for all clips reach the tag's share of positives, not 0.5; a random
+    order of few clips reaches somewhat more.
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
@@ -43,7 +43,7 @@ def average_precision(labels, scores) -> np.ndarray:
     >>> average_precision([[1], [0], [1]], [[0.9], [0.8], [0.1]]).round(3)
     array([0.833])
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/05_per_tag_evaluation.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[1][0]
@@ -52,8 +52,8 @@ def average_precision(labels, scores) -> np.ndarray:
 def cross_entropy(labels, scores) -> float:
     """Compute the binary cross-entropy of scores, the mean over clips and tags.
 
-    What training makes small. To be beaten are the tags' shares of the training clips;
-    a score of 0 for a tag that is there costs infinitely much.
+    This is what training minimises. The score to beat is that of the tags' shares among
+    the training clips; a score of 0 for a tag that is there makes it infinite.
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) in [0, 1] -> a number.
     Raises: ValueError as `roc_auc`, or if scores leave [0, 1].
@@ -69,14 +69,15 @@ def cross_entropy(labels, scores) -> float:
             f"scores go from {scores.min():g} to {scores.max():g}; needed are "
             "probabilities, see predict.merge_windows"
         )
-    given = np.where(labels == 1, scores, 1 - scores)  # to what is true
+    of_the_truth = np.where(labels == 1, scores, 1 - scores)
     with np.errstate(divide="ignore"):
-        return float(-np.log(given).mean())
+        return float(-np.log(of_the_truth).mean())
 
 
 def evaluate(
     labels: pd.DataFrame | np.ndarray,
     scores: np.ndarray,
+    *,
     tags: Sequence[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
@@ -86,15 +87,16 @@ def evaluate(
 
     A tag without positives or negatives cannot be scored: it is left out of the mean
     and named in ``attrs["masked"]``. Each resample draws as many clips with
-    replacement; a tag that loses all positives in it is taken not to have moved. (An
-    interval of AP leans upwards: a clip drawn twice counts twice at its rank. With few
-    positives intervals are too narrow.)
+    replacement; a tag that loses all its positives there keeps its score. Intervals of
+    AP are shifted upwards, since a clip drawn twice counts twice at its rank. With few
+    positives all intervals are too narrow.
 
     Args:
         labels: a labels frame, or an array with `tags` beside it.
-        n_boot: resamples; 0 leaves the intervals nan.
-        groups: a name per clip, such as its artist: whole groups are drawn then. Clips
-            of one artist succeed together; drawn singly, intervals are too narrow.
+        n_boot: number of resamples; 0 leaves the intervals nan.
+        groups: a name per clip, such as its artist: then whole groups are drawn. Clips
+            of one artist succeed or fail together; drawn one by one, they make
+            intervals too narrow.
 
     Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
     roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (that of equal scores).
@@ -108,29 +110,33 @@ def evaluate(
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
-    if tags is None:
-        tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
+    tags = _tag_names(labels, tags)
     labels, scores = _checked(labels, scores)
-    (roc,), (ap,) = _areas(labels, scores)
+    (roc,), (ap,) = _areas(labels, scores)  # (n_tags,)
+    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed, groups)
     positives = labels.sum(axis=0).astype(int)
     floor = np.where(np.isnan(roc), np.nan, labels.mean(axis=0))
-    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed, groups)
-    names = "positives roc_auc roc_low roc_high ap ap_low ap_high ap_floor".split()
-    columns = positives, roc, *_interval(boot_roc), ap, *_interval(boot_ap), floor
-    report = pd.DataFrame(np.array(columns).T, list(tags), names)
-    report.loc["macro"] = [
-        *(positives.sum(), _mean(roc), *_interval(_macro(roc, boot_roc))),
-        *(_mean(ap), *_interval(_macro(ap, boot_ap)), _mean(floor)),
-    ]
-    report["positives"] = report["positives"].astype(int)
-    masked = [str(tag) for tag in report.index[:-1][np.isnan(roc)]]
-    report.attrs = {"n_clips": len(labels), "n_tags": len(roc), "masked": masked}
-    report.attrs |= {"nothing_right": float(1 - labels.mean()), "n_boot": n_boot}
+    report = pd.DataFrame(index=[*tags, "macro"])
+    report["positives"] = np.append(positives, positives.sum())
+    report["roc_auc"] = np.append(roc, _mean(roc))
+    report["roc_low"], report["roc_high"] = _intervals(roc, boot_roc)
+    report["ap"] = np.append(ap, _mean(ap))
+    report["ap_low"], report["ap_high"] = _intervals(ap, boot_ap)
+    report["ap_floor"] = np.append(floor, _mean(floor))
+    report.attrs = {
+        "n_clips": len(labels),
+        "n_tags": len(tags),
+        "masked": [str(tag) for tag in report.index[:-1][np.isnan(roc)]],
+        "nothing_right": float(1 - labels.mean()),
+        "n_boot": n_boot,
+    }
     return report
 
 
-def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0, groups=None):
-    """Ask whether A is better than B on the same clips: their difference, resampled.
+def compare(
+    labels, scores_a, scores_b, *, n_boot: int = 1000, seed: int = 0, groups=None
+) -> pd.DataFrame:
+    """Compare A with B on the same clips: their difference, resampled.
 
     Both are scored on the same resamples, so what makes a clip hard for both cancels
     out. If the interval holds 0, these clips do not tell which is better.
@@ -149,21 +155,28 @@ def compare(labels, scores_a, scores_b, n_boot: int = 1000, seed: int = 0, group
     """
     labels, scores_a = _checked(labels, scores_a)
     labels, scores_b = _checked(labels, scores_b)
-    whole_a, whole_b = (_areas(labels, s) for s in (scores_a, scores_b))
-    boot_a, boot_b = (
-        _resampled(labels, s, n_boot, seed, groups) for s in (scores_a, scores_b)
-    )
+    areas_a, areas_b = _areas(labels, scores_a), _areas(labels, scores_b)
+    boot_a = _resampled(labels, scores_a, n_boot, seed, groups)
+    boot_b = _resampled(labels, scores_b, n_boot, seed, groups)
     rows = {}
-    for i, row in enumerate(("roc_auc", "ap")):
-        (a,), (b,) = whole_a[i], whole_b[i]
-        many = _macro(a - b, boot_a[i] - boot_b[i])
-        low, high = _interval(many)
-        rows[row] = {"a": _mean(a), "b": _mean(b), "difference": _mean(a - b)}
-        rows[row] |= {"low": low, "high": high, "a_better": (many > 0).mean()}
+    for i, name in enumerate(("roc_auc", "ap")):
+        (a,), (b,) = areas_a[i], areas_b[i]  # (n_tags,)
+        differences = _macro(a - b, boot_a[i] - boot_b[i])  # (n_boot,)
+        low, high = _interval(differences)
+        rows[name] = {
+            "a": _mean(a),
+            "b": _mean(b),
+            "difference": _mean(a - b),
+            "low": low,
+            "high": high,
+            "a_better": (differences > 0).mean(),
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def decisions(labels, scores, thresholds=0.5, tags: Sequence[str] | None = None):
+def decisions(
+    labels, scores, thresholds=0.5, *, tags: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Say yes to scores at or above a threshold, and count what was right.
 
     Precision: the share of right ones among the yeses. Recall: the share of the
@@ -173,7 +186,7 @@ def decisions(labels, scores, thresholds=0.5, tags: Sequence[str] | None = None)
         thresholds: one number, or one per tag, see `choose_thresholds`.
 
     Shape: (n_clips, n_tags) twice -> a row per tag, then "macro", the mean over tags
-    with positives, and "micro", all tags in one pot; columns positives, yes, right,
+    with positives, and "micro", all tags pooled; columns positives, yes, right,
     precision (nan without a yes), recall, f1. ``attrs``: accuracy, nothing_right.
     Raises: ValueError as `roc_auc`.
 
@@ -182,30 +195,34 @@ def decisions(labels, scores, thresholds=0.5, tags: Sequence[str] | None = None)
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    if tags is None:
-        tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
+    tags = _tag_names(labels, tags)
     labels, scores = _checked(labels, scores)
     yes = scores >= np.asarray(thresholds, dtype=np.float64)
-    counts = np.array([labels.sum(axis=0), yes.sum(axis=0), (labels * yes).sum(axis=0)])
-    counts = np.column_stack([counts, counts.sum(axis=1)])  # the last one is the pot
-    of = np.array([counts[1], counts[0], (counts[0] + counts[1]) / 2])
-    with np.errstate(invalid="ignore"):
-        shares = counts[2] / of
-    shares[:, counts[0] == 0] = np.nan  # without positives there is nothing to find
-    names = ["positives", "yes", "right", "precision", "recall", "f1"]
-    table = pd.DataFrame(np.vstack([counts, shares]).T, [*tags, "micro"], names)
-    macro = [*counts[:, -1], *_mean(shares[:, :-1])]
-    table = pd.concat([table[:-1], pd.DataFrame([macro], ["macro"], names), table[-1:]])
+    counts = {
+        "positives": labels.sum(axis=0),
+        "yes": yes.sum(axis=0),
+        "right": (labels * yes).sum(axis=0),
+    }
+    table = pd.DataFrame(counts, tags)
+    table = pd.concat([table, table.sum().to_frame("micro").T])
+    table["precision"] = table["right"] / table["yes"]
+    table["recall"] = table["right"] / table["positives"]
+    table["f1"] = 2 * table["right"] / (table["yes"] + table["positives"])
+    shares = ["precision", "recall", "f1"]
+    table.loc[table["positives"] == 0, shares] = np.nan  # there is nothing to find
+    macro = table.iloc[-1:].rename(index={"micro": "macro"})
+    macro[shares] = _mean(table[shares][:-1].to_numpy().T)
+    table = pd.concat([table[:-1], macro, table[-1:]])
     table.attrs["accuracy"] = float((yes == labels).mean())
     table.attrs["nothing_right"] = float(1 - labels.mean())
-    return table.astype(dict.fromkeys(names[:3], int))
+    return table.astype(dict.fromkeys(counts, int))
 
 
-def choose_thresholds(labels, scores, otherwise: float = 0.5) -> np.ndarray:
+def choose_thresholds(labels, scores, *, otherwise: float = 0.5) -> np.ndarray:
     """Choose the threshold of best F1 for each tag, half-way between two scores.
 
-    Choose on validation clips, never on those that you report: a tag with few positives
-    finds a lucky threshold on any clips.
+    Choose on validation clips, never on those that you report: for a tag with few
+    positives some threshold is lucky on any clips.
 
     Args:
         otherwise: for tags without positives, where nothing can be chosen.
@@ -221,18 +238,17 @@ def choose_thresholds(labels, scores, otherwise: float = 0.5) -> np.ndarray:
     labels, scores = _checked(labels, scores)
     chosen = np.full(labels.shape[1], float(otherwise))
     for tag in np.flatnonzero(labels.any(axis=0)):
-        steps, place = np.unique(scores[:, tag], return_inverse=True)
-        yes = np.bincount(place)[::-1].cumsum()[::-1]  # clips at or above each step
-        right = np.bincount(place, labels[:, tag])[::-1].cumsum()[::-1]
+        steps, step_of_clip = np.unique(scores[:, tag], return_inverse=True)
+        yes = np.bincount(step_of_clip)[::-1].cumsum()[::-1]  # at or above each step
+        right = np.bincount(step_of_clip, labels[:, tag])[::-1].cumsum()[::-1]
         best = np.argmax(right / (yes + labels[:, tag].sum()))
         chosen[tag] = steps[max(best - 1, 0) : best + 1].mean()
     return chosen
 
 
-def seed_interval(values: Sequence[float], level: float = 0.95):
-    """Give the mean over seeds and its t-interval.
+def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Compute the mean over seeds and its 95 % t-interval: mean, low, high.
 
-    Shape: (n_seeds,) -> mean, low, high.
     Raises: ValueError for fewer than two values.
 
     >>> [round(float(v), 3) for v in seed_interval([0.70, 0.72, 0.74])]
@@ -243,13 +259,20 @@ def seed_interval(values: Sequence[float], level: float = 0.95):
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         raise ValueError(f"{len(values)} value(s): a spread needs at least two seeds")
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     return values.mean(), values.mean() - half, values.mean() + half
+
+
+def _tag_names(labels, tags):
+    """Take the names given, or those of a frame, or numbers."""
+    if tags is None:
+        tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
+    return list(tags)
 
 
 def _checked(labels, scores):
     if isinstance(labels, pd.DataFrame) and isinstance(scores, pd.DataFrame):
-        for axis in ("index", "columns"):  # two frames know what stands where
+        for axis in ("index", "columns"):
             if not getattr(labels, axis).equals(getattr(scores, axis)):
                 raise ValueError(
                     f"labels and scores are frames with different {axis}; needed are "
@@ -321,25 +344,31 @@ def drawn(n: int, groups: Sequence | None, n_boot: int, seed: int) -> np.ndarray
 def _resampled(labels, scores, n_boot, seed, groups):
     if n_boot == 0:
         return np.full((2, 1, labels.shape[1]), np.nan)
-    some = np.array_split(drawn(len(labels), groups, n_boot, seed), -(-n_boot // 100))
-    parts = [_areas(labels, scores, weights) for weights in some]
-    return [np.concatenate(area) for area in zip(*parts, strict=True)]
+    weights = drawn(len(labels), groups, n_boot, seed)  # (n_boot, n_clips)
+    n_parts = -(-n_boot // 100)  # all at once would take much memory
+    parts = [_areas(labels, scores, part) for part in np.array_split(weights, n_parts)]
+    return np.concatenate(parts, axis=1)  # (2, n_boot, n_tags)
 
 
 def _mean(areas):
     """Average over tags, leaving out those that could not be scored."""
-    there = ~np.isnan(areas)
-    count, total = there.sum(axis=-1), np.where(there, areas, 0).sum(axis=-1)
+    count = (~np.isnan(areas)).sum(axis=-1)
+    total = np.nansum(areas, axis=-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)[()]
 
 
 def _macro(whole, many):
-    """Average over tags for each resample, so that the tags of the mean stay the same.
+    """Average over the same tags in each resample.
 
-    A rare tag has no score where a resample lost its positives; the mean of the others
-    would be one over other tags. Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
+    A rare tag has no score in a resample that lost its positives; it keeps the one of
+    all clips there. Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
     """
     return _mean(whole) + _mean(many - whole)
+
+
+def _intervals(whole, many):
+    """Give low and high of each tag and of their mean. Shape: two (n_tags + 1,)."""
+    return _interval(np.column_stack([many, _macro(whole, many)]))
 
 
 def _interval(values):

@@ -1,7 +1,7 @@
 """From vectors of clips to clips that sound alike: neighbours, playlists, hubs, maps.
 
 A clip's vector may be its scores, its logits, or what a network's last layer reads.
-Everything here needs the vectors only and has never met a listener.
+Everything here is computed from the vectors alone; no listener was asked.
 
 Notebook: course/06_recommendation.ipynb
 """
@@ -16,31 +16,21 @@ from tagkit.models.tagger import Tagger
 
 
 def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
-    """Give what a model's last layer reads, a vector per clip.
+    """Compute what a model's last layer reads, the mean over the windows of each clip.
 
-    The mean over windows, where a model needs several of them for a clip.
-
-    Shape: (n_clips, n_features) float32; as many features as the last layer has
-    inputs.
-
-    >>> from tagkit import models
-    >>> from tagkit.data import corpus, store
-    >>> mini = corpus.open("mini")
-    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
-    >>> embeddings(models.DielemanRaw(), valid).shape
-    (2, 100)
+    Shape: (n_clips, n_features) float32, n_features being the inputs of that layer.
 
     Notebook: course/06_recommendation.ipynb
     """
-    read = []
+    parts = []
     hook = model.output.register_forward_hook(
-        lambda layer, inputs, output: read.append(inputs[0].float().cpu().numpy())
+        lambda layer, inputs, output: parts.append(inputs[0].float().cpu().numpy())
     )
     try:
         n_windows = predict.window_logits(model, examples).shape[1]
     finally:
         hook.remove()
-    windows = np.concatenate(read)  # (n_clips * n_windows, n_features)
+    windows = np.concatenate(parts)  # (n_clips * n_windows, n_features)
     return windows.reshape(len(examples), n_windows, -1).mean(axis=1)
 
 
@@ -48,8 +38,8 @@ def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
     """Compute the cosine of the angle between every two vectors.
 
     Args:
-        centre: take the mean of all vectors off each first. What all clips have in
-            common, such as tags that are rare for everybody, then tells nothing.
+        centre: subtract the mean of all vectors first, so that what all clips have in
+            common, such as rare tags, does not count.
 
     Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; a vector of zeros
     is similar to none, 0.
@@ -67,7 +57,7 @@ def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
 
 
 def overlap(labels) -> np.ndarray:
-    """Compute which share of the tags of two clips both carry (Jaccard).
+    """Compute the share of the tags of two clips that both carry (Jaccard).
 
     Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; clips without
     any tag share nothing, 0.
@@ -87,7 +77,7 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     """List for each clip the k most similar others, the most similar first.
 
     Args:
-        similarities: from `similarity`; any numbers of which more is nearer.
+        similarities: from `similarity`, or any numbers that grow with nearness.
         groups: a name per clip, such as its artist: clips of one group are not listed
             for each other (the artist filter). Default: only a clip itself is not.
 
@@ -114,11 +104,11 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     return order[:, :k]
 
 
-def precision_at_k(found: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+def precision_at_k(lists: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """Compute for each query the share of its k neighbours that are relevant.
 
     Args:
-        found: from `nearest`, the rows of the queries.
+        lists: from `nearest`, the rows of the queries.
         relevant: whether each clip is what the query wants, the same rows.
 
     Shape: (n_queries, k), (n_queries, n_clips) of bool -> (n_queries,) in [0, 1].
@@ -129,23 +119,22 @@ def precision_at_k(found: np.ndarray, relevant: np.ndarray) -> np.ndarray:
 
     Notebook: course/06_recommendation.ipynb
     """
-    found, relevant = np.asarray(found), np.asarray(relevant)
-    if len(found) != len(relevant):
+    lists, relevant = np.asarray(lists), np.asarray(relevant)
+    if len(lists) != len(relevant):
         raise ValueError(
-            f"found has {len(found)} queries and relevant {len(relevant)}; needed are "
-            "the same rows of both, as in found[queries], relevant[queries]"
+            f"lists has {len(lists)} queries and relevant {len(relevant)}; needed are "
+            "the same rows of both, as in lists[queries], relevant[queries]"
         )
-    return np.take_along_axis(relevant, found, axis=1).mean(axis=1)
+    return np.take_along_axis(relevant, lists, axis=1).mean(axis=1)
 
 
-def interval(values, groups=None, n_boot: int = 1000, seed: int = 0):
-    """Give the mean of a number per query, with a 95 % bootstrap interval.
+def interval(values, groups=None, *, n_boot: int = 1000, seed: int = 0):
+    """Compute the mean of a number per query, with a 95 % bootstrap interval.
 
     Args:
         values: such as `precision_at_k`, or the difference of two of them.
-        groups: a name per query, such as its artist. Whole groups are drawn then:
-            clips of one artist are right or wrong together, and an interval that
-            draws them one by one comes out too narrow.
+        groups: a name per query, such as its artist: then whole groups are drawn, see
+            `metrics.evaluate`.
 
     Shape: (n_queries,) -> mean, low, high.
     Raises: ValueError for no values.
@@ -163,14 +152,14 @@ def interval(values, groups=None, n_boot: int = 1000, seed: int = 0):
     return values.mean(), *np.percentile(means, (2.5, 97.5))
 
 
-def hubness(found: np.ndarray, n_clips: int) -> pd.Series:
+def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
     """Measure how unevenly clips are recommended, by how often each is in a list.
 
     Args:
-        found: from `nearest`, of all clips.
-        n_clips: how many there are to be found.
+        lists: from `nearest`, of all clips.
+        n_clips: how many clips could be listed.
 
-    Shape: (n_clips, k) -> skewness (0 if balanced, above 1 if a few hubs take much),
+    Shape: (n_clips, k) -> skewness (0 if balanced, above 1 if there are a few hubs),
     most (lists that hold the same clip), never (clips that no list holds).
     Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
 
@@ -179,22 +168,24 @@ def hubness(found: np.ndarray, n_clips: int) -> pd.Series:
 
     Notebook: course/06_recommendation.ipynb
     """
-    counts = np.bincount(np.ravel(found), minlength=n_clips)
-    skewness = stats.skew(counts) if np.ptp(counts) else 0.0
-    found = {"skewness": skewness, "most": counts.max(), "never": (counts == 0).sum()}
-    return pd.Series(found, dtype=np.float64)
+    counts = np.bincount(np.ravel(lists), minlength=n_clips)
+    figures = {
+        "skewness": stats.skew(counts) if np.ptp(counts) else 0.0,
+        "most": counts.max(),
+        "never": (counts == 0).sum(),
+    }
+    return pd.Series(figures, dtype=np.float64)
 
 
 def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
-    """Rescale similarities so that only clips near to each other are near.
+    """Rescale similarities so that two clips are near only if each is near the other.
 
-    Of a clip's similarities to all others, take the share that lies below the one in
-    question, and multiply what both clips say. A hub is near to many, so it ranks
-    few of them high.
+    For each of two clips, take the share of its similarities that lie below the one
+    between them; multiply the two shares. A hub is near to many clips, so it ranks few
+    of them high.
 
     Shape: (n_clips, n_clips) -> the same, in [0, 1].
-    Source: Schnitzer et al., JMLR 2012; the empirical form, the two taken as
-    independent.
+    Source: Schnitzer et al., JMLR 2012, the empirical form for independent clips.
 
     >>> near = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
     >>> mutual_proximity(near).tolist()
@@ -209,18 +200,18 @@ def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
     return shares * shares.T
 
 
-def tsne(vectors: np.ndarray, perplexity: float = 10, seed: int = 0) -> np.ndarray:
+def tsne(vectors: np.ndarray, perplexity: float = 10, *, seed: int = 0) -> np.ndarray:
     """Lay clips out in a plane so that neighbours stay neighbours, with t-SNE.
 
-    Distances between far points, the sizes of groups and the axes mean nothing. Other
-    machines may draw another map.
+    Distances between far points, the sizes of groups and the axes mean nothing. Maps
+    differ between machines.
 
     Args:
-        perplexity: about how many neighbours count, 5 to 50. Draw several before you
-            believe one.
+        perplexity: about how many neighbours count, 5 to 50. Draw several maps before
+            you believe one.
 
-    Shape: (n_clips, n_features) -> (n_clips, 2), without a unit; centred vectors of
-    length 1 are laid out, so that the cosine counts.
+    Shape: (n_clips, n_features) -> (n_clips, 2), without a unit; the vectors are
+    centred and brought to length 1, so that the cosine counts.
     Raises: ValueError unless perplexity is below the number of clips.
     Source: van der Maaten & Hinton, JMLR 2008; scikit-learn's.
 
@@ -248,12 +239,12 @@ def playlist(
 
     Maximal marginal relevance: the next clip is the one with the largest
     (1 - variety) * similarity to the first - variety * the largest similarity to a
-    clip that is already in the list, the first one aside.
+    clip that is already in the list, not counting the first.
 
     Args:
-        first: the place of the clip to begin with.
+        first: the place of the first clip.
         n: clips in the list, the first one included.
-        variety: 0 takes the nearest, 0.5 weighs both alike.
+        variety: 0 takes the nearest, 0.5 gives both terms the same weight.
         groups: a name per clip, such as its artist; none occurs twice.
 
     Shape: (n_clips, n_clips) -> n places of clips.
@@ -272,10 +263,10 @@ def playlist(
         raise ValueError(f"variety is {variety}; needed is 0 to below 1, such as 0.3")
     chosen = [first]
     while len(chosen) < n:
-        worth = (1 - variety) * similarities[first]
+        values = (1 - variety) * similarities[first]
         if len(chosen) > 1:
-            worth = worth - variety * similarities[chosen[1:]].max(axis=0)
-        chosen.append(_best(worth, chosen, groups))
+            values = values - variety * similarities[chosen[1:]].max(axis=0)
+        chosen.append(_best(values, chosen, groups))
     return chosen
 
 
@@ -284,11 +275,12 @@ def walk(
 ) -> list[int]:
     """Choose clips that lead from one to another in even steps.
 
-    Each step lies on the straight line between the two vectors; the nearest clip
-    that is still free takes its place.
+    Each step is a point on the straight line between the two vectors; the nearest clip
+    that is not in the list yet takes its place.
 
     Args:
-        first, last: places of clips; n: clips in all, both included.
+        first, last: places of clips.
+        n: clips in the list, both included.
         groups: a name per clip, such as its artist; none occurs twice.
 
     Shape: (n_clips, n_clips) -> n places of clips.
@@ -306,25 +298,25 @@ def walk(
     chosen = [last, first]
     for step in range(1, n - 1):
         share = step / (n - 1)
-        worth = (1 - share) * similarities[first] + share * similarities[last]
-        chosen.append(_best(worth, chosen, groups))
+        values = (1 - share) * similarities[first] + share * similarities[last]
+        chosen.append(_best(values, chosen, groups))
     return [*chosen[1:], last]
 
 
-def _best(worth, chosen, groups):
-    """The clip of the largest worth that is neither chosen nor of a chosen group."""
-    names = np.arange(len(worth)) if groups is None else np.asarray(groups)
+def _best(values, chosen, groups):
+    """Give the clip of largest value that is neither chosen nor of a chosen group."""
+    names = np.arange(len(values)) if groups is None else np.asarray(groups)
     free = ~np.isin(names, names[chosen])
     if not free.any():
         raise ValueError(
             f"after {len(chosen)} clips no other is free; needed are more clips or "
             "groups; ask for fewer or leave groups out"
         )
-    return int(np.where(free, worth, -np.inf).argmax())
+    return int(np.where(free, values, -np.inf).argmax())
 
 
 def _units(vectors, centre) -> np.ndarray:
-    """Bring vectors to length 1, after their mean is taken off each or not."""
+    """Bring vectors to length 1, with or without their mean."""
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
         raise ValueError(

@@ -77,13 +77,6 @@ def clip_scores(
 
     Shape: (n_clips, n_tags) in [0, 1].
 
-    >>> from tagkit import models
-    >>> from tagkit.data import corpus, store
-    >>> mini = corpus.open("mini")
-    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
-    >>> clip_scores(models.DielemanRaw(), valid).shape
-    (2, 50)
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return merge_windows(window_logits(model, examples), merge)
@@ -105,7 +98,7 @@ def tag_file(
     >>> len(tag_file(models.DielemanRaw(n_tags=2), path, ["piano", "flute"]))
     2
 
-    Notebook: course/06_recommendation.ipynb
+    Notebook: course/00_start_here.ipynb
     """
     logits, _ = _file_logits(model, path, tags)
     scores = merge_windows(logits[None], merge)[0]
@@ -115,19 +108,11 @@ def tag_file(
 def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
     """Tag a file window by window, to see when each tag is heard.
 
-    A model that hears three seconds at a time tells more of it than one that hears
-    twenty-nine.
+    A model with windows of three seconds shows more of it than one of twenty-nine.
 
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
     seconds, columns tags.
     Raises: as `tag_file`.
-
-    >>> from tagkit import models
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> path = mini.path(mini.clips.index[0])
-    >>> timeline(models.DielemanRaw(n_tags=1), path, ["piano"]).index[:2].tolist()
-    [1.456..., 4.36...]
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
@@ -141,16 +126,16 @@ def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
 def occlusion(
     model: Tagger, samples: np.ndarray, n_pieces: int = 14, filling: str = "noise"
 ) -> np.ndarray:
-    """Hide a clip piece by piece, and tell how far the logit of each tag falls.
+    """Hide a clip piece by piece, and measure how far the logit of each tag falls.
 
-    Logits, since a score of 0.99 hardly moves. Windows of the clip are merged by the
-    mean of their logits.
+    Logits are compared because a score of 0.99 hardly moves. Windows of the clip are
+    merged by the mean of their logits.
 
     Args:
         samples: at the model's rate, at least one window long.
-        n_pieces: into which the clip is divided evenly.
-        filling: what takes a piece's place. "silence" is an event of its own, to which
-            a network reacts; "noise" has the spectrum of the whole clip.
+        n_pieces: how many pieces of equal length the clip is divided into.
+        filling: what replaces a piece: "silence", to which a network reacts as to any
+            event, or "noise" with the spectrum of the whole clip.
 
     Shape: samples (n_samples,) -> (n_pieces, n_tags), logit of the whole clip minus
     logit without the piece: above 0 the piece spoke for the tag.
@@ -172,22 +157,26 @@ def occlusion(
             f"clip (n_samples,) of at least {model.n_samples} samples at "
             f"{model.sample_rate} Hz; take store.prepare(...).read(clip_id)"
         )
-    fill = np.zeros_like(samples)
-    if filling == "noise":  # the clip's own magnitudes, phases thrown like dice
-        magnitudes = np.abs(np.fft.rfft(samples))
-        turns = np.random.default_rng(0).random(len(magnitudes))
-        noise = np.fft.irfft(magnitudes * np.exp(2j * np.pi * turns), len(samples))
-        fill = noise.astype(np.float32)
+    fill = _noise_like(samples) if filling == "noise" else np.zeros_like(samples)
     edges = np.linspace(0, len(samples), n_pieces + 1).astype(int)
     n = model.n_samples
     starts = np.linspace(0, len(samples) - n, -(-len(samples) // n)).astype(int)
     logits = []
-    for first, last in [(0, 0), *zip(edges[:-1], edges[1:], strict=True)]:
-        hidden = samples.copy()
-        hidden[first:last] = fill[first:last]
-        windows = torch.from_numpy(np.stack([hidden[s : s + n] for s in starts]))
+    nothing_hidden = (0, 0)
+    for first, last in [nothing_hidden, *zip(edges[:-1], edges[1:], strict=True)]:
+        covered = samples.copy()
+        covered[first:last] = fill[first:last]
+        windows = torch.from_numpy(np.stack([covered[s : s + n] for s in starts]))
         logits.append(_run(model, windows).mean(axis=0))
     return logits[0] - np.stack(logits[1:])
+
+
+def _noise_like(samples):
+    """Make noise with the magnitudes of a clip's spectrum and random phases."""
+    magnitudes = np.abs(np.fft.rfft(samples))
+    turns = np.random.default_rng(0).random(len(magnitudes))
+    noise = np.fft.irfft(magnitudes * np.exp(2j * np.pi * turns), len(samples))
+    return noise.astype(np.float32)
 
 
 def _file_logits(model, path, tags):
@@ -200,9 +189,9 @@ def _file_logits(model, path, tags):
     n_windows = max(1, -(-len(samples) // n))
     starts = np.linspace(0, max(0, len(samples) - n), n_windows).astype(int)
     logits = []
-    for some in np.array_split(starts, -(-n_windows // 16)):  # an hour needs parts
-        cuts = [audio.fit_length(samples[s : s + n], n) for s in some]
-        logits.append(_run(model, torch.from_numpy(np.stack(cuts))))
+    for part in np.array_split(starts, -(-n_windows // 16)):  # an hour is too much
+        windows = [audio.fit_length(samples[s : s + n], n) for s in part]
+        logits.append(_run(model, torch.from_numpy(np.stack(windows))))
     logits = np.concatenate(logits)
     if logits.shape[1] != len(tags):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Frames that a notebook shows: what each recorded run reached, on what, how surely.
+"""Recorded runs, and the tables that compare them with each other and with papers.
 
 Notebook: course/03_spectrogram_cnns.ipynb
 """
@@ -24,9 +24,10 @@ from tagkit.models.tagger import Tagger
 TEST = ("corpus", "version", "tag_list", "part", "n_clips")
 PROTOCOL = (*TEST, "merge", "n_train")
 # What the tables read of a record.
-NEEDED = ("model", "arguments", "parameters", "config", "n_train", "about", "tags")
-NEEDED += ("macro", "per_tag", "history", "loss", "prior_loss", "right", "tag_seconds")
-NEEDED += ("threads", "device", "versions", "recipe")
+NEEDED = """
+model arguments parameters config recipe n_train about tags macro per_tag history loss
+prior_loss right tag_seconds threads device versions
+""".split()
 # Average precision without listening, on the test clips of MagnaTagATune.
 FLOORS = {
     ("full", "raw50"): 0.0531,
@@ -37,30 +38,31 @@ FLOORS = {
 
 
 def read_runs(folder: str | Path | None = None) -> list[dict]:
-    """Read the records of runs, written by `record`, ordered by name.
+    """Read the records of runs that `record` wrote, ordered by name.
 
     Args:
         folder: default data/results, the runs that are shipped.
 
     Raises: ValueError for a file that is not such a record.
 
-    >>> read_runs("no such folder")
-    []
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    runs = []
-    for path in sorted(Path(folder or corpus.DATA / "results").glob("*.json")):
-        try:
-            run = json.loads(path.read_text())
-            run["macro"]["roc_auc"], run["about"]["n_clips"], [run[k] for k in NEEDED]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path} is not the record of a run ({error}); `tagkit train --record` "
-                "writes such files; move this one elsewhere"
-            ) from None
-        runs.append(run)
-    return runs
+    folder = Path(folder or corpus.DATA / "results")
+    return [_read_run(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _read_run(path):
+    try:
+        run = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError):  # no text, no JSON, no dict
+        run = {}
+    missing = [key for key in NEEDED if key not in run]
+    if missing:
+        raise ValueError(
+            f"{path} is not the record of a run: it lacks {', '.join(missing)}; "
+            "`tagkit train --record` writes such files; move this one elsewhere"
+        )
+    return run
 
 
 def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
@@ -73,18 +75,15 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
     Shape: a row per model and its arguments; columns parameters, seeds, roc_auc with
     its two intervals, ap with its t-interval, loss, right (share of labels right when
     scores are cut at 0.5), epochs, train_seconds (per clip and epoch), tag_seconds
-    (per clip). Times are the smallest seen: other programs can only add to them.
+    (per clip). Times are the smallest measured: other programs can only add to them.
     ``attrs["caption"]`` says on what it was measured and what luck reaches there.
-    Raises: ValueError if the runs were not trained on as many clips, and measured on
-    the same clips and tags in the same way, naming what differs, or if a model has the
-    same seed twice.
-
-    >>> leaderboard([]).empty
-    True
+    Raises: ValueError that names what differs, if the runs were not trained on as many
+    clips or not measured on the same clips and tags in the same way; or if a model has
+    the same seed twice.
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    _check(runs)
+    _check_comparable(runs)
     rows = {}
     for name, same in _by_label(runs).items():
         macros = [run["macro"] for run in same]
@@ -100,16 +99,18 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
             "tag_seconds": min(run["tag_seconds"] for run in same),
         }
     board = pd.DataFrame.from_dict(rows, orient="index")
-    if len(board):
-        board = board.sort_values("roc_auc", ascending=False)
-        about, floor = runs[0]["about"], runs[0]["macro"]["ap_floor"]
-        prior = _number(runs[0]["prior_loss"], np.inf)
-        board.attrs["caption"] = (
-            f"{caption(about)} Without listening: ROC-AUC 0.500, AP {floor:.3f}, "
-            f"loss {prior:.3f} (every clip scored by the tags' shares in training), "
-            f"{about['nothing_right']:.1%} of the labels right (no tag at all). "
-            f"Times: {_machines(runs)}."
-        )
+    if not rows:
+        return board
+    about = runs[0]["about"]
+    prior = _number(runs[0]["prior_loss"], np.inf)
+    machines = {f"{run['device']}, {run['threads']} thread(s)" for run in runs}
+    board = board.sort_values("roc_auc", ascending=False)
+    board.attrs["caption"] = (
+        f"{caption(about)} Without listening: ROC-AUC 0.500, AP "
+        f"{runs[0]['macro']['ap_floor']:.3f}, loss {prior:.3f} (every clip scored by "
+        f"the tags' shares in training), {about['nothing_right']:.1%} of the labels "
+        f"right (no tag at all). Times: {' or '.join(sorted(machines))}."
+    )
     return board
 
 
@@ -120,24 +121,24 @@ def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
     with its intervals over seeds and clips, ap. A tag that could not be scored is nan.
     Raises: ValueError as `leaderboard`.
 
-    >>> per_tag([]).empty
-    True
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    _check(runs)
+    _check_comparable(runs)
     rows = []
     for name, same in _by_label(runs).items():
         for tag in same[0]["tags"]:
             figures = [run["per_tag"][tag] for run in same]
             row = {"tag": tag, "model": name, "positives": figures[0]["positives"]}
-            ap = np.mean([_number(f["ap"]) for f in figures])
-            rows.append(row | _roc(figures) | {"ap": ap})
+            row |= _roc(figures)
+            row["ap"] = np.mean([_number(f["ap"]) for f in figures])
+            rows.append(row)
     frame = pd.DataFrame(rows)
-    if len(frame):
-        keys, down = ["positives", "tag", "roc_auc"], [False, True, False]
-        frame = frame.sort_values(keys, ascending=down).set_index(["tag", "model"])
-        frame.attrs["caption"] = caption(runs[0]["about"])
+    if not rows:
+        return frame
+    order = ["positives", "tag", "roc_auc"]
+    frame = frame.sort_values(order, ascending=[False, True, False])
+    frame = frame.set_index(["tag", "model"])
+    frame.attrs["caption"] = caption(runs[0]["about"])
     return frame
 
 
@@ -146,38 +147,43 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
 
     `ours` is the mean ROC-AUC over the seeds of our runs of the same model, with the
     arguments that the card names and the defaults for the rest, on the same test clips
-    and tags, windows merged by mean. Where there is none, `why` says what keeps us
-    from comparing. Papers differ in more than that, such as the sample rate; and where
-    one only names the split 12:1:3, all readable clips are taken to be in it.
+    and tags, windows merged by mean. If there is none, `why` says what keeps us from
+    comparing. Papers differ in more than that, such as the sample rate; and if one only
+    names the split 12:1:3, all readable clips are taken to be in it.
 
     Args:
         runs: such as `read_runs` gives, of any corpus.
 
     Shape: a row per figure of data/published.csv; columns system, source, protocol,
-    roc_auc (mean of n_runs with standard deviation sd, where the paper says so), ap,
-    ap_floor (that of equal scores there, where we know it), status ("verified": read
-    in the paper, its code or a paper that quotes it; "recalled": from memory, look it
-    up before you print it), ours with its t-interval over seeds, why.
+    roc_auc (mean of n_runs with standard deviation sd, if the paper says so), ap,
+    ap_floor (that of equal scores there, if we know it), status ("verified": read in
+    the paper, its code or a paper that quotes it; "recalled": from memory, look it up
+    before you print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
 
     >>> cards = paper_cards()
     >>> cards.loc[cards["source"] == "Dieleman & Schrauwen 2014", "roc_auc"].max()
     np.float64(0.8815)
 
-    Notebook: course/02_raw_waveform_cnns.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
     """
     cards = pd.read_csv(corpus.DATA / "published.csv")
     cards = cards.fillna({"model": "", "arguments": "", "why": ""})
     rows = []
     for card in cards.to_dict("records"):
-        known = {k: card[k] for k in ("system", "source", "roc_auc", "ap", "status")}
-        known |= {"n_runs": card["runs"], "sd": card["sd"]}
-        floor = FLOORS.get((card["version"], card["tag_list"]), np.nan)
-        known |= {"protocol": _protocol(card), "ap_floor": floor}
-        rows.append(known | _ours(card, runs))
-    columns = ["system", "source", "protocol", "roc_auc", "n_runs", "sd", "ap"]
-    columns += ["ap_floor", "status", "ours", "ours_low", "ours_high", "why"]
-    return pd.DataFrame(rows).reindex(columns=columns)
+        row = {
+            "system": card["system"],
+            "source": card["source"],
+            "protocol": _protocol(card),
+            "roc_auc": card["roc_auc"],
+            "n_runs": card["runs"],
+            "sd": card["sd"],
+            "ap": card["ap"],
+            "ap_floor": FLOORS.get((card["version"], card["tag_list"]), np.nan),
+            "status": card["status"],
+        }
+        rows.append(row | _ours(card, runs))
+    return pd.DataFrame(rows)
 
 
 def label(run: dict) -> str:
@@ -186,7 +192,7 @@ def label(run: dict) -> str:
     >>> label({"model": "K2C2", "arguments": {"n_tags": 50, "width": 0.25}})
     'K2C2 (width=0.25)'
 
-    Notebook: course/03_spectrogram_cnns.ipynb
+    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     changed = _changed(run["model"], run["arguments"])
     text = ", ".join(f"{k}={v}" for k, v in changed.items())
@@ -227,16 +233,10 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def _machines(runs):
-    """Say on what the times of runs were taken."""
-    kinds = {f"{run['device']}, {run['threads']} thread(s)" for run in runs}
-    return " or ".join(sorted(kinds))
-
-
-def _check(runs):
+def _check_comparable(runs):
     """Refuse runs whose scores do not compare."""
     for key in PROTOCOL:
-        values = sorted({str(run.get(key, run["about"].get(key))) for run in runs})
+        values = _values(run.get(key, run["about"].get(key)) for run in runs)
         if len(values) > 1:
             raise ValueError(
                 f"these runs differ in {key}: {' and '.join(values)}; scores on "
@@ -244,21 +244,26 @@ def _check(runs):
                 "compare; choose runs of one kind"
             )
     for name, same in _by_label(runs).items():
-        seeds = [run["config"]["seed"] for run in same]
-        settings = [{**run["config"], "recipe": run["recipe"]} for run in same]
+        settings = [run["config"] | {"recipe": run["recipe"]} for run in same]
         for key in set().union(*settings) - {"seed", "device"}:
-            values = sorted({str(one.get(key)) for one in settings})
+            values = _values(one.get(key) for one in settings)
             if len(values) > 1:
                 raise ValueError(
                     f"the runs of {name} differ in {key}: {' and '.join(values)}; only "
                     "another seed makes runs of one kind, leave the others out"
                 )
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if twice:
+        seeds = [run["config"]["seed"] for run in same]
+        repeated = [seed for seed in seeds if seeds.count(seed) > 1]
+        if repeated:
             raise ValueError(
-                f"{name} has seed {twice[0]} more than once; the same run again makes "
-                "the interval over seeds too narrow; leave one of them out"
+                f"{name} has seed {repeated[0]} more than once; the same run again "
+                "makes the interval over seeds too narrow; leave one of them out"
             )
+
+
+def _values(values):
+    """List the different values, as text."""
+    return sorted({str(value) for value in values})
 
 
 def _by_label(runs):
@@ -280,39 +285,39 @@ def _number(value, null=np.nan):
 
 def _roc(figures):
     """Give ROC-AUC with its two intervals, from the figures of each seed."""
-    low, high = (
-        np.mean([_number(f[k]) for f in figures]) for k in ("roc_low", "roc_high")
-    )
     roc = _over_seeds("roc_auc", [_number(f["roc_auc"]) for f in figures], "seed")
-    return roc | {"clip_low": low, "clip_high": high}
+    roc["clip_low"] = np.mean([_number(f["roc_low"]) for f in figures])
+    roc["clip_high"] = np.mean([_number(f["roc_high"]) for f in figures])
+    return roc
 
 
 def _over_seeds(name, values, prefix):
-    if len(values) < 2:
-        mean, low, high = values[0], np.nan, np.nan
-    else:
+    mean, low, high = values[0], np.nan, np.nan
+    if len(values) > 1:
         mean, low, high = metrics.seed_interval(values)
     return {name: mean, f"{prefix}_low": low, f"{prefix}_high": high}
 
 
 def _protocol(card):
     """Say on what a figure was measured, as far as it is known."""
-    known, tags = card["version"] != "unknown", card["tag_list"]
-    parts = [card["corpus"], f"{card['version']} split" if known else "split not known"]
-    parts += [tags if tags != "unknown" else "tags not known"]
+    version, tags = card["version"], card["tag_list"]
+    split = "split not known" if version == "unknown" else f"{version} split"
+    parts = [card["corpus"], split, "tags not known" if tags == "unknown" else tags]
     if card["n_clips"] > 0:  # not nan
-        parts += [f"{card['n_clips']:,.0f} {card['part']} clips"]
+        parts.append(f"{card['n_clips']:,.0f} {card['part']} clips")
     return ", ".join(parts)
 
 
 def _ours(card, runs):
     """Give our ROC-AUC for a card, or nan and what keeps us from comparing."""
+    nothing = {"ours": np.nan, "ours_low": np.nan, "ours_high": np.nan}
     if card["why"]:
-        return {"ours": np.nan, "why": card["why"]}
+        return nothing | {"why": card["why"]}
     if not card["model"]:
-        return {"ours": np.nan, "why": "tagkit has no such model"}
-    named = dict(pair.split("=") for pair in card["arguments"].split())
-    named = _changed(card["model"], {k: ast.literal_eval(v) for k, v in named.items()})
+        return nothing | {"why": "tagkit has no such model"}
+    pairs = [pair.split("=") for pair in card["arguments"].split()]
+    named = {name: ast.literal_eval(value) for name, value in pairs}
+    named = _changed(card["model"], named)
     same = [
         run
         for run in runs
@@ -322,14 +327,16 @@ def _ours(card, runs):
         and run["about"]["merge"] == "mean"
     ]
     if same:
-        _check(same)
+        _check_comparable(same)
         values = [run["macro"]["roc_auc"] for run in same]
         return _over_seeds("ours", values, "ours") | {"why": ""}
-    keys = ("corpus", "version", "tag_list")
-    here = sorted({", ".join(str(run["about"][k]) for k in keys) for run in runs})
     wanted = label({"model": card["model"], "arguments": named})
-    ours = f"; our runs are on {' and '.join(here)}" if here else ""
-    return {"ours": np.nan, "why": f"no run of {wanted} on these clips{ours}"}
+    why = f"no run of {wanted} on these clips"
+    keys = ("corpus", "version", "tag_list")
+    here = _values(", ".join(str(run["about"][key]) for key in keys) for run in runs)
+    if here:
+        why += f"; our runs are on {' and '.join(here)}"
+    return nothing | {"why": why}
 
 
 def model_facts(model: Tagger, config) -> dict:
@@ -337,8 +344,6 @@ def model_facts(model: Tagger, config) -> dict:
 
     Args:
         config: a train.Config.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     return {
         "model": type(model).__name__,
@@ -350,22 +355,21 @@ def model_facts(model: Tagger, config) -> dict:
     }
 
 
-def record(path, what, history, train, test, scores, tag_seconds, merge="mean"):
-    """Write what a run was and gave as one JSON, for `leaderboard`.
+def record(path, what, *, history, train, test, scores, tag_seconds, merge="mean"):
+    """Write what a run was and what it reached as one JSON, for `leaderboard`.
 
     Args:
         what: model, arguments, parameters, config with a seed: see `model_facts`.
         history: a dict per epoch, with its seconds.
-        train, test: the clips it was trained on, and those that were scored.
-        scores: (n_clips, n_tags) in [0, 1]; merge: how windows became a clip's score.
-        tag_seconds: that scoring a clip took.
+        train, test: the examples it was trained on, and those that were scored.
+        scores: of the test clips, (n_clips, n_tags) in [0, 1].
+        tag_seconds: how long scoring a clip took.
+        merge: how windows became a clip's score.
 
-    Shape: what, history, about (of the test clips), per_tag and macro figures with
-    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the
-    shares of the training clips), right (share of labels, scores cut at 0.5), minutes,
-    threads, versions.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
+    Beside these it holds about (of the test clips), figures per tag and macro with
+    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the tags'
+    shares in training), right (share of labels right, scores cut at 0.5), minutes,
+    threads and versions.
     """
     report = metrics.evaluate(test.labels, scores)
     prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
