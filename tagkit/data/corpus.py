@@ -115,8 +115,7 @@ class Corpus:
         path = self.root / self.clips.at[clip_id, "mp3_path"]
         if not path.resolve().is_relative_to(self.root.resolve()):
             raise ValueError(
-                f"clip {clip_id}: {path} is a link out of the corpus folder; copy the "
-                "sound there"
+                f"clip {clip_id}: {path} links out of the corpus; copy the sound there"
             )
         return path
 
@@ -178,8 +177,7 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
     Only the last track that is drawn may lose some.
 
     Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
-    Raises: ValueError for a share that is not above 0 and at most 1, or so small that
-    no clip is left.
+    Raises: ValueError for a share out of 0 ... 1, or one that leaves no clip.
 
     >>> clips = open("mini").clips
     >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)
@@ -276,7 +274,7 @@ def _files_as_clips(root: Path) -> pd.DataFrame:
             f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
             "sound; needed is one of the two"
         )
-    clips = pd.DataFrame(
+    return pd.DataFrame(
         {
             "track_number": 0,
             "title": [path.stem for path in paths],
@@ -290,4 +288,3 @@ def _files_as_clips(root: Path) -> pd.DataFrame:
         },
         index=pd.RangeIndex(1, len(paths) + 1, name="clip_id"),
     )
-    return clips

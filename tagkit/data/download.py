@@ -6,7 +6,6 @@ mp3.zip.001 .002 .003   a byte split of one zip archive, read as one file, never
 *.csv                   the two tables, in place last: a corpus opens when it is whole
 """
 
-import errno
 import hashlib
 import io
 import os
@@ -94,13 +93,6 @@ def magnatagatune(
         raise OSError(
             f"another download writes to {root}; wait for its end, then call again"
         ) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                f"the disk is full; what came is kept in {root}: make room, and call "
-                "again to go on from there"
-            ) from None
-        raise
     return corpora.open(root)
 
 
@@ -109,7 +101,11 @@ def _complete(root: Path, session, bases: list[str]):
     # A fetched file keeps its name .part until the clips are there.
     tables = [_fetch(root / name, session, bases) for name in TABLES]
     table = annotations.read(tables[0])
-    lacking = _lacking(root, table)
+    lacking = [
+        path
+        for path in table["mp3_path"]
+        if path not in corpora.EMPTY_CLIPS.values() and not _size(root / path)
+    ]
     parts = []
     begun = list(root.glob("mp3.zip.00*"))  # parts, whole or .part
     if lacking or len(begun) >= len(PARTS):
@@ -119,21 +115,10 @@ def _complete(root: Path, session, bases: list[str]):
         check_room(root, n_to_fetch + n_to_unpack, "MagnaTagATune (archive and clips)")
         parts = [_fetch(root / name, session, bases) for name in PARTS]
         _unpack(parts, root)
-    if lacking := _lacking(root, table):
-        raise ValueError(
-            f"{root}: {len(lacking)} of the {len(table)} clips in the tables are not "
-            f"in the archive, such as {lacking[0]}; get both from the same place"
-        )
     if hasattr(os, "sync"):  # not on Windows
         os.sync()  # the clips are on the disk before anything says so
     for path in parts + tables:
         os.replace(path, path.with_name(path.name.removesuffix(".part")))
-
-
-def _lacking(root: Path, table) -> list:
-    """Name the clips that are not there; three are empty in every copy."""
-    empty = corpora.EMPTY_CLIPS.values()
-    return [p for p in table["mp3_path"] if not (_size(root / p) or p in empty)]
 
 
 def _fetch(path: Path, session, bases: list[str]) -> Path:
@@ -252,8 +237,8 @@ class _Parts(io.RawIOBase):
     """The parts of a file, read as the one that they were cut from."""
 
     def __init__(self, paths: list[Path]):
-        self.files = [path.open("rb") for path in paths]
-        self.ends = list(accumulate(path.stat().st_size for path in paths))
+        self.paths = paths
+        self.ends = list(accumulate(_size(path) for path in paths))
         self.position = 0
 
     def readable(self):
@@ -268,17 +253,13 @@ class _Parts(io.RawIOBase):
 
     def readinto(self, buffer):
         i = bisect_right(self.ends, self.position)  # the part that holds this byte
-        if i == len(self.files):
+        if i == len(self.paths):
             return 0
-        self.files[i].seek(self.position - self.ends[i], os.SEEK_END)
-        n_read = self.files[i].readinto(buffer)
+        with self.paths[i].open("rb") as file:
+            file.seek(self.position - self.ends[i], os.SEEK_END)
+            n_read = file.readinto(buffer)
         self.position += n_read
         return n_read
-
-    def close(self):
-        for file in self.files:
-            file.close()
-        super().close()
 
 
 def _unpack(parts: list[Path], root: Path):
@@ -286,7 +267,8 @@ def _unpack(parts: list[Path], root: Path):
 
     Only names such as a/song-0-29.mp3 are written, so nothing can leave the folder.
     """
-    with _Parts(parts) as raw, zipfile.ZipFile(io.BufferedReader(raw)) as archive:
+    archive_file = io.BufferedReader(_Parts(parts), 1 << 20)
+    with zipfile.ZipFile(archive_file) as archive:
         clips = [m for m in archive.infolist() if CLIP.fullmatch(m.filename)]
         for member in tqdm(clips, "unpack", unit="clip", disable=None):
             path = root / member.filename

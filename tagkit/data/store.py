@@ -1,7 +1,5 @@
 """The clip store: every clip decoded once, into one memory map of 16-bit samples.
 
-A store is one folder:
-
 samples.int16   (n_rows, n_samples), a row per clip, written in place
 journal.json    while it is being made: the clips that are done
 index.json      the same, of a complete store: the only sign that it may be opened
@@ -46,8 +44,7 @@ class ClipStore:
         rows: the row of each good clip, index clip_id.
         bad: frame with a reason per clip that could not be used, index clip_id.
 
-    Raises: ValueError if the folder holds no complete store, or if one of 16 rows,
-    evenly spaced, is not what was written.
+    Raises: ValueError if the folder holds no complete store, or a damaged one.
     """
 
     def __init__(self, folder: str | Path):
@@ -119,10 +116,6 @@ def prepare(
 
     Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
     Raises: ValueError for an impossible rate; OSError if the disk is too small.
-
-    >>> from tagkit.data import corpus
-    >>> len(prepare(corpus.open("mini")).bad)
-    0
 
     Notebook: course/01_dataset_analysis.ipynb
     """

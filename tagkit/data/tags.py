@@ -150,23 +150,12 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
         )
     for tag in tag_list:
         if tag not in labels.columns:
-            near = ", ".join(map(repr, nearest(tag, labels.columns))) or "none"
+            near = difflib.get_close_matches(str(tag).lower(), labels.columns)
             raise ValueError(
                 f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
-                f"the nearest names are {near}"
+                f"the nearest names are {near or 'none'}"
             )
     return labels[list(tag_list)]
-
-
-def nearest(name: str, known: list[str]) -> list[str]:
-    """Give up to three known names that a mistyped one may stand for.
-
-    >>> nearest("Guitr", ["guitar", "piano"])
-    ['guitar']
-    """
-    names = {str(one).lower(): one for one in known}
-    near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
-    return [names[one] for one in near]
 
 
 def folder_split(mp3_paths: pd.Series) -> pd.Series:
@@ -193,8 +182,7 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
 def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
     """Split clips 12:1:3 at random, to measure how much such a split leaks.
 
-    Clips of one track fall into several parts, so a network can pass the test by
-    recognising the recording.
+    A network can pass such a test by recognising the recording.
 
     Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
     Source: Panwar et al. 2017 split so; the ISMIR 2021 tutorial warns of it.
@@ -214,8 +202,7 @@ def group_split(groups: pd.Series) -> pd.Series:
     The largest groups are placed first, each where most clips are still wanted; the
     same groups give the same split.
 
-    Shape: (n_clips,) artists, albums or tracks -> (n_clips,) "train", "valid" or
-    "test".
+    Shape: (n_clips,) artists -> (n_clips,) "train", "valid" or "test".
     Raises: ValueError for less than three groups.
     Source: the artist filter of Pampalk et al. 2005 and Flexer 2007.
 
