@@ -9,7 +9,7 @@ from conftest import write_tables
 from tagkit.data import annotations
 
 HEADER = ["clip_id", "piano", "no piano", "mp3_path"]
-ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b-29-58.mp3"]]
+ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b..c-29-58.mp3"]]
 
 
 def write(path, rows, header=HEADER, separator="\t", end="\r\n"):
@@ -29,7 +29,7 @@ def test_reads_the_format(table):
     assert frame.index.tolist() == [2, 6] and frame.index.name == "clip_id"
     assert frame["piano"].tolist() == [1, 0]
     assert (frame.dtypes.iloc[:-1] == np.uint8).all()
-    assert frame["mp3_path"].tolist() == ["0/a-0-29.mp3", "f/b-29-58.mp3"]
+    assert frame["mp3_path"].tolist() == ["0/a-0-29.mp3", "f/b..c-29-58.mp3"]
 
 
 def packed(table):
@@ -95,10 +95,6 @@ def test_path_that_leaves_the_folder_is_refused(table, path):
         annotations.read(write(table, [ROWS[0], ["6", "0", "1", path]]))
 
 
-def test_two_dots_inside_a_name_are_no_way_out(table):
-    annotations.read(write(table, [ROWS[0], ["6", "0", "1", "f/wait..what.mp3"]]))
-
-
 @pytest.mark.parametrize("separator", [",", ";", " "])
 def test_other_separators_are_named(table, separator):
     with pytest.raises(ValueError, match=r"separator.*TAB"):
@@ -119,20 +115,17 @@ def test_other_columns_are_named(table, header, word):
         annotations.read(write(table, ROWS, header))
 
 
+CUT_SHORT = gzip.compress(b"clip_id\tpiano\tmp3_path\n" * 9)[:40]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff\xfe\x00\x01\xff\x00", b'"clip_id"\t"a\r\n'], ids=str
+    "data", [b"", b"\xff\xfe\0\1\xff\0", b'"clip_id"\t"a\r\n', CUT_SHORT], ids=str
 )
-def test_what_is_no_table_is_refused(table, data):
-    table.write_bytes(data)
-    with pytest.raises(ValueError, match="annotations_final.csv"):
-        annotations.read(table)
-
-
-def test_table_packed_and_cut_short_is_refused(table):
-    path = packed(write(table, ROWS))
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(ValueError, match=r"csv\.gz"):
-        annotations.read(path)
+def test_what_is_no_table_is_refused(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=name):
+        annotations.read(tmp_path / name)
 
 
 def test_clip_info_reads_and_is_strict(tmp_path):

@@ -263,12 +263,13 @@ def test_the_real_tables_have_the_known_digests_and_name_clips():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_cut_at_random_places(fetch, server, world, seed):
+def test_busy_then_cut_at_random_places(fetch, server, world, seed):
     places = random.Random(seed)
     for name, data in world.files.items():
         # More often than a server that stands still would be asked.
         cuts = [places.randrange(1, len(data) // 9) for _ in range(8)]
-        server.script[name] = [{"cut": n_bytes} for n_bytes in cuts]
+        busy = [{"status": status} for status in (500, 429, 503)]
+        server.script[name] = busy + [{"cut": n_bytes} for n_bytes in cuts]
     fetch()
     assert_complete(fetch.root, world)
     # Nothing came twice: each try asked for what was still missing.
@@ -331,13 +332,6 @@ def test_nobody_answers(fetch):
     with pytest.raises(OSError, match="(?s)127.0.0.1.*refused.*huggingface"):
         fetch(base_url=dead.url)
     assert tree(fetch.root) == {}
-
-
-def test_failing_then_fine(fetch, server, world):
-    for name in world.files:
-        server.script[name] = [{"status": 500}, {"status": 429}, {"status": 503}]
-    fetch()
-    assert_complete(fetch.root, world)
 
 
 @pytest.mark.parametrize("n_bytes", [0, 4000])

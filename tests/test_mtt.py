@@ -188,13 +188,6 @@ def test_what_lesson_05_says_of_voices(mtt):
     assert round(rock[any_of("female")].mean(), 2) == 0.08
 
 
-def test_labels_do_not_hang_on_the_order_of_rows(mtt):
-    labels = mtt.labels("raw50")
-    assert labels.index.equals(mtt.clips.index)
-    clip_id = labels.index[12_345]
-    assert labels.loc[clip_id].equals(mtt.annotations.loc[clip_id, labels.columns])
-
-
 @needs_sound
 def test_the_real_clip_decodes(mtt):
     samples = audio.load(REAL)

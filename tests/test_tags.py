@@ -94,12 +94,6 @@ def test_random_split_has_the_sizes_and_depends_on_the_seed_only():
     assert (split != tags.random_split(ids, seed=4)).any()
 
 
-def test_overlap_counts_test_clips_only():
-    split = pd.Series(["train", "valid", "test", "test", "test", "test"])
-    artist = pd.Series(["Ann", "Bo", "Ann", "Bo", "Cy", "Ann"])
-    assert tags.overlap(split, artist) == 0.5
-
-
 def test_cooccurrence_is_the_share_of_the_rows_tag():
     # 400 clips: more than a uint8 counts
     labels = frame(a=[1, 1, 1, 1] * 100, b=[1, 0, 0, 0] * 100, never=[0] * 400)

@@ -153,7 +153,7 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
             near = difflib.get_close_matches(str(tag).lower(), labels.columns)
             raise ValueError(
                 f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
-                f"the nearest names are {near or 'none'}"
+                f"the nearest are {near or 'none'} (lists are raw50, merged50 and all)"
             )
     return labels[list(tag_list)]
 
