@@ -56,7 +56,7 @@ def preparing(n_workers):
     music, found = corpus.open("mini"), []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
-            how = {"folder": folder, "n_workers": n_workers, "progress": False}
+            how = {"folder": folder, "n_workers": n_workers}
             found.append(machine.seconds(partial(store.prepare, music, **how)))
     return min(found)
 

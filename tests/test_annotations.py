@@ -9,7 +9,7 @@ from conftest import write_tables
 from tagkit.data import annotations
 
 HEADER = ["clip_id", "piano", "no piano", "mp3_path"]
-ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b-29-58.mp3"]]
+ROWS = [["2", "1", "0", "0/a-0-29.mp3"], ["6", "0", "1", "f/b..c-29-58.mp3"]]
 
 
 def write(path, rows, header=HEADER, separator="\t", end="\r\n"):
@@ -29,26 +29,25 @@ def test_reads_the_format(table):
     assert frame.index.tolist() == [2, 6] and frame.index.name == "clip_id"
     assert frame["piano"].tolist() == [1, 0]
     assert (frame.dtypes.iloc[:-1] == np.uint8).all()
-    assert frame["mp3_path"].tolist() == ["0/a-0-29.mp3", "f/b-29-58.mp3"]
+    assert frame["mp3_path"].tolist() == ["0/a-0-29.mp3", "f/b..c-29-58.mp3"]
+
+
+def packed(table):
+    """Pack a table beside itself."""
+    path = table.with_suffix(".csv.gz")
+    path.write_bytes(gzip.compress(table.read_bytes()))
+    return path
 
 
 def test_reads_it_packed(table):
     write(table, ROWS)
-    packed = table.with_suffix(".csv.gz")
-    packed.write_bytes(gzip.compress(table.read_bytes()))
-    assert annotations.read(packed).equals(annotations.read(table))
+    assert annotations.read(packed(table)).equals(annotations.read(table))
 
 
-def test_tag_named_nan_is_a_tag_and_not_a_gap(table):
-    frame = annotations.read(write(table, ROWS, ["clip_id", "nan", "NA", "mp3_path"]))
-    assert list(frame.columns) == ["nan", "NA", "mp3_path"]
-
-
-def test_tag_that_ends_like_a_double_is_a_tag(table):
-    frame = annotations.read(
-        write(table, ROWS, ["clip_id", "5.1", "piano", "mp3_path"])
-    )
-    assert list(frame.columns)[:2] == ["5.1", "piano"]
+@pytest.mark.parametrize("names", [["nan", "NA"], ["5.1", "piano"]])
+def test_tags_named_like_a_gap_or_a_double_are_tags(table, names):
+    frame = annotations.read(write(table, ROWS, ["clip_id", *names, "mp3_path"]))
+    assert list(frame.columns) == [*names, "mp3_path"]
 
 
 @pytest.mark.parametrize("value", ["2", "-1", "x", "", "1.0", "0.5", "nan", "True"])
@@ -63,35 +62,22 @@ def test_other_values_are_named_with_line_and_tag(table, value):
 
 def test_bad_value_in_a_packed_table_is_named(table):
     write(table, [ROWS[0], ["6", "0", "7", "f/b.mp3"]])
-    packed = table.with_suffix(".csv.gz")
-    packed.write_bytes(gzip.compress(table.read_bytes()))
-    with pytest.raises(ValueError, match=r"line 3: tag 'no piano' is '7'"):
-        annotations.read(packed)
+    with pytest.raises(ValueError, match="line 3: 'no piano' is '7'"):
+        annotations.read(packed(table))
 
 
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([*ROWS, ROWS[0]], ["line 4", "clip_id 2", "twice"]),
+        ([*ROWS, ROWS[0]], ["line 4", "'clip_id' is '2'", "one line per clip"]),
         ([ROWS[0], ["x", "0", "1", "f/b.mp3"]], ["line 3", "'x'", "whole number"]),
-        ([ROWS[0], ["", "0", "1", "f/b.mp3"]], ["line 3", "whole number"]),
+        ([ROWS[0], ["", "0", "1", "f/b.mp3"]], ["line 3", "''", "whole number"]),
         ([ROWS[0], ["1.5", "0", "1", "f/b.mp3"]], ["line 3", "1.5", "whole number"]),
-        ([ROWS[0], ["6", "0", "1"]], ["line 3", "mp3_path is empty", "4 fields"]),
-        ([ROWS[0], ["6", "0"]], ["line 3", "2 fields", "4"]),
+        ([ROWS[0], ["6", "0", "1"]], ["line 3", "'mp3_path' is ''"]),
+        ([ROWS[0], ["6", "0"]], ["line 3", "'mp3_path' is ''"]),
         ([ROWS[0], ["6", "0", "1", "f/b.mp3", "1"]], ["line 3", "5", "4"]),
-        ([[*row, "1"] for row in ROWS], ["line 2", "5", "4"]),
+        ([[*row, "1"] for row in ROWS], ["line 2", "'0/a-0-29.mp3'", "0 or 1"]),
         ([], ["no clips"]),
-    ],
-    ids=[
-        "double",
-        "word",
-        "gap",
-        "fraction",
-        "no path",
-        "short",
-        "long",
-        "all long",
-        "none",
     ],
 )
 def test_broken_rows_are_named(table, rows, words):
@@ -105,12 +91,8 @@ def test_broken_rows_are_named(table, rows, words):
     ["../a.mp3", "0/../../a.mp3", "/etc/a.mp3", "C:/a.mp3", "0\\a.mp3", "0/.."],
 )
 def test_path_that_leaves_the_folder_is_refused(table, path):
-    with pytest.raises(ValueError, match="line 3: mp3_path .* leaves the corpus"):
+    with pytest.raises(ValueError, match="line 3: 'mp3_path' .* in the corpus folder"):
         annotations.read(write(table, [ROWS[0], ["6", "0", "1", path]]))
-
-
-def test_two_dots_inside_a_name_are_no_way_out(table):
-    annotations.read(write(table, [ROWS[0], ["6", "0", "1", "f/wait..what.mp3"]]))
 
 
 @pytest.mark.parametrize("separator", [",", ";", " "])
@@ -133,20 +115,17 @@ def test_other_columns_are_named(table, header, word):
         annotations.read(write(table, ROWS, header))
 
 
+CUT_SHORT = gzip.compress(b"clip_id\tpiano\tmp3_path\n" * 9)[:40]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff\xfe\x00\x01\xff\x00", b'"clip_id"\t"a\r\n'], ids=str
+    "data", [b"", b"\xff\xfe\0\1\xff\0", b'"clip_id"\t"a\r\n', CUT_SHORT], ids=str
 )
-def test_what_is_no_table_is_refused(table, data):
-    table.write_bytes(data)
-    with pytest.raises(ValueError, match="annotations_final.csv"):
-        annotations.read(table)
-
-
-def test_table_packed_and_cut_short_is_refused(table):
-    packed = table.with_suffix(".csv.gz")
-    packed.write_bytes(gzip.compress(write(table, ROWS * 1).read_bytes())[:40])
-    with pytest.raises(ValueError, match=r"csv\.gz"):
-        annotations.read(packed)
+def test_what_is_no_table_is_refused(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=name):
+        annotations.read(tmp_path / name)
 
 
 def test_clip_info_reads_and_is_strict(tmp_path):

@@ -250,19 +250,6 @@ def test_clip_map_refuses(points, kinds, message):
         plots.clip_map(points, kinds)
 
 
-def test_occurrences_draws_how_many_clips_stand_in_how_many_lists():
-    ax = plots.occurrences({"a": [0, 0, 3, 1], "b": [1, 1, 1, 1]}, k=1)
-    assert ax.lines[0].get_ydata().tolist() == [2, 1, 0, 1]
-    assert ax.lines[1].get_ydata().tolist() == [0, 4]
-    assert "a: 2 of 4 in none, the most 3; b: 0 of 4" in plots.alt_text(ax)
-    for bad in ({}, {"a": []}, {"a": [-1]}):
-        with pytest.raises(ValueError, match="np.bincount"):
-            plots.occurrences(bad, k=1)
-
-
-# -- widgets --------------------------------------------------------------------------
-
-
 def points_of(view):
     """Each button of a map: its name, its place in %, whether Tab reaches it."""
     found = re.findall(

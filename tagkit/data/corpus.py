@@ -37,12 +37,7 @@ class Corpus:
         root: the folder that holds tables and sound.
         annotations: labels of every annotated clip, (n_annotated, n_tags) uint8,
             including those whose sound is known to be missing.
-        clips: a row per usable clip: track_number, title, artist, album, url,
-            segmentStart and segmentEnd in seconds, original_url, mp3_path.
-
-    >>> mini = open("mini")
-    >>> len(mini.clips), mini.clips.index.name
-    (480, 'clip_id')
+        clips: a row per usable clip, as `annotations.read_clip_info` gives it.
     """
 
     name: str
@@ -70,13 +65,10 @@ class Corpus:
 
         Shape: (n_clips, n_tags) uint8, index clip_id, columns in the list's order.
         Raises: ValueError for unknown tags, or a folder without tables.
-
-        >>> open("mini").labels(["guitar", "piano"]).shape
-        (480, 2)
         """
         if self.annotations.shape[1] == 0:
             raise ValueError(
-                f"{self.name} has no tags; to train or score on it, put the tables "
+                f"{self.name} has no tags; to train or score on it, put "
                 "annotations_final.csv and clip_info_final.csv into its folder"
             )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
@@ -90,14 +82,10 @@ class Corpus:
                 that have no tag of the list. Scores on different versions do not
                 compare: their test clips differ.
 
-        A corpus without MagnaTagATune's folders 0 ... f is always split by artist. The
-        name of the series is the version that was used.
+        A corpus without MagnaTagATune's folders 0 ... f is always split by artist.
 
-        Shape: (n_clips,), index clip_id.
+        Shape: (n_clips,), index clip_id, named after the version that was used.
         Raises: ValueError for an unknown version, or too few artists.
-
-        >>> open("mini").split().value_counts().to_dict()
-        {'train': 360, 'test': 90, 'valid': 30}
         """
         if version not in VERSIONS:
             raise ValueError(
@@ -122,13 +110,12 @@ class Corpus:
         if clip_id not in self.clips.index:
             raise ValueError(
                 f"clip {clip_id!r} is not in {self.name}; its clips are "
-                f"{self.clips.index[0]} ... {self.clips.index[-1]}, see Corpus.clips"
+                f"{self.clips.index[0]} ... {self.clips.index[-1]}"
             )
         path = self.root / self.clips.at[clip_id, "mp3_path"]
         if not path.resolve().is_relative_to(self.root.resolve()):
             raise ValueError(
-                f"clip {clip_id}: {path} is a link out of the corpus folder; needed is "
-                "a file in it; copy the sound there"
+                f"clip {clip_id}: {path} links out of the corpus; copy the sound there"
             )
         return path
 
@@ -148,15 +135,12 @@ class Corpus:
     def describe(self, tag_list="raw50", version: str = "full") -> pd.DataFrame:
         """Describe the three parts of a split, with the floors of their scores.
 
-        `positive_rate` is the share of ones among the labels, averaged over tags. It is
-        the average precision of equal scores for all clips. `nothing_right` is the
-        accuracy of predicting no tag at all, to compare an accuracy with.
+        `positive_rate`, the share of ones among the labels, is the average precision
+        of equal scores for all clips. `nothing_right` is the accuracy of predicting
+        no tag at all.
 
         Shape: rows train, valid, test; columns clips, tracks, albums, artists,
         positive_rate, nothing_right, fewest_positives (of any tag).
-
-        >>> open("mini").describe()["clips"].tolist()
-        [360, 30, 90]
         """
         labels, split = self.labels(tag_list), self.split(tag_list, version)
         rows = {}
@@ -181,9 +165,6 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
 
     Shape: (n_clips, columns) -> (n_clips,) text.
 
-    >>> track_names(open("mini").clips).nunique() < 480
-    True
-
     Notebook: course/01_dataset_analysis.ipynb
     """
     return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
@@ -192,15 +173,11 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
 def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
     """Draw a share of clips, track by track; it includes every smaller share.
 
-    To see what a model gains from twice as many clips, the clips of a track must stay
-    together: a second clip of a known track adds little.
-
-    Args:
-        share: above 0, at most 1; the last track that is drawn may lose some clips.
-        seed: of the order of the tracks.
+    Clips of a track stay together, since a second clip of a known track adds little.
+    Only the last track that is drawn may lose some.
 
     Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
-    Raises: ValueError for a share out of range, or so small that no clip is left.
+    Raises: ValueError for a share out of 0 ... 1, or one that leaves no clip.
 
     >>> clips = open("mini").clips
     >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)
@@ -212,8 +189,8 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
     n = round(share * len(clips)) if 0 < share <= 1 else 0
     if n < 1:
         raise ValueError(
-            f"a share of {share:g} of {len(clips)} clips is {n}; needed is a share "
-            "above 0 and at most 1 that leaves a clip, such as 0.125"
+            f"share is {share:g}; needed is one above 0 and at most 1 that leaves "
+            f"some of {len(clips)} clips, such as 0.125"
         )
     names = track_names(clips)
     tracks = np.random.default_rng(seed).permutation(sorted(names.unique()))
@@ -223,14 +200,7 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """List the files below a folder whose suffix is one of sound, in order.
-
-    The list includes kinds that cannot be decoded, so that they are named and not
-    passed over.
-
-    >>> len(sound_files(DATA / "mini"))
-    480
-    """
+    """List the sound files below a folder in order, also those of no known decoder."""
     return sorted(
         path
         for path in folder.rglob("[!.]*")  # not the hidden files of the system
@@ -246,8 +216,8 @@ def open(name: str | Path) -> Corpus:
     sound file, whose artist and album are the two uppermost folders on its path, and
     whose segmentEnd of 0 means the whole file. No sound is decoded.
 
-    Raises: ValueError if a table is missing or the two do not fit together, and for an
-    unknown name, with the nearest one.
+    Raises: ValueError for an unknown name, or if a table is missing or the two do not
+    fit together.
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
@@ -257,11 +227,9 @@ def open(name: str | Path) -> Corpus:
     is_named = name in NAMED
     root = DATA / name if is_named else Path(name)
     if not root.is_dir():
-        near = [one for one in tags.nearest(name, NAMED) if one != name]
         raise ValueError(
             f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
             "'magnatagatune' (once downloaded) or a folder"
-            + (f"; did you mean {near[0]!r}?" if near else "")
         )
     title = str(name) if is_named else root.resolve().name
     if title in NAMED and root.resolve() != (DATA / title).resolve():
@@ -275,23 +243,17 @@ def open(name: str | Path) -> Corpus:
     if not (labels_path and info_path):
         missing = "clip_info" if labels_path else "annotations"
         raise ValueError(
-            f"{root} has no {missing}_final.csv; a corpus is a folder with "
-            "annotations_final.csv, clip_info_final.csv and the sound that they name"
+            f"{root} has no {missing}_final.csv; needed are annotations_final.csv, "
+            "clip_info_final.csv and the sound that they name"
         )
     table = annotations.read(labels_path)
     info = annotations.read_clip_info(info_path)
-    missing = table.index.difference(info.index)
-    if len(missing):
-        raise ValueError(
-            f"{root}: clip {missing[0]} is in annotations_final.csv but not in "
-            "clip_info_final.csv; get both tables from the same place"
-        )
-    info = info.loc[table.index]
+    info = info.reindex(table.index)
     differ = info["mp3_path"] != table["mp3_path"]
     if differ.any():
         raise ValueError(
-            f"{root}: the two tables give clip {differ.idxmax()} different files; "
-            "get both tables from the same place"
+            f"{root}: annotations_final.csv and clip_info_final.csv do not give clip "
+            f"{differ.idxmax()} the same file; get both from the same place"
         )
     empty = info["mp3_path"].isin(EMPTY_CLIPS.values())
     return Corpus(title, root, table.iloc[:, :-1], info[~empty])
@@ -306,26 +268,23 @@ def _table(root: Path, name: str) -> Path | None:
 
 def _files_as_clips(root: Path) -> pd.DataFrame:
     """Make a table of clips from the sound files below a folder."""
-    paths = [path.relative_to(root).as_posix() for path in sound_files(root)]
+    paths = [path.relative_to(root) for path in sound_files(root)]
     if not paths:
         raise ValueError(
             f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
             "sound; needed is one of the two"
         )
-    clips = pd.DataFrame(
+    return pd.DataFrame(
         {
             "track_number": 0,
-            "title": [Path(path).stem for path in paths],
-            "artist": [path.split("/")[0] for path in paths],  # or the file itself
-            "album": [
-                path.split("/")[1] if path.count("/") > 1 else "" for path in paths
-            ],
+            "title": [path.stem for path in paths],
+            "artist": [path.parts[0] for path in paths],  # or the file itself
+            "album": [path.parts[1] if len(path.parts) > 2 else "" for path in paths],
             "url": "",
             "segmentStart": 0,
             "segmentEnd": 0,
             "original_url": "",
-            "mp3_path": paths,
+            "mp3_path": [path.as_posix() for path in paths],
         },
         index=pd.RangeIndex(1, len(paths) + 1, name="clip_id"),
     )
-    return clips[list(annotations.CLIP_INFO_COLUMNS)]

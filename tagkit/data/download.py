@@ -6,12 +6,10 @@ mp3.zip.001 .002 .003   a byte split of one zip archive, read as one file, never
 *.csv                   the two tables, in place last: a corpus opens when it is whole
 """
 
-import errno
 import hashlib
 import io
 import os
 import re
-import sys
 import time
 import zipfile
 from bisect import bisect_right
@@ -41,8 +39,7 @@ f857fe185968773058cc71662c2ef5d8f2d4b7338e3c122cfd52f82dcb9760b9 mp3.zip.001
 fc2e1ec441755556ed1398b1808f1b08b6034372f8bc27394510c0c58cdb52ce mp3.zip.002
 83a689824c17e82f6eb81cdbc4e4ca239a4cfc1fb41f1a5c80b861caec90450f mp3.zip.003"""
 SHA256 = {name: sha for sha, name in map(str.split, SHA256SUMS.splitlines())}
-# Of the parts only the sum is known, 2.97 GB. Sizes serve the bars and the look at the
-# disk, never the verification.
+# For the bars and the look at the disk. Of the parts only the sum is known, 2.97 GB.
 BYTES = {"annotations_final.csv": 21_517_373, "clip_info_final.csv": 8_608_397}
 BYTES |= {name: 990_000_000 for name in PARTS}
 
@@ -68,91 +65,63 @@ def magnatagatune(
     base_url: str | tuple[str, ...] = BASES,
     *,
     keep_archive: bool = True,
-    progress: bool | None = None,
 ) -> corpora.Corpus:
     """Download MagnaTagATune and open it; what is there is verified, not fetched again.
 
     Args:
-        root: the corpus folder; default data/magnatagatune, which
-            `corpus.open("magnatagatune")` opens.
+        root: the corpus folder; default data/magnatagatune.
         base_url: the folder with the files; several are tried in this order. Any
             mirror will do, since every file must have the known digest.
         keep_archive: keep the parts, 3 GB, after unpacking: with them a second call
-            verifies and mends the clips without the servers, which may be down.
-        progress: show bars; default only in a terminal.
+            mends damaged clips without the servers.
 
     Raises: OSError if no server has a file, the disk is too small or another download
     runs; ValueError if a file in the folder is not the known one.
     Source: Law et al. 2009, digests as published in p-lambda/jukemir.
-
-    >>> f"{sum(BYTES.values()) / 1e9:.2f} GB to fetch"
-    '3.00 GB to fetch'
     """
     bases = [base_url] if isinstance(base_url, str) else list(base_url)
     root = Path(root or corpora.DATA / "magnatagatune")
     root.mkdir(parents=True, exist_ok=True)
-    show = sys.stderr.isatty() if progress is None else progress
     lock = filelock.FileLock(root / ".download.lock", blocking=False)
     try:
         with lock, _session() as session:
-            _complete(root, session, bases, show)
+            _complete(root, session, bases)
             if not keep_archive:
                 for name in PARTS:
                     (root / name).unlink(missing_ok=True)
     except filelock.Timeout:
         raise OSError(
-            f"another download writes to {root}; wait for its end or stop it, then "
-            "call again"
+            f"another download writes to {root}; wait for its end, then call again"
         ) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                f"the disk is full; make room; what came is kept in {root}: call "
-                "again to go on from there"
-            ) from None
-        raise
     return corpora.open(root)
 
 
-def _complete(root: Path, session, bases: list[str], show: bool):
+def _complete(root: Path, session, bases: list[str]):
     """Fetch, unpack and put in place what the folder lacks, the tables last."""
     # A fetched file keeps its name .part until the clips are there.
-    tables = [_fetch(root / name, session, bases, show) for name in TABLES]
+    tables = [_fetch(root / name, session, bases) for name in TABLES]
     table = annotations.read(tables[0])
-    lacking = _lacking(root, table)
+    lacking = [
+        path
+        for path in table["mp3_path"]
+        if path not in corpora.EMPTY_CLIPS.values() and not _size(root / path)
+    ]
     parts = []
-    n_begun = len(list(root.glob("mp3.zip.00*")))  # parts, whole or .part
-    if lacking or n_begun >= len(PARTS):
-        _check_disk(root, len(lacking) / len(table))
-        parts = [_fetch(root / name, session, bases, show) for name in PARTS]
-        _unpack(parts, root, show)
-    if lacking := _lacking(root, table):
-        raise ValueError(
-            f"{root}: {len(lacking)} of the {len(table)} clips in "
-            f"annotations_final.csv are not in the archive, such as {lacking[0]}; "
-            "get tables and archive from the same place"
-        )
+    begun = list(root.glob("mp3.zip.00*"))  # parts, whole or .part
+    if lacking or len(begun) >= len(PARTS):
+        n_archive = sum(BYTES[name] for name in PARTS)
+        n_to_fetch = max(0, n_archive - sum(_size(path) for path in begun))
+        n_to_unpack = n_archive * ROOM * len(lacking) / len(table)
+        check_room(root, n_to_fetch + n_to_unpack, "MagnaTagATune (archive and clips)")
+        parts = [_fetch(root / name, session, bases) for name in PARTS]
+        _unpack(parts, root)
     if hasattr(os, "sync"):  # not on Windows
         os.sync()  # the clips are on the disk before anything says so
     for path in parts + tables:
         os.replace(path, path.with_name(path.name.removesuffix(".part")))
 
 
-def _lacking(root: Path, table) -> list:
-    """Name the clips that are not there; three are empty in every copy."""
-    empty = corpora.EMPTY_CLIPS.values()
-    return [p for p in table["mp3_path"] if not (_size(root / p) or p in empty)]
-
-
-def _check_disk(root: Path, share: float):
-    """Raise OSError if there is no room for the parts and this share of the clips."""
-    n_archive = sum(BYTES[name] for name in PARTS)
-    n_there = sum(path.stat().st_size for path in root.glob("mp3.zip.00*"))
-    needed = max(0, n_archive - n_there) + n_archive * ROOM * share
-    check_room(root, needed, "MagnaTagATune (archive and clips)")
-
-
-def _fetch(path: Path, session, bases: list[str], show: bool) -> Path:
+def _fetch(path: Path, session, bases: list[str]) -> Path:
     """Give the verified file: `path` if it is there, else its .part."""
     part = path.with_name(path.name + ".part")
     sha256 = SHA256[path.name]
@@ -160,9 +129,8 @@ def _fetch(path: Path, session, bases: list[str], show: bool) -> Path:
         digest = _digest(path)
         if digest != sha256:
             raise ValueError(
-                f"{path} is not the known file: {_size(path)} bytes with SHA-256 "
-                f"{digest}, needed is {sha256}; move it away or delete it, and call "
-                "again"
+                f"{path} is not the known file: its SHA-256 is {digest}, needed is "
+                f"{sha256}; move it away, and call again"
             )
         return path
     if part.exists() and _digest(part) == sha256:
@@ -170,17 +138,8 @@ def _fetch(path: Path, session, bases: list[str], show: bool) -> Path:
     failures = ""
     for base in list(bases):
         url = f"{base.rstrip('/')}/{path.name}"
-        bar = tqdm(
-            desc=path.name,
-            total=BYTES[path.name],
-            initial=_size(part),
-            unit="B",
-            unit_scale=True,
-            disable=not show,
-        )
         try:
-            with bar:
-                _fetch_from(url, session, part, sha256, bar)
+            _fetch_from(url, session, part, sha256)
         except requests.RequestException as failure:
             failures += f"  {url}: {failure}\n"
         else:
@@ -211,26 +170,33 @@ def _session() -> requests.Session:
     return session
 
 
-def _fetch_from(url: str, session, part: Path, sha256: str, bar):
+def _fetch_from(url: str, session, part: Path, sha256: str):
     """Receive from one URL until .part is right, or raise RequestException."""
     furthest = _size(part)
     n_idle = 0  # tries in a row that brought nothing new
-    while True:
-        try:
-            _receive(url, session, part, bar)
-            break
-        except urllib3.exceptions.HTTPError as cut:
-            n_bytes = _size(part)
-            n_idle = 0 if n_bytes > furthest else n_idle + 1
-            furthest = max(furthest, n_bytes)
-            if n_idle == TRIES:
-                reason = f"the connection ended after {n_bytes} bytes: {cut}"
-                raise requests.ConnectionError(reason) from None
-            time.sleep(WAIT * n_idle)
+    with tqdm(
+        desc=part.stem,
+        total=BYTES[part.stem],
+        initial=furthest,
+        unit="B",
+        unit_scale=True,
+        disable=None,  # no bar outside a terminal
+    ) as bar:
+        while True:
+            try:
+                _receive(url, session, part, bar)
+                break
+            except urllib3.exceptions.HTTPError as cut:
+                n_bytes = _size(part)
+                n_idle = 0 if n_bytes > furthest else n_idle + 1
+                furthest = max(furthest, n_bytes)
+                if n_idle == TRIES:
+                    reason = f"the connection ended after {n_bytes} bytes: {cut}"
+                    raise requests.ConnectionError(reason) from None
+                time.sleep(WAIT * n_idle)
     digest = _digest(part)
     if digest != sha256:
-        reason = f"{_size(part)} bytes with SHA-256 {digest} came and were deleted, "
-        reason += f"needed is {sha256}"
+        reason = f"{_size(part)} bytes with SHA-256 {digest} came, needed is {sha256}"
         part.unlink()  # the next URL, or the next call, begins anew
         raise requests.RequestException(reason)
 
@@ -271,8 +237,8 @@ class _Parts(io.RawIOBase):
     """The parts of a file, read as the one that they were cut from."""
 
     def __init__(self, paths: list[Path]):
-        self.files = [path.open("rb") for path in paths]
-        self.ends = list(accumulate(path.stat().st_size for path in paths))
+        self.paths = paths
+        self.ends = list(accumulate(_size(path) for path in paths))
         self.position = 0
 
     def readable(self):
@@ -287,27 +253,24 @@ class _Parts(io.RawIOBase):
 
     def readinto(self, buffer):
         i = bisect_right(self.ends, self.position)  # the part that holds this byte
-        if i == len(self.files):
+        if i == len(self.paths):
             return 0
-        self.files[i].seek(self.position - self.ends[i], os.SEEK_END)
-        n_read = self.files[i].readinto(buffer)
+        with self.paths[i].open("rb") as file:
+            file.seek(self.position - self.ends[i], os.SEEK_END)
+            n_read = file.readinto(buffer)
         self.position += n_read
         return n_read
 
-    def close(self):
-        for file in self.files:
-            file.close()
-        super().close()
 
-
-def _unpack(parts: list[Path], root: Path, show: bool):
+def _unpack(parts: list[Path], root: Path):
     """Write the clips of a verified archive, each whole or not at all.
 
     Only names such as a/song-0-29.mp3 are written, so nothing can leave the folder.
     """
-    with _Parts(parts) as raw, zipfile.ZipFile(io.BufferedReader(raw)) as archive:
+    archive_file = io.BufferedReader(_Parts(parts), 1 << 20)
+    with zipfile.ZipFile(archive_file) as archive:
         clips = [m for m in archive.infolist() if CLIP.fullmatch(m.filename)]
-        for member in tqdm(clips, "unpack", unit="clip", disable=not show):
+        for member in tqdm(clips, "unpack", unit="clip", disable=None):
             path = root / member.filename
             data = archive.read(member)  # checks the CRC
             if path.is_file() and path.read_bytes() == data:

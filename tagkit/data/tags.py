@@ -14,17 +14,13 @@ import pandas as pd
 # The published order of MagnaTagATune's 50 most frequent tags. Three pairs of them
 # have equal counts, so sorting alone does not give this order: it breaks the ties.
 RAW50 = (
-    """
-guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano,
-ambient, beat, violin, vocal, synth, female, indian, opera, male, singing,
-vocals, no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal,
-pop, soft, sitar, solo, man, classic, choir, voice, new age, dance, male voice,
-female vocal, beats, harp, cello, no voice, weird, country, metal, female voice,
-choral
-""".strip()
-    .replace("\n", " ")
-    .split(", ")
-)
+    "guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano, "
+    "ambient, beat, violin, vocal, synth, female, indian, opera, male, singing, "
+    "vocals, no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal, "
+    "pop, soft, sitar, solo, man, classic, choir, voice, new age, dance, male voice, "
+    "female vocal, beats, harp, cello, no voice, weird, country, metal, female voice, "
+    "choral"
+).split(", ")
 
 # Keunwoo Choi's 29 groups of synonyms (magnatagatune-list), with the forgotten
 # `female vocal` added. The first word of each group is the name after merging.
@@ -92,8 +88,7 @@ CONTRADICTIONS = (
 def merge_synonyms(labels: pd.DataFrame) -> pd.DataFrame:
     """Merge the columns of synonyms: a clip has a merged tag if it has any of them.
 
-    Tags without a synonym stay. A merged column takes the place of the first column
-    of its group.
+    A merged column takes the place of the first column of its group; others stay.
 
     Shape: (n_clips, n_tags) -> (n_clips, fewer tags), uint8.
     Source: keunwoochoi/magnatagatune-list; `female vocal` added here.
@@ -121,10 +116,6 @@ def top(labels: pd.DataFrame, n: int = 50) -> list[str]:
     Tags of equal count keep the order of RAW50, then that of the columns.
 
     Shape: (n_clips, n_tags) -> n names.
-    Source: the 50 tags that nearly every paper uses; keunwoochoi/magnatagatune-list.
-
-    >>> top(pd.DataFrame({"a": [0, 1], "b": [1, 1], "c": [1, 0]}), 2)
-    ['b', 'a']
     """
     rank = {tag: i for i, tag in enumerate(RAW50)}
     counts = labels.sum().astype(int)
@@ -143,43 +134,28 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
     Shape: (n_clips, n_tags) -> (n_clips, n_chosen), uint8.
     Raises: ValueError for an unknown tag or list, with the nearest names.
 
-    >>> list(choose(pd.DataFrame({"drum": [1], "drums": [1]}), ["drums"]))
-    ['drums']
-
     Notebook: course/01_dataset_analysis.ipynb
     """
     if isinstance(tag_list, str):
         if tag_list == "raw50":
-            return labels[top(labels, 50)]
+            return labels[top(labels)]
         if tag_list == "merged50":
             merged = merge_synonyms(labels)
-            return merged[sorted(top(merged, 50))]
+            return merged[sorted(top(merged))]
         if tag_list == "all":
             return labels
         raise ValueError(
             f"tag list {tag_list!r} is unknown; needed is 'raw50', 'merged50', 'all' "
-            f"or a list of tags; a single tag is a list of one: [{tag_list!r}]"
+            f"or a list of tags such as [{tag_list!r}]"
         )
     for tag in tag_list:
         if tag not in labels.columns:
-            near = ", ".join(map(repr, nearest(tag, labels.columns)))
+            near = difflib.get_close_matches(str(tag).lower(), labels.columns)
             raise ValueError(
                 f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
-                f"the nearest names are {near or 'none'} (lists are raw50, merged50 "
-                "and all)"
+                f"the nearest are {near or 'none'} (lists are raw50, merged50 and all)"
             )
     return labels[list(tag_list)]
-
-
-def nearest(name: str, known: list[str]) -> list[str]:
-    """Give up to three known names that a mistyped one may stand for.
-
-    >>> nearest("Guitr", ["guitar", "piano"])
-    ['guitar']
-    """
-    names = {str(one).lower(): one for one in known}
-    near = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
-    return [names[one] for one in near]
 
 
 def folder_split(mp3_paths: pd.Series) -> pd.Series:
@@ -190,9 +166,6 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
     Shape: (n_clips,) paths -> (n_clips,) "train", "valid" or "test".
     Raises: ValueError for a path that does not lie in a folder 0 ... f.
     Source: listed clip by clip in jordipons/musicnn-training and in jukemir.
-
-    >>> folder_split(pd.Series(["0/x.mp3", "c/y.mp3", "f/z.mp3"])).tolist()
-    ['train', 'valid', 'test']
     """
     part_of = dict.fromkeys("0123456789ab", "train")
     part_of |= {"c": "valid", "d": "test", "e": "test", "f": "test"}
@@ -200,8 +173,8 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
     if parts.isna().any():
         bad = mp3_paths[parts.isna()].iloc[0]
         raise ValueError(
-            f"path {bad!r} does not begin with a folder 0 ... f; the 12:1:3 split "
-            "needs MagnaTagATune's folders, choose a split of your own for others"
+            f"path {bad!r} does not begin with a folder 0 ... f; split this corpus "
+            "by artist"
         )
     return parts.rename("split")
 
@@ -209,14 +182,10 @@ def folder_split(mp3_paths: pd.Series) -> pd.Series:
 def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
     """Split clips 12:1:3 at random, to measure how much such a split leaks.
 
-    Clips of one track fall into several parts, so a network can pass the test by
-    recognising the recording.
+    A network can pass such a test by recognising the recording.
 
     Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
     Source: Panwar et al. 2017 split so; the ISMIR 2021 tutorial warns of it.
-
-    >>> random_split(pd.RangeIndex(16)).value_counts().to_dict()
-    {'train': 12, 'test': 3, 'valid': 1}
 
     Notebook: course/01_dataset_analysis.ipynb
     """
@@ -229,15 +198,11 @@ def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
 def group_split(groups: pd.Series) -> pd.Series:
     """Split clips 12:1:3 so that all clips of a group fall into one part.
 
-    With artists as groups, a network cannot pass the test by recognising the artist,
-    which the folder split of MagnaTagATune allows: see `overlap`. The largest groups
-    are placed first, each where most clips are still wanted; the same groups give the
-    same split.
+    With artists as groups, a network cannot pass the test by recognising the artist.
+    The largest groups are placed first, each where most clips are still wanted; the
+    same groups give the same split.
 
-    Args:
-        groups: the artist (or album, or track) of each clip.
-
-    Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
+    Shape: (n_clips,) artists -> (n_clips,) "train", "valid" or "test".
     Raises: ValueError for less than three groups.
     Source: the artist filter of Pampalk et al. 2005 and Flexer 2007.
 
@@ -248,11 +213,10 @@ def group_split(groups: pd.Series) -> pd.Series:
     if len(counts) < 3:
         raise ValueError(
             f"{len(counts)} artists or groups cannot be split into three parts without "
-            "a leak, three are needed; fill in the column artist, or choose clip ids "
-            "of your own for batches.examples"
+            "a leak, three are needed; fill in the column artist"
         )
-    wanted = {"train": 12 / 16, "test": 3 / 16, "valid": 1 / 16}
-    wanted = {part: share * len(groups) for part, share in wanted.items()}
+    n_sixteenth = len(groups) / 16
+    wanted = {"train": 12 * n_sixteenth, "test": 3 * n_sixteenth, "valid": n_sixteenth}
     part_of = {}
     for group, n_clips in counts.items():
         part_of[group] = max(wanted, key=wanted.get)
@@ -268,11 +232,7 @@ def group_split(groups: pd.Series) -> pd.Series:
 def overlap(split: pd.Series, groups: pd.Series) -> float:
     """Give the share of test clips whose group is also in training: the leak.
 
-    Args:
-        split: "train", "valid" or "test" per clip.
-        groups: the artist, album or track of each clip.
-
-    Shape: (n_clips,), (n_clips,) -> one number in 0 ... 1.
+    Shape: (n_clips,) parts, (n_clips,) artists, albums or tracks -> one number.
 
     >>> parts = pd.Series(["train", "test", "test"])
     >>> overlap(parts, pd.Series(["Ann", "Ann", "Bo"]))
@@ -285,24 +245,18 @@ def overlap(split: pd.Series, groups: pd.Series) -> float:
 
 
 def cooccurrence(labels: pd.DataFrame) -> pd.DataFrame:
-    """Give the share of the clips with tag a that also have tag b: P(b | a).
+    """Give the share of the clips with tag a (row) that also have tag b (column).
 
-    Row a, column b. The matrix is not symmetric: most clips with a harpsichord are
+    This is P(b | a), which is not symmetric: most clips with a harpsichord are
     classical, few classical clips have a harpsichord.
 
     Shape: (n_clips, n_tags) -> (n_tags, n_tags), nan in the row of an unused tag.
 
-    >>> frame = pd.DataFrame({"a": [1, 1, 0], "b": [1, 0, 0]})
-    >>> cooccurrence(frame).loc["a", "b"]
-    np.float64(0.5)
-
     Notebook: course/01_dataset_analysis.ipynb
     """
-    values = labels.to_numpy(dtype=np.float64)
+    values = labels.astype(float)
     both = values.T @ values
-    with np.errstate(invalid="ignore"):
-        given = both / np.diag(both)[:, None]
-    return pd.DataFrame(given, index=labels.columns, columns=labels.columns)
+    return both.div(np.diag(both), axis=0)
 
 
 def pair_counts(labels: pd.DataFrame, a: str, b: str) -> dict[str, int]:
@@ -317,7 +271,7 @@ def pair_counts(labels: pd.DataFrame, a: str, b: str) -> dict[str, int]:
 
     Notebook: course/01_dataset_analysis.ipynb
     """
-    has_a, has_b = (choose(labels, [tag]).iloc[:, 0].astype(bool) for tag in (a, b))
+    has_a, has_b = choose(labels, [a, b]).to_numpy(bool).T
     return {
         "either": int((has_a | has_b).sum()),
         "both": int((has_a & has_b).sum()),
@@ -331,15 +285,11 @@ def contradictions(labels: pd.DataFrame) -> pd.DataFrame:
 
     Shape: (n_clips, n_tags) -> a frame with tag, other, n_tag, n_other, n_both.
 
-    >>> frame = pd.DataFrame({"slow": [1, 1, 0], "fast": [1, 0, 1]})
-    >>> contradictions(frame).to_dict("records")
-    [{'tag': 'slow', 'other': 'fast', 'n_tag': 2, 'n_other': 2, 'n_both': 1}]
-
     Notebook: course/01_dataset_analysis.ipynb
     """
     rows = []
     for a, b in CONTRADICTIONS:
         if a in labels and b in labels:
-            n_both = int((labels[a].astype(bool) & labels[b].astype(bool)).sum())
-            rows.append((a, b, int(labels[a].sum()), int(labels[b].sum()), n_both))
+            n_both = pair_counts(labels, a, b)["both"]
+            rows.append((a, b, labels[a].sum(), labels[b].sum(), n_both))
     return pd.DataFrame(rows, columns=["tag", "other", "n_tag", "n_other", "n_both"])

@@ -39,11 +39,6 @@ def panels(n_rows: int = 1, n_columns: int = 1, *, height: float = 3.2):
     Args: height, of one row, in inches; the width is 8 inches (800 pixels on screen).
     Returns: (figure, axes), axes with shape (n_rows, n_columns), or one ax for 1 x 1.
     Notebook: course/01_dataset_analysis.ipynb
-
-    >>> figure, axes = panels(2)
-    >>> axes.shape, int(figure.get_figwidth())
-    ((2, 1), 8)
-    >>> plt.close(figure)
     """
     figure, axes = plt.subplots(
         n_rows,
@@ -65,29 +60,23 @@ def describe(ax, sentence: str):
 
     Args: sentence, what a reader who cannot see the picture must know: the kind of
     picture, what is on its axes, and the one or two numbers that matter.
-    Raises: ValueError for an empty sentence.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> figure, ax = panels()
-    >>> alt_text(describe(ax, "A straight line from 0 to 1."))
+    >>> describe(ax, "A straight line from 0 to 1.")
+    >>> alt_text(ax)
     'A straight line from 0 to 1.'
     >>> plt.close(figure)
     """
     need(str(sentence).strip(), "a sentence that says what the picture shows", sentence)
     _SENTENCES[ax] = " ".join(str(sentence).split())
     _teach_ipython()
-    return ax
 
 
 def alt_text(ax) -> str:
     """Return the sentence that stands for a picture; of a figure, those of its axes.
 
-    Raises: ValueError where the ax was not drawn by this package.
     Notebook: course/01_dataset_analysis.ipynb
-
-    >>> from tagkit import plots
-    >>> plots.alt_text(plots.costs({"then": 500, "now": 5}, "milliseconds a clip"))
-    'Dots of milliseconds a clip, logarithmic: then 500, now 5.'
     """
     axes = ax.axes if isinstance(ax, Figure) else [ax]
     sentences = [_SENTENCES[one] for one in axes if one in _SENTENCES]
@@ -96,14 +85,7 @@ def alt_text(ax) -> str:
 
 
 def to_png(ax) -> bytes:
-    """Render the whole figure of an ax as a small PNG and close it.
-
-    Shape: width x height in inches at 160 dots per inch, at most 256 colours.
-
-    >>> figure, ax = panels()
-    >>> to_png(ax)[1:4]
-    b'PNG'
-    """
+    """Render the whole figure of an ax as a small PNG, 160 dots an inch; close it."""
     figure = ax.figure.canvas.figure
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI, facecolor="white")
@@ -139,7 +121,8 @@ def finish(ax, alt: str, *, title: str = "", x: str = "", y: str = "", grid: str
     ax.set_axisbelow(True)
     if grid:
         ax.grid(axis=grid, color=FAINT, linewidth=0.8)
-    return describe(ax, alt)
+    describe(ax, alt)
+    return ax
 
 
 def legend(ax, *, above: bool = False):

@@ -1,16 +1,11 @@
-"""Pictures of scores: of one clip, of models and tags, of pairs, of neighbours.
-
-One subject with ten pictures, hence a long file; each of its functions is short.
-"""
+"""Pictures of scores: in time, with intervals, tag by tag; a map of clips."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.colors import ListedColormap
 
-from tagkit.evaluation.metrics import seed_interval
 from tagkit.plots.picture import (
     COLORS,
     FAINT,
@@ -25,50 +20,6 @@ from tagkit.plots.picture import (
     start,
 )
 
-# -- one clip ------------------------------------------------------------------------
-
-
-def tag_scores(scores: pd.Series, truth=None, *, n: int = 10, title: str = "", ax=None):
-    """Draw a model's n highest scores for one clip, and the tags that it missed.
-
-    Args: scores, of one clip, such as predict.tag_file gives or a row of
-    predict.clip_scores; truth, a list of the clip's tags: these bars are striped, and
-    those below the n highest follow with their rank.
-    Shape: scores (n_tags,) in [0, 1], its index the tags.
-    Raises: ValueError without tags or where a score is NaN.
-    Notebook: course/00_start_here.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(tag_scores(pd.Series({"flute": 0.1, "guitar": 0.9}), ["flute"]))
-    'Scores of one clip, highest guitar 0.90, flute 0.10; the crowd named flute.'
-    """
-    need(
-        scores.size and np.isfinite(scores).all(),
-        "a finite score per tag of one clip, predict.tag_file(...)",
-        f"{len(scores)} scores, finite: {np.isfinite(scores).sum()}",
-    )
-    truth = None if truth is None else list(truth)
-    ranked = scores.sort_values(ascending=False, kind="stable")
-    missed = [tag for tag in ranked.index[n:] if tag in (truth or [])]
-    shown = pd.concat([ranked.head(n), ranked[missed]])
-    names = {tag: f"{tag} (rank {ranked.index.get_loc(tag) + 1})" for tag in missed}
-    ax = start(ax, 1.1 + 0.24 * len(shown))
-    labels = [plain(names.get(tag, tag)) for tag in shown.index]
-    bars = dict(color=COLORS[5], saturation=1, width=0.7, edgecolor="white")
-    sns.barplot(x=shown.to_numpy(), y=labels, ax=ax, **bars)
-    ax.bar_label(ax.containers[0], fmt="{:.2f}", fontsize=9, padding=3)
-    for bar, tag in zip(ax.patches, shown.index, strict=True):
-        if tag in (truth or []):
-            bar.set(facecolor=COLORS[0], hatch="///")
-    ax.set_xlim(0, 1.08)
-    told = ", ".join(f"{tag} {score:.2f}" for tag, score in ranked.head(3).items())
-    crowd = (
-        "" if truth is None else f"; the crowd named {', '.join(truth or ['no tag'])}"
-    )
-    alt = f"Scores of one clip, highest {told}{crowd}."
-    title = title or ("Striped: tags that the crowd named" if truth else "")
-    return finish(ax, alt, title=title, x="score (0 to 1)", y="tag", grid="x")
-
 
 def tag_timeline(
     scores: pd.DataFrame, truth=(), *, n: int = 8, title: str = "", ax=None
@@ -81,7 +32,6 @@ def tag_timeline(
     Args: scores, from predict.timeline: the index is the middle of each window in
     seconds; truth, a list of the clip's tags: these get a star.
     Shape: scores (n_windows, n_tags) in [0, 1].
-    Raises: ValueError where seconds do not rise, a score is NaN or there are none.
     Notebook: course/00_start_here.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -110,19 +60,16 @@ def tag_timeline(
     )
     ax.tick_params(axis="x", rotation=0)
     peaks = table.idxmax(axis=1)
-    told = ", ".join(
+    summary = ", ".join(
         f"{tag} is highest at {peaks[tag]:.1f} s ({table.at[tag, peaks[tag]]:.2f})"
         for tag in shown[:3]
     )
     star = "*: tags that the crowd named" if len(truth) else ""
     alt = (
         f"Scores of {len(shown)} of {scores.shape[1]} tags in {len(scores)} windows of "
-        f"a clip: {told}."
+        f"a clip: {summary}."
     )
     return finish(ax, alt, title=title or star, x="middle of the window (s)", y="tag")
-
-
-# -- models and tags -----------------------------------------------------------------
 
 
 def scores_with_intervals(
@@ -131,10 +78,7 @@ def scores_with_intervals(
     """Draw scores as points with their intervals, one row per model.
 
     Args: scores, name -> (mean, low, high), from metrics.evaluate's row "macro" or
-    metrics.seed_interval; say in the text which of the two; chance, the score of
-    guessing, drawn as a dotted line.
-    Shape: three numbers per model.
-    Raises: ValueError for no rows, numbers that are not finite, low > mean > high.
+    metrics.seed_interval; chance, the score of guessing, drawn as a dotted line.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -155,98 +99,26 @@ def scores_with_intervals(
         ax.axvline(chance, color=GREY, linestyle=":")
     ax.set_yticks(range(len(table)), [plain(name) for name in table.index])
     ax.margins(x=0.12)
-    told = ", ".join(
+    summary = ", ".join(
         f"{name} {mean:.3f} ({low:.3f} to {high:.3f})"
         for name, mean, low, high in table.itertuples()
     )
     dotted = "" if chance is None else f"; chance is {chance:g}"
-    alt = f"Scores with intervals, {unit}: {told}{dotted}."
+    alt = f"Scores with intervals, {unit}: {summary}{dotted}."
     title = "" if chance is None else f"Dotted: chance ({chance:g})"
     return finish(ax, alt, title=title, x=unit, grid="x")
-
-
-def score_against_data(
-    runs: pd.DataFrame, unit: str = "ROC-AUC", *, chance: float | None = None, ax=None
-):
-    """Draw how scores grow with the number of training clips, a line per model.
-
-    Lines join the means over seeds, bars are their t-intervals, and the small dots are
-    the single seeds. Each step to the right doubles the clips.
-
-    Args: runs, such as results.read_runs gives, as a frame; chance, the score of
-    guessing, drawn as a dotted line.
-    Shape: a row per run; columns model, n_train (clips) and score.
-    Raises: ValueError without runs, or for a column that is missing or not above 0.
-    Notebook: course/03_spectrogram_cnns.ipynb
-
-    >>> runs = pd.DataFrame(dict(model="raw", n_train=[45, 90], score=[0.6, 0.7]))
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(score_against_data(runs))
-    'ROC-AUC against the number of training clips, 45 to 90: raw from 0.600 to 0.700.'
-    """
-    numbers = runs.get(["n_train", "score"], pd.DataFrame())
-    need(
-        numbers.size and "model" in runs and (numbers > 0).all(axis=None),
-        "runs with a model, n_train and a score, both above 0",
-        f"{len(runs)} rows with {list(runs)}",
-    )
-    runs = runs.assign(model=runs["model"].map(plain))
-    look = dict(x="n_train", y="score", hue="model")
-    look["palette"] = sns.color_palette(COLORS, runs["model"].nunique())
-    ax = start(ax, 3.6)
-    sns.scatterplot(runs, s=16, legend=False, ax=ax, **look)
-    sns.lineplot(
-        runs,
-        style="model",
-        markers=True,
-        err_style="bars",
-        errorbar=lambda v: seed_interval(v)[1:] if len(v) > 1 else (np.nan, np.nan),
-        ax=ax,
-        **look,
-    )
-    if chance is not None:
-        ax.axhline(chance, color=GREY, linestyle=":")
-    ticks = sorted(runs["n_train"].unique())
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
-    legend(ax)
-    means = runs.groupby(["model", "n_train"], sort=False)["score"].mean()
-    told = []
-    for name in runs["model"].unique():
-        line = means[name].sort_index()
-        told.append(f"{name} from {line.iloc[0]:.3f} to {line.iloc[-1]:.3f}")
-    dotted = "" if chance is None else f"; chance is {chance:g}"
-    alt = (
-        f"{unit} against the number of training clips, {ticks[0]:,} to {ticks[-1]:,}: "
-        f"{', '.join(told)}{dotted}."
-    )
-    title = "Dots: single seeds; bars: t-interval of their mean"
-    return finish(
-        ax,
-        alt,
-        title=title,
-        x="training clips (each step doubles them)",
-        y=unit,
-        grid="y",
-    )
 
 
 def per_tag(report: pd.DataFrame, metric: str = "roc_auc", *, ax=None):
     """Draw the score of every tag with its interval, best first, with its positives.
 
-    Tags whose score is undefined (no positive or no negative clip) are left out and
-    counted in the title. The line is the macro mean; grey marks are each tag's
-    chance: 0.5 for ROC-AUC, its share of positives for average precision.
+    Tags whose score is undefined are left out and counted in the title. The line is
+    the macro mean; grey marks are each tag's chance: 0.5 for ROC-AUC, its share of
+    positives for average precision.
 
     Args: report, from metrics.evaluate; metric, "roc_auc" or "ap".
     Shape: (n_tags + 1, columns), last row "macro".
-    Raises: ValueError where columns are missing or no tag has a score.
     Notebook: course/05_per_tag_evaluation.ipynb
-
-    >>> report = pd.DataFrame(dict(positives=[9], ap=[0.5], ap_low=[0.4], ap_high=[0.6],
-    ...     ap_floor=[0.1]), index=["flute"])
-    >>> [label.get_text() for label in per_tag(report, "ap").get_yticklabels()]
-    ['flute (9)']
     """
     tags = _tags_of(report, metric)
     n_undefined = len(report.drop(index="macro", errors="ignore")) - len(tags)
@@ -287,14 +159,7 @@ def per_tag_compare(
 
     Args: reports from metrics.evaluate on the same clips; names, of the models.
     Shape: both (n_tags + 1, columns), the same tags.
-    Raises: ValueError where tags or their positives differ, or no tag has a score.
     Notebook: course/05_per_tag_evaluation.ipynb
-
-    >>> a = pd.DataFrame(dict(positives=[9], roc_auc=[0.5]), index=["flute"])
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(per_tag_compare(a, a + [0, 0.25], names=("raw", "mel")))
-    'ROC-AUC of raw and mel: mel is ahead on 1 of 1 tags, from flute (+0.250) to flute
-    (+0.250).'
     """
     a, b = _tags_of(report_a, metric), _tags_of(report_b, metric)
     need(
@@ -318,77 +183,11 @@ def per_tag_compare(
     return finish(ax, alt, title=ahead, x=unit, y="tag (positive clips)", grid="x")
 
 
-# -- judging -------------------------------------------------------------------------
-
-
-def pair_grid(labels, scores, tag: str = "the tag", *, ax=None):
-    """Draw which pairs of a clip with a tag and one without are in the right order.
-
-    A row per clip with the tag, a column per clip without, from the lower left corner
-    on the highest score first. So the edge is the ROC curve, and what is blue under it
-    is the area, the ROC-AUC.
-
-    Args: labels and scores, of one tag, in one order of clips.
-    Shape: labels (n_clips,) of 0 and 1, scores (n_clips,).
-    Raises: ValueError for other shapes, NaN, or a tag on no clip or on all.
-    Notebook: course/05_per_tag_evaluation.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(pair_grid([1, 1, 0], [0.9, 0.1, 0.5], "flute"))
-    '2 clips with flute by 1 without: 50.0 % of 2 pairs in the right order, 0 ties.'
-    """
-    has_tag, scores = np.asarray(labels) == 1, np.asarray(scores, dtype=float)
-    need(
-        has_tag.shape == scores.shape == (has_tag.size,)
-        and 0 < has_tag.sum() < has_tag.size
-        and np.isfinite(scores).all(),
-        "finite scores (n_clips,) of a tag that some clips carry and some do not",
-        f"labels {has_tag.shape} with {has_tag.sum()} positives",
-        f"scores {scores.shape}",
-    )
-    ones, zeros = np.sort(scores[has_tag])[::-1], np.sort(scores[~has_tag])[::-1]
-    order = np.sign(ones[:, None] - zeros)  # (n_ones, n_zeros)
-    right, ties = 100 * (order + 1).mean() / 2, int((order == 0).sum())
-    ax = start(ax, 2.6)
-    grid = ax.pcolormesh(
-        order,
-        cmap=ListedColormap([COLORS[4], GREY, COLORS[0]]),
-        vmin=-1,
-        vmax=1,
-        edgecolor="white",
-        linewidth=0.4 if order.size <= 4000 else 0,
-    )
-    bar = ax.figure.colorbar(grid, ax=ax, pad=0.01, aspect=12)
-    bar.set_ticks([-2 / 3, 0, 2 / 3], labels=["wrong", "tie", "right"])
-    ax.set_yticks([0, len(ones)])
-    alt = (
-        f"{len(ones)} clips with {tag} by {len(zeros)} without: {right:.1f} % of "
-        f"{order.size:,} pairs in the right order, {ties:,} ties."
-    )
-    title = f"{tag}: {right:.1f} % of {order.size:,} pairs in the right order"
-    return finish(
-        ax,
-        alt,
-        title=title,
-        x=f"clips without {tag}, highest score first",
-        y="clips with it",
-    )
-
-
 def threshold_curves(curves: pd.DataFrame, threshold: float, *, ax=None):
     """Draw precision, recall and F1 over the threshold, and their values at one.
 
-    Args: curves, such as one row of metrics.decisions for each threshold, stacked;
-    threshold, drawn as a line, with the three values there.
-    Shape: (n_thresholds, columns), index threshold, columns precision, recall, f1.
-    Raises: ValueError where columns are missing or no threshold has an F1.
-
-    >>> from tagkit.plots import alt_text
-    >>> curves = pd.DataFrame(dict(precision=[0.2, 0.5], recall=[1, 0.5],
-    ...     f1=[0.33, 0.5]), [0.1, 0.5])
-    >>> alt_text(threshold_curves(curves, 0.5))
-    'Precision, recall and F1 over the threshold: F1 is best at 0.50 (0.50); at 0.50
-    are precision 0.50, recall 0.50, F1 0.50.'
+    Shape: curves (n_thresholds, columns), index threshold, columns precision, recall
+    and f1: rows of metrics.decisions, stacked.
     """
     names = {"precision": "precision", "recall": "recall", "f1": "F1"}
     need(
@@ -416,17 +215,12 @@ def threshold_curves(curves: pd.DataFrame, threshold: float, *, ax=None):
     )
 
 
-# -- neighbours ----------------------------------------------------------------------
-
-
 def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=None):
     """Draw clips as points of a plane, with a mark and a colour for each kind.
 
-    Args: points, from neighbours.tsne; kinds, a word per clip, such as a tag of it;
-    an empty word is drawn as a small grey point. At most seven words: more marks
-    cannot be told apart.
+    Args: points, from neighbours.tsne; kinds, a word per clip, such as a tag of it, at
+    most seven different ones; an empty word is drawn as a small grey point.
     Shape: points (n_clips, 2), kinds n_clips words.
-    Raises: ValueError where lengths differ, a point is not finite, or for more words.
     Notebook: course/06_recommendation.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -466,47 +260,10 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.05)
-    told = f": {', '.join(counts)}" if words else ""
-    alt = f"Map of {len(points)} clips, axes without a unit{told}."
+    summary = f": {', '.join(counts)}" if words else ""
+    alt = f"Map of {len(points)} clips, axes without a unit{summary}."
     return finish(
         ax, alt, title=title, x="t-SNE, first axis (no unit)", y="second axis"
-    )
-
-
-def occurrences(counts: Mapping, k: int, *, ax=None):
-    """Draw how many clips stand in 0, 1, 2, ... lists of k neighbours.
-
-    Were all clips recommended alike, all would stand near k, the dotted line.
-
-    Args: counts, name -> how often each clip is recommended, np.bincount of
-    neighbours.nearest.
-    Shape: (n_clips,) whole numbers for each name.
-    Raises: ValueError for no names, no clips or counts below 0.
-    Notebook: course/06_recommendation.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(occurrences({"cosine": [0, 1, 1, 6]}, k=2))
-    'Clips by how many lists of 2 hold them, cosine: 1 of 4 in none, the most 6.'
-    """
-    rows = {name: np.ravel(row).astype(int) for name, row in counts.items()}
-    need(
-        rows and all(row.size and row.min() >= 0 for row in rows.values()),
-        "name -> counts, np.bincount(lists.ravel(), minlength=n_clips)",
-        dict(counts),
-    )
-    told = [
-        f"{name}: {(row == 0).sum()} of {row.size} in none, the most {row.max()}"
-        for name, row in rows.items()
-    ]
-    clips = {plain(name): pd.Series(np.bincount(row)) for name, row in rows.items()}
-    ax = start(ax, 3.4)
-    sns.lineplot(clips, markers=True, palette=COLORS[: len(clips)], ax=ax)
-    ax.axvline(k, color=GREY, linestyle=":")
-    ax.set_ylim(bottom=0)
-    legend(ax, above=True)
-    alt = f"Clips by how many lists of {k} hold them, {'; '.join(told)}."
-    return finish(
-        ax, alt, x=f"lists of {k} neighbours that hold a clip", y="clips", grid="y"
     )
 
 

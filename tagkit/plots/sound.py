@@ -1,4 +1,4 @@
-"""Pictures of sound: samples, spectrograms, the mel scale, filters."""
+"""Pictures of sound: samples, spectrograms, filters."""
 
 import librosa.display
 import numpy as np
@@ -7,11 +7,9 @@ from tagkit.plots.picture import COLORS, FAINT, finish, legend, need, start
 
 
 def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
-    """Draw samples over time: a line, or the envelope where there are too many.
+    """Draw samples over time, up to one second in milliseconds.
 
-    Args: samples, cut out what you want to see: up to a second is in milliseconds.
-    Shape: (n_samples,), full scale is 1; sample_rate in Hz.
-    Raises: ValueError for another shape, no samples, NaN or infinite samples.
+    Shape: samples (n_samples,), full scale is 1; sample_rate in Hz.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -54,17 +52,11 @@ def spectrogram(
 ):
     """Draw a (log-mel) spectrogram, time in seconds, frequency in Hz.
 
-    Args: sample_rate (Hz) and hop (samples) of the transform, mind the model's rate;
-    hz, the centre of each band, where the rows are not mel bands from 0 Hz to half the
-    rate: np.fft.rfftfreq(n_fft, 1 / sample_rate) draws an STFT; unit, of the values:
-    in dB the colours span at most 80 dB below the loudest cell.
+    Args: sample_rate (Hz) and hop (samples) of the transform; hz, the frequency of each
+    row where the rows are not mel bands from 0 Hz to half the rate; unit, of the
+    values: in dB the colours span at most 80 dB below the loudest cell.
     Shape: mel_db (n_mels, n_frames), hz (n_mels,).
-    Raises: ValueError for another shape or where no value is finite.
-    Source: librosa.display.specshow draws it.
     Notebook: course/01_dataset_analysis.ipynb
-
-    >>> spectrogram(np.zeros((96, 10)), 12_000, 256).get_ylabel()
-    'frequency (Hz)'
     """
     values = np.asarray(mel_db, dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
@@ -90,21 +82,12 @@ def spectrogram(
 
 
 def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=None):
-    """Draw over a spectrogram how far the score falls where a piece is hidden.
+    """Draw over a spectrogram how far the logit falls where a piece is hidden.
 
-    Orange: the score falls without this piece. Purple: it rises. Nearly white: it does
-    not care. The spectrogram lies under it in grey.
+    Orange: it falls without this piece. Purple: it rises. Nearly white: it stays.
 
-    Args: mel_db, sample_rate and hop as for `spectrogram`; drops, score of the whole
-    minus score without each piece in time.
     Shape: mel_db (n_mels, n_frames), drops (n_pieces,); pieces are equally long.
-    Raises: ValueError for other shapes or values that are not finite.
     Notebook: course/05_per_tag_evaluation.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> mel_db = np.zeros((96, 94))
-    >>> alt_text(occlusion(mel_db, 12_000, 256, [0.0, 0.5])).split(": ")[1]
-    'it falls most, by 0.50, without the piece from 1.0 to 2.0 s.'
     """
     mel_db, drops = np.asarray(mel_db, dtype=float), np.asarray(drops, dtype=float)
     need(
@@ -130,44 +113,11 @@ def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=
     return finish(ax, alt, title=title, x="time (s)", y="frequency (Hz)")
 
 
-def mel_scale(max_hz: float = 8000, *, ax=None):
-    """Draw mel against Hz, with lines at steps of equal mel.
-
-    Source: the HTK formula, mel = 2595 log10(1 + f / 700).
-    Notebook: course/01_dataset_analysis.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(mel_scale())  # doctest: +ELLIPSIS
-    'Curve of the mel scale from 0 to 8,000 Hz: 1,000 Hz are 1,000 mel, and the lower...
-    """
-    from tagkit.models.mel import hz_to_mel  # torch, so only when it is needed
-
-    hz = np.linspace(0, max_hz, 400)
-    steps = _mel_steps(11, max_hz)
-    ax = start(ax)
-    ax.vlines(steps, 0, hz_to_mel(steps), color=COLORS[5], linewidth=1)
-    ax.hlines(hz_to_mel(steps), 0, steps, color=COLORS[5], linewidth=1)
-    ax.plot(hz, hz_to_mel(hz), color=COLORS[0], linewidth=2)
-    ax.set_xlim(0, max_hz)
-    ax.set_ylim(0)
-    alt = (
-        f"Curve of the mel scale from 0 to {max_hz:,.0f} Hz: 1,000 Hz are 1,000 mel, "
-        f"and the lower half of the mels ends at {steps[5]:,.0f} Hz."
-    )
-    title = f"Ten equal steps in mel; the first five end at {steps[5]:,.0f} Hz"
-    return finish(ax, alt, title=title, x="frequency (Hz)", y="pitch (mel)")
-
-
 def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     """Draw the triangles of a mel filter bank over frequency.
 
-    Args: filters, from mel.mel_filters; with more than about 40 of them only the
-    pattern can be seen, which is the point: narrow at the left, wide at the right.
     Shape: filters (n_mels, n_bins), hz (n_bins,) in Hz.
     Notebook: course/03_spectrogram_cnns.ipynb
-
-    >>> mel_filters(np.eye(3), np.array([0, 100, 200])).get_xlabel()
-    'frequency (Hz)'
     """
     filters = np.asarray(filters, dtype=float)
     ax = start(ax, 2.6)
@@ -188,17 +138,9 @@ def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
     Each column is one filter's magnitude response, its own maximum set to 1; the
     orange line is where filters spread evenly in mel would lie.
 
-    Args: weights, of the first convolution, as numpy (`.detach().cpu().numpy()`).
     Shape: (n_filters, length) or (n_filters, 1, length); sample_rate in Hz.
     Source: figure 3 of Dieleman & Schrauwen 2014.
-    Raises: ValueError for another shape or weights that are not finite.
     Notebook: course/02_raw_waveform_cnns.ipynb
-
-    >>> time = np.arange(256) / 12_000
-    >>> weights = np.stack([np.sin(6.2832 * hz * time) for hz in (3000, 750)])
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(filters(weights, 12_000))  # doctest: +ELLIPSIS
-    'Magnitude responses of 2 filters ... from 750 to 3,000 Hz, the median is 1,875 Hz.'
     """
     hz, responses = _responses(weights, sample_rate)
     peaks = np.sort(centres(weights, sample_rate))
@@ -235,13 +177,7 @@ def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
 def response(kernel: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
     """Draw what one filter responds to, over frequency, and mark its centre.
 
-    Args: kernel, one filter of a first layer; the centre is where it answers most.
-    Shape: (length,), sample_rate in Hz.
-    Raises: ValueError for another shape or weights that are not finite.
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(response(np.cos(6.2832 * 750 * np.arange(256) / 12_000), 12_000))
-    'Magnitude response of one filter from 0 to 6,000 Hz: it answers most to 750 Hz.'
+    Shape: kernel (length,), sample_rate in Hz.
     """
     hz, (answer,) = _responses(np.asarray(kernel)[None], sample_rate)
     centre = hz[answer.argmax()]
@@ -265,7 +201,6 @@ def centres(weights: np.ndarray, sample_rate: int) -> np.ndarray:
     """Find the frequency that each filter answers most to, in Hz.
 
     Shape: (n_filters, length) or (n_filters, 1, length) -> (n_filters,).
-    Raises: ValueError as `filters`.
 
     >>> centres(np.cos(6.2832 * 750 * np.arange(256) / 12_000)[None], 12_000)
     array([750.])

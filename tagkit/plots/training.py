@@ -31,13 +31,11 @@ def curves(
 ):
     """Draw one quantity of one or more training runs over the epochs.
 
-    Args: histories, name -> History.frame(); what, a column of them: "loss",
-    "valid_loss", "valid_roc_auc" or "valid_ap". With "loss", a validation loss is
-    drawn dashed beside it where the frames have one. recorded, frames of runs that
-    were made before, one a seed, as thin grey lines without marks. floor, what is
-    reached without listening, as a black dotted line.
+    Args: histories, name -> History.frame(); what, a column of them: "loss" (with the
+    validation loss dashed beside it), "valid_loss", "valid_roc_auc" or "valid_ap";
+    recorded, frames of earlier runs, drawn as thin grey lines; floor, what is reached
+    without listening, drawn as a dotted line.
     Shape: each frame (n_epochs, columns), with a column epoch.
-    Raises: ValueError without runs, or where a frame lacks the column.
     Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -71,26 +69,26 @@ def curves(
         ax=ax,
     )
     extreme = "lowest" if "loss" in what else "highest"
-    told = []
+    summary = []
     for name, frame in histories.items():
         line = frame.set_index("epoch")[what].dropna()
         best = line.idxmin() if extreme == "lowest" else line.idxmax()
-        told.append(
+        summary.append(
             f"{name} ends at {line.iloc[-1]:.3g}, {extreme} at epoch {best} "
             f"({line[best]:.3g})"
         )
     if recorded:
         ends = [frame[what].iloc[-1] for frame in recorded]
-        told.append(f"recorded runs end at {min(ends):.3g} to {max(ends):.3g}")
+        summary.append(f"recorded runs end at {min(ends):.3g} to {max(ends):.3g}")
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="floor")
-        told.append(f"the floor is at {floor:.3g}")
+        summary.append(f"the floor is at {floor:.3g}")
     ax.xaxis.get_major_locator().set_params(integer=True)
     if what == "learning_rate":
         ax.set_yscale("log")
     legend(ax)
     unit = UNITS.get(what, what)
-    alt = f"Curves of {unit} over epochs: {'; '.join(told)}."
+    alt = f"Curves of {unit} over epochs: {'; '.join(summary)}."
     return finish(ax, alt, title=title, x="epoch", y=unit, grid="y")
 
 
@@ -102,17 +100,11 @@ def heat_table(
     title: str = "",
     ax=None,
 ):
-    """Draw a table of numbers as a heat map, every number in its cell, the best framed.
+    """Draw a table as a heat map, every number in its cell, the highest framed.
 
-    Args: frame, say one row per length and one column per stride, with index.name and
-    columns.name set; form, a format.
+    Args: frame, with index.name and columns.name set; form, a format.
     Shape: (n_rows, n_columns); cells that were not run are NaN and stay grey.
-    Raises: ValueError where no cell holds a number.
     Notebook: course/02_raw_waveform_cnns.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(heat_table(pd.DataFrame([[0.7, 0.8]], ["256"], ["256", "64"])))
-    'Table of ROC-AUC, 1 x 2: highest 0.800 at row 256, column 64.'
     """
     values = frame.to_numpy(dtype=float)
     need(np.isfinite(values).any(), "a number in some cell", f"a frame {values.shape}")
@@ -138,17 +130,9 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     time left. The size of the output stands at the left, the parameters at the right.
 
     Args: table, from models.walk.
-    Shape: columns layer, output, parameters and sees_ms (a number of milliseconds, or
-    "all"), a row per unit, from input to output.
-    Raises: ValueError where a column lacks, or no row has a receptive field.
+    Shape: columns layer, output, parameters and sees_ms (milliseconds, or "all"), a row
+    per unit, from input to output.
     Notebook: course/02_raw_waveform_cnns.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> rows = [("Conv1d", "2 x 9", 30, 20.0), ("Linear", "5", 90, "all")]
-    >>> columns = ["layer", "output", "parameters", "sees_ms"]
-    >>> alt_text(shape_walk(pd.DataFrame(rows, columns=columns)))
-    'Walk through 2 units with 120 parameters: the first sees 20 ms, most parameters
-    (75 %) are in unit 2, Linear.'
     """
     fields = pd.to_numeric(table.get("sees_ms"), errors="coerce")
     columns = {"layer", "output", "parameters"} <= set(table)
@@ -184,51 +168,10 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     return finish(ax, alt, title=title, x=x, grid="x")
 
 
-def timeline(rows: Mapping[str, Sequence], *, title: str = "", ax=None):
-    """Draw who works when: a row per worker, a numbered box per piece of work.
-
-    Args: rows, worker -> pairs of begin and end in seconds, in order; two workers whose
-    boxes stand one above the other work at the same time.
-    Shape: each (n_pieces, 2).
-    Raises: ValueError without any work, or where a piece ends before it begins.
-    Notebook: course/07_scaling_up.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> ax = timeline({"load": [(0, 0.2), (0.2, 0.4)], "compute": [(0.2, 0.5)]})
-    >>> alt_text(ax)
-    'Timeline of 0.50 seconds; busy are load 80 %, compute 60 % of them.'
-    """
-    spans = {name: np.reshape(pieces, (-1, 2)) for name, pieces in rows.items()}
-    pieces = np.concatenate([*spans.values(), np.empty((0, 2))])
-    need(
-        len(pieces) and (pieces[:, 1] >= pieces[:, 0]).all(),
-        "pieces of work, begin and end in seconds, the end not before the begin",
-        dict(rows),
-    )
-    ax = start(ax, 0.9 + 0.5 * len(rows))
-    first, last = pieces.min(), pieces.max()
-    told = []
-    for place, (name, span) in enumerate(spans.items()):
-        begins, lengths = span[:, 0] - first, span[:, 1] - span[:, 0]
-        colour = COLORS[place % 2]
-        bars = ax.barh(
-            [place] * len(span), lengths, 0.7, begins, color=colour, edgecolor="white"
-        )
-        numbers = range(1, len(span) + 1)
-        ax.bar_label(bars, numbers, label_type="center", fontsize=9, color="white")
-        told.append(f"{name} {100 * lengths.sum() / (last - first):.0f} %")
-    ax.set_yticks(range(len(rows)), [plain(name) for name in rows])
-    ax.invert_yaxis()
-    alt = f"Timeline of {last - first:.2f} seconds; busy are {', '.join(told)} of them."
-    return finish(ax, alt, title=title, x="seconds", grid="x")
-
-
 def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
     """Draw positive numbers of very different size as dots on a logarithmic axis.
 
-    Args: values, name -> number; drawn from top to bottom in the given order, each
-    with its value beside it; unit, such as "milliseconds a clip".
-    Raises: ValueError without values, or where one is not above 0.
+    Args: values, name -> number, from top to bottom; unit, "milliseconds a clip".
     Notebook: course/07_scaling_up.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -248,8 +191,8 @@ def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
     ax.set_xlim(min(numbers) / 3, max(numbers) * 5)
     ax.set_yticks(range(len(values)), [plain(name) for name in values])
     ax.set_ylim(len(values) - 0.5, -0.5)
-    told = ", ".join(f"{n} {w}" for n, w in zip(values, words, strict=True))
-    alt = f"Dots of {unit}, logarithmic: {told}."
+    summary = ", ".join(f"{n} {w}" for n, w in zip(values, words, strict=True))
+    alt = f"Dots of {unit}, logarithmic: {summary}."
     return finish(ax, alt, title=title, x=f"{unit} (logarithmic)", grid="x")
 
 

@@ -36,11 +36,6 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Shape: a dict with model, arguments, tags, about, config, epoch.
     Raises: ValueError if the file is not such a checkpoint.
-
-    >>> read_checkpoint(__file__)
-    Traceback (most recent call last):
-    ...
-    ValueError: ...checkpoints.py is not a checkpoint ...
     """
     try:
         with safe_open(path, "pt") as file:
@@ -134,31 +129,6 @@ def save_weights(
     write_atomically(path, data)
 
 
-def halve(source: str | Path, target: str | Path):
-    """Copy a checkpoint with its weights in half precision, for shipping.
-
-    `load_weights` reads it as any other. Scores move in the third decimal. What batch
-    norm has counted stays as it is: variances can be larger than half precision holds.
-
-    Raises: ValueError as `read_checkpoint`, or if a weight is too large.
-    """
-    about = json.dumps(read_checkpoint(source))
-    with safe_open(source, "pt") as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    halved = {
-        k: v.half() if v.is_floating_point() and "running" not in k else v
-        for k, v in weights.items()
-    }
-    for name, weight in halved.items():
-        if not torch.isfinite(weight).all():
-            raise ValueError(
-                f"{source}: {name} holds numbers above 65,504, which half precision "
-                "does not know; ship the checkpoint as it is"
-            )
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(Path(target), save(halved, {"tagkit": about}))
-
-
 def set_weights(model: Tagger, weights: dict, path: Path):
     """Set the weights that were read from a file, or say which layers differ.
 
@@ -181,13 +151,7 @@ def set_weights(model: Tagger, weights: dict, path: Path):
 class Run:
     """The folder of a training run: saved there after every epoch, resumed from there.
 
-    In a job of several processes the first one reads and writes; the others get what
-    it read.
-
-    Args:
-        run_dir: the folder; None keeps nothing on the disk.
-        config: a `train.Config`; history: a `train.History`.
-        train, valid: the clips to train on and to validate on.
+    In a job of several processes the first one reads and writes.
 
     Attributes:
         best: the weights of the best epoch; before it, those at the start.

@@ -227,8 +227,7 @@ def make_loader(
 ) -> feed.Feed:
     """Make what brings the batches of every epoch to the device.
 
-    Shape: `epoch(k)` yields `feed.Batch`, samples (n_windows, n_samples) and labels
-    (n_windows, n_tags).
+    Shape: `epoch(k)` yields `feed.Batch`.
     """
     crops = train.crops(
         model.n_samples,
@@ -392,15 +391,6 @@ class Interrupts:
 
     Attributes:
         stopped: whether the block was ended so.
-
-    >>> with Interrupts() as stop:
-    ...     with stop.held():
-    ...         signal.raise_signal(signal.SIGTERM)
-    ...         print("saved")
-    ...     print("never reached")
-    saved
-    >>> stop.stopped
-    True
     """
 
     def __init__(self):

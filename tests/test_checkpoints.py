@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,10 @@ from conftest import tone
 from tagkit import models
 from tagkit.evaluation import predict
 from tagkit.training import checkpoints, train
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+
+import record_runs  # noqa: E402
 
 TAGS = ["low", "high"]
 
@@ -220,7 +226,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):
     folder, model, _ = run
     target = tmp_path / "new" / "half.safetensors"
-    checkpoints.halve(folder / "best.safetensors", target)
+    record_runs.halve(folder / "best.safetensors", target)
     assert target.stat().st_size < 0.6 * (folder / "best.safetensors").stat().st_size
     assert checkpoints.read_checkpoint(target) == checkpoints.read_checkpoint(
         folder / "best.safetensors"
@@ -231,7 +237,7 @@ def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):
     scores = predict.clip_scores(again, clips)
     np.testing.assert_allclose(scores, predict.clip_scores(model, clips), atol=2e-3)
     with pytest.raises(ValueError, match="is not a checkpoint"):
-        checkpoints.halve(__file__, target)
+        record_runs.halve(__file__, target)
 
 
 def test_saved_model_tags_a_file_alike(run, tmp_path):
@@ -265,7 +271,7 @@ def test_halve_leaves_what_batch_norm_counted(tmp_path):
     about = {"model": "K2C2", "arguments": model.arguments, "tags": TAGS}
     weights = {k: v.contiguous() for k, v in model.state_dict().items()}
     save_file(weights, tmp_path / "a", {"tagkit": json.dumps(about)})
-    checkpoints.halve(tmp_path / "a", tmp_path / "b")
+    record_runs.halve(tmp_path / "a", tmp_path / "b")
     again = models.K2C2(n_tags=2, width=0.05)
     checkpoints.load_weights(again, tmp_path / "b", TAGS)
     assert torch.equal(again.image.scale.running_var, model.image.scale.running_var)
@@ -278,5 +284,5 @@ def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
     weights["output.bias"] = torch.full_like(weights["output.bias"], 1e5)
     save_file(weights, tmp_path / "big.safetensors", {"tagkit": json.dumps(about)})
     with pytest.raises(ValueError, match=r"output\.bias holds numbers above 65,504"):
-        checkpoints.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
+        record_runs.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
     assert not (tmp_path / "half.safetensors").exists()
