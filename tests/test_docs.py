@@ -24,7 +24,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Public names without an example, and why.
 NO_EXAMPLE = {
     "tagkit.data.audio.AudioError": "an exception; audio.load raises it",
-    "tagkit.models.tagger.Tagger": "a base class; every model's example shows it",
+    "tagkit.models.tagger.Conv2d": "a layer inside the models",
     "tagkit.data.batches.Examples": "made by batches.examples",
     "tagkit.data.batches.Window": "RandomCrops and GridCrops run it",
     "tagkit.models.Entry": "a row of MODELS",
@@ -44,6 +44,29 @@ NO_EXAMPLE = {
     "tagkit.training.steps.Losses": "used by train.fit, whose example runs it",
     "tagkit.data.batches.Crops": "the base of RandomCrops, whose example shows it",
     "tagkit.machine.processes.Batch": "given by processes.even, whose example shows it",
+    "tagkit.training.recipes.fit_stages": "test_recipes.py has one",
+    "tagkit.widgets.clip_list": "test_neighbours.py has one",
+    "tagkit.widgets.clip_map": "test_neighbours.py has one",
+    "tagkit.widgets.clip_view": "test_widgets.py has one",
+    "tagkit.widgets.filter_player": "test_widgets.py has one",
+    "tagkit.widgets.relabel": "test_judging.py has one",
+}
+NO_EXAMPLE |= {
+    f"{entry.cls.__module__}.{name}": "called as Tagger's example shows"
+    for name, entry in models.MODELS.items()
+}
+NO_EXAMPLE["tagkit.models.crnn.CRNNOverBatch"] = "called as Tagger's example shows"
+NO_EXAMPLE |= {
+    f"tagkit.machine.devices.{name}": "train.fit and feed.ahead call it"
+    for name in (
+        *("casting", "place", "keep_freed_memory", "channels_last", "free_memory"),
+        *("has_room", "mark", "is_done", "random_states", "set_random_states"),
+    )
+}
+NO_EXAMPLE |= {
+    f"tagkit.machine.processes.{name}": "does nothing in a single process"
+    for name in ("start", "is_first", "wrap", "this_device")
+    + ("begin_epoch", "end_epoch", "wait")
 }
 # No notebook introduces these: they are the inside of something that one does.
 NO_NOTEBOOK = {
