@@ -59,14 +59,28 @@ NO_EXAMPLE["tagkit.models.crnn.CRNNOverBatch"] = "called as Tagger's example sho
 NO_EXAMPLE |= {
     f"tagkit.machine.devices.{name}": "train.fit and feed.ahead call it"
     for name in (
-        *("casting", "place", "keep_freed_memory", "channels_last", "free_memory"),
-        *("has_room", "mark", "is_done", "random_states", "set_random_states"),
+        "casting",
+        "place",
+        "channels_last",
+        "free_memory",
+        "has_room",
+        "mark",
+        "is_done",
+        "random_states",
+        "set_random_states",
     )
 }
 NO_EXAMPLE |= {
     f"tagkit.machine.processes.{name}": "does nothing in a single process"
-    for name in ("start", "is_first", "wrap", "this_device")
-    + ("begin_epoch", "end_epoch", "wait")
+    for name in (
+        "start",
+        "is_first",
+        "wrap",
+        "this_device",
+        "begin_epoch",
+        "end_epoch",
+        "wait",
+    )
 }
 # No notebook introduces these: they are the inside of something that one does.
 NO_NOTEBOOK = {
