@@ -229,7 +229,7 @@ def _train_network(name, settings, draw_parts, *, recipe, run, record):
     if processes.is_first():
         print(
             f"{name}, {models.count_parameters(model):,} parameters, on {train_set}, "
-            f"device {devices.describe(device, first.precision)}"
+            f"device {devices.summary(device, first.precision)}"
         )
     if len(stages) == 1:
         history = train.fit(model, train_set, valid, first, run_dir=run)

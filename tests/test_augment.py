@@ -1,4 +1,4 @@
-"""Augmentation: what each one changes, and that a run which goes on draws the same."""
+"""Augmentation: what each one changes, and that a resumed run draws the same."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def drawn(name, samples, labels=None, seed=0):
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
-def test_shapes_stay_and_the_input_is_not_touched(name):
+def test_shapes_stay_and_the_input_is_not_changed(name):
     samples, labels = windows(5), torch.eye(5)
     before = samples.clone()
     changed, others = drawn(name, samples, labels)
@@ -34,7 +34,7 @@ def test_shapes_stay_and_the_input_is_not_touched(name):
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
-def test_silence_and_a_batch_of_one_are_borne(name):
+def test_silence_stays_silence_even_in_a_batch_of_one(name):
     for n in (1, 2):
         changed, _ = drawn(name, torch.zeros(n, 100))
         assert torch.equal(changed.abs(), torch.zeros(n, 100))
@@ -81,9 +81,8 @@ def test_time_mask_is_one_stretch_of_at_most_a_fifth():
 
 def test_frequency_mask_takes_out_one_band_of_at_most_a_third_of_the_mel_scale():
     samples = windows(200, 4096)
-    before, after = (
-        torch.fft.rfft(s) for s in (samples, drawn("frequency_mask", samples)[0])
-    )
+    before = torch.fft.rfft(samples)
+    after = torch.fft.rfft(drawn("frequency_mask", samples)[0])
     kept = (after - before).abs() < 1e-3
     gone = after.abs() < 1e-3 * before.abs()
     assert (kept | gone).float().mean() > 0.999
@@ -114,7 +113,8 @@ def test_mix_mixes_labels_in_the_shares_of_the_sounds():
     shares = np.concatenate(
         [drawn("mix", samples, seed=s)[0].diagonal().numpy() for s in range(50)]
     )
-    assert shares.mean() == pytest.approx(0.53, abs=0.05)  # 1/2, and who meets itself
+    # 1/2, and a little more, as some windows are mixed with themselves.
+    assert shares.mean() == pytest.approx(0.53, abs=0.05)
 
 
 def batch(n=6):
@@ -145,7 +145,7 @@ def test_global_random_numbers_are_left_alone():
     assert torch.equal(mine, torch.rand(3))
 
 
-def test_one_more_changes_nothing_of_the_others_and_the_order_does_not_count():
+def test_augmentations_are_drawn_apart_and_their_order_does_not_count():
     one = augment.Augment(("polarity",), 0)(batch(), 1, 0).samples.sign()
     both = augment.Augment(("gain", "polarity"), 0)(batch(), 1, 0).samples.sign()
     assert torch.equal(one, both)
@@ -164,5 +164,5 @@ def test_none_changes_nothing_and_an_unknown_name_is_refused():
     for none in (None, ()):
         same = batch()
         assert augment.Augment(none, 0)(same, 1, 0) == same
-    with pytest.raises(ValueError, match=r"'mixup' is unknown; needed are .* mix,"):
+    with pytest.raises(ValueError, match=r"'mixup'.* mix,"):
         augment.Augment(("mixup",))

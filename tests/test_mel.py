@@ -51,20 +51,25 @@ def test_agrees_with_librosa(rate, n_fft, hop, n_mels):
         ("log1p", np.log1p(10_000 * power)),
         ("log10", np.log10(1 + 10_000 * power)),
     ):
-        found = through(layer_of(rate, n_fft, hop, n_mels, log), samples)
-        assert found.shape == expected.shape
-        assert relative(found[:, inner], expected[:, inner]) < 1e-4, log
+        bands = through(layer_of(rate, n_fft, hop, n_mels, log), samples)
+        assert bands.shape == expected.shape
+        assert relative(bands[:, inner], expected[:, inner]) < 1e-4, log
     # And before the log, where nothing is squeezed.
-    found = 10 ** (through(layer_of(rate, n_fft, hop, n_mels), samples) / 10)
-    assert relative(found[:, inner], power[:, inner]) < 1e-4
+    bands = 10 ** (through(layer_of(rate, n_fft, hop, n_mels), samples) / 10)
+    assert relative(bands[:, inner], power[:, inner]) < 1e-4
 
 
 def test_agrees_with_librosa_where_the_window_is_short():
     samples = signal(12_000)
     power = librosa.feature.melspectrogram(
-        *(),
-        **{"y": samples, "sr": 12_000, "n_fft": 1024, "win_length": 256},
-        **{"hop_length": 256, "n_mels": 128, "htk": True, "norm": None},
+        y=samples,
+        sr=12_000,
+        n_fft=1024,
+        win_length=256,
+        hop_length=256,
+        n_mels=128,
+        htk=True,
+        norm=None,
     )
     layer = layer_of(12_000, 1024, 256, 128, "log1p", win_length=256)
     expected = np.log1p(10_000 * power)
@@ -78,8 +83,8 @@ def test_agrees_with_torchaudio(rate, n_fft, hop, n_mels):
         rate, n_fft, hop_length=hop, n_mels=n_mels, center=True, pad_mode="reflect"
     )(samples)
     expected = torchaudio.functional.amplitude_to_DB(theirs, 10.0, 1e-10, 0.0)
-    found = layer_of(rate, n_fft, hop, n_mels)(samples)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    bands = layer_of(rate, n_fft, hop, n_mels)(samples)
+    torch.testing.assert_close(bands, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
@@ -97,15 +102,6 @@ def test_filters_by_hand_are_those_of_torchaudio_and_librosa(rate, n_fft, hop, n
     )  # twice each row: of the real part and of the imaginary one
 
 
-def test_filters_are_triangles():
-    filters = mel.mel_filters(12_000, 2048, 96)
-    assert filters.min() == 0 and filters.max() <= 1
-    centres = filters.argmax(axis=1)
-    assert (np.diff(centres) > 0).all()
-    inner = filters[:, centres[0] : centres[-1]]
-    np.testing.assert_allclose(inner.sum(axis=0), 1, atol=1e-9)  # they share each bin
-
-
 def test_no_band_of_dieleman_is_empty():
     assert mel.mel_filters(12_000, 1024, 128).any(axis=1).all()
     assert (~mel.mel_filters(12_000, 256, 128).any(axis=1)).sum() == 10  # the trap
@@ -116,36 +112,34 @@ def test_scale_and_its_inverse():
     hz = np.array([0, 20, 440, 1000, 6000.0])
     np.testing.assert_allclose(mel.mel_to_hz(mel.hz_to_mel(hz)), hz, atol=1e-9)
     np.testing.assert_allclose(mel.hz_to_mel(hz), librosa.hz_to_mel(hz, htk=True))
-    assert mel.hz_to_mel(0) == 0 and round(float(mel.hz_to_mel(1000))) == 1000
 
 
 @pytest.mark.parametrize("hz", [110, 440, 1000, 3000, 5500])
 @pytest.mark.parametrize("log", ["db", "log1p", "log10"])
 def test_sine_lights_its_band(hz, log):
-    found = through(mel.LogMel(log=log), tone(hz, 1, 12_000))[:, 10:-10]
+    bands = through(mel.LogMel(log=log), tone(hz, 1, 12_000))[:, 10:-10]
     corners = mel.mel_to_hz(np.linspace(0, mel.hz_to_mel(6_000), 98))
-    lit = found.mean(axis=1).argmax()
+    lit = bands.mean(axis=1).argmax()
     assert corners[lit] - 12 <= hz <= corners[lit + 2] + 12  # half a bin of 23.4 Hz
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "n_frames"), [(349_488, 1366), (34_950, 137), (256, 2), (512, 3)]
+    ("n_samples", "n_frames"), [(349_488, 1366), (34_950, 137), (512, 3)]
 )
 def test_number_of_frames(n_samples, n_frames):
-    layer = mel.LogMel()
-    if n_samples <= 256:  # nothing to reflect
-        with pytest.raises(ValueError, match="needs more than 256 samples"):
-            layer(torch.zeros(1, n_samples))
-    else:
-        assert layer(torch.zeros(2, n_samples)).shape == (2, 96, n_frames)
+    assert mel.LogMel()(torch.zeros(2, n_samples)).shape == (2, 96, n_frames)
+
+
+def test_a_window_with_nothing_to_reflect_is_refused():
+    with pytest.raises(ValueError, match=r"\(1, 256\).* 256 samples"):
+        mel.LogMel()(torch.zeros(1, 256))
 
 
 def test_twice_the_amplitude_is_6_decibels_more():
     samples = signal(12_000)
     layer = mel.LogMel()
     louder = through(layer, 2 * samples) - through(layer, samples)
-    np.testing.assert_allclose(louder, 20 * np.log10(2), atol=2e-3)
-    assert round(20 * np.log10(2), 2) == 6.02
+    np.testing.assert_allclose(louder, 6.0206, atol=2e-3)
 
 
 def test_level_of_a_full_sine_is_right():
@@ -183,7 +177,7 @@ def test_filters_travel_with_the_device_but_not_into_checkpoints():
 
 
 def test_other_log_is_refused():
-    with pytest.raises(ValueError, match="'ln' is unknown; needed is db, log1p or"):
+    with pytest.raises(ValueError, match="'ln'.*db, log1p or log10"):
         mel.LogMel(log="ln")
 
 
@@ -202,11 +196,11 @@ def test_batch_in_pieces_is_the_whole_batch(n, n_samples, monkeypatch):
         n, n_samples, generator=torch.Generator().manual_seed(n)
     )
     layer = mel.LogMel()
-    found = layer(samples)
-    assert found.shape[0] == n
-    torch.testing.assert_close(found, plainly(layer, samples), rtol=0, atol=1e-4)
+    bands = layer(samples)
+    assert bands.shape[0] == n
+    torch.testing.assert_close(bands, plainly(layer, samples), rtol=0, atol=1e-4)
     monkeypatch.setattr(mel, "CACHED", 10**9)  # all at once
-    torch.testing.assert_close(found, layer(samples), rtol=0, atol=1e-4)
+    torch.testing.assert_close(bands, layer(samples), rtol=0, atol=1e-4)
 
 
 def test_gradient_goes_back_to_the_samples(monkeypatch):
@@ -223,8 +217,8 @@ def test_gradient_goes_back_to_the_samples(monkeypatch):
 def test_autocast_leaves_it_in_float32():
     layer, samples = mel.LogMel(), torch.from_numpy(signal(12_000))[None]
     with torch.autocast("cpu", torch.bfloat16):
-        found = layer(samples)
+        bands = layer(samples)
         halves = layer(samples.half())
-    assert found.dtype == halves.dtype == torch.float32
-    assert torch.equal(found, layer(samples))
-    assert (halves - found).abs().max() < 0.5  # dB
+    assert bands.dtype == halves.dtype == torch.float32
+    assert torch.equal(bands, layer(samples))
+    assert (halves - bands).abs().max() < 0.5  # dB

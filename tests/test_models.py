@@ -1,5 +1,6 @@
 """Models: sizes as published, logits out, one clip never hears another."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -62,19 +63,9 @@ def test_size_is_that_of_the_list(name):
         ("RoyBase", {"length": 512, "stride": 512}, 17_375),
         ("RoyBase", {"length": 512, "stride": 256}, 17_375),
         ("RoyBase", {"length": 256, "stride": 256}, 17_119),
-        ("RoyImproved", {}, 2_845_470),
-        ("SampleCNN", {}, 1_869_874),
-        ("ReSE2Multi", {}, 6_301_746),
         ("ReSE2Multi", {"expansion": 16}, 26_980_146),
-        ("PonsWaveform", {}, 5_377_082),
         ("PonsWaveform", {"n_back": 64, "n_dense": 200}, 457_054),
-        ("PonsSpectrogram", {}, 5_924_154),
         ("PonsSpectrogram", {"n_back": 64, "n_dense": 200}, 351_838),
-        ("Musicnn", {}, 787_159),
-        ("K2C1", {}, 1_278_826),
-        ("K1C2", {}, 944_251),
-        ("K2C2", {}, 1_003_828),
-        ("CRNN", {}, 394_098),
         ("CRNN", {"hidden": 15}, 379_325),
         # 1,000,945 in code that scales and shifts the input: two numbers more.
         ("CRNN", {"channels": [96, 195, 195, 195], "hidden": 96}, 1_000_945 - 2),
@@ -82,7 +73,6 @@ def test_size_is_that_of_the_list(name):
         ("CRNNAttention", {}, 394_098 + 32 * 32 + 32 + 32),
         # Convolutions as the CRNN's, eight GRUs 128 -> 32, 256 -> 50.
         ("CRNNTF", {}, 370_560 + 8 * 3 * (32 * 128 + 32 * 32 + 64) + 257 * 50),
-        ("ShortChunkCNN", {}, 3_687_348),
         ("ShortChunkCNN", {"residual": True}, 12_104_244),
     ],
 )
@@ -143,8 +133,8 @@ def test_shapes_as_published():
     assert frames("PonsWaveform", *pool1, **narrow)[:6] == pons
     assert frames("PonsWaveform", *conv1, **narrow)[0] == 16_000
     for n_samples, n_frames in ((51_776, 22), (59_049, 26)):
-        found = frames("PonsWaveform", *pool1, n_samples=n_samples, **narrow)
-        assert found[5] == n_frames
+        pools = frames("PonsWaveform", *pool1, n_samples=n_samples, **narrow)
+        assert pools[5] == n_frames
     k2c1 = models.shapes(models.K2C1())
     walk = [1366] + [
         int(text.split(" x ")[-1])
@@ -169,36 +159,20 @@ def test_crnn_as_published():
 
 
 def test_pons_frontends_as_published():
-    seen = {}
-    model = models.PonsSpectrogram().eval()
-    for name in ("mel", "backend"):
-        part = getattr(model, name)
-        part.register_forward_hook(
-            lambda _, given, out, name=name: seen.update({name: (given, out)})
-        )
+    model, musicnn = models.PonsSpectrogram().eval(), models.Musicnn().eval()
+    inputs = []
+    for part in (model.backend, musicnn.middle[0], musicnn.dense):
+        part.register_forward_pre_hook(lambda _, given: inputs.append(given[0].shape))
     with torch.inference_mode():
         model(torch.zeros(1, 47_616))
-        musicnn = models.Musicnn().eval()
-        for name in ("middle", "dense"):
-            part = musicnn.middle[0] if name == "middle" else musicnn.dense
-            part.register_forward_hook(
-                lambda _, given, out, name=name: seen.update({name: (given, out)})
-            )
         musicnn(torch.zeros(1, 47_616))
-    assert seen["mel"][1].shape == (1, 96, 187)
-    assert seen["backend"][0][0].shape == (1, 464, 187)
-    assert seen["middle"][0][0].shape == (1, 561, 187)
-    assert seen["dense"][0][0].shape == (1, 2 * 753)
+    assert inputs == [(1, 464, 187), (1, 561, 187), (1, 2 * 753)]
     waveform = models.PonsWaveform()
     assert waveform.frontend.eval()(torch.zeros(1, 1, 48_000)).shape == (1, 256, 20)
     kernels = [tuple(tall.conv.kernel_size) for tall in model.timbre]
     assert kernels == [(86, 7), (86, 3), (86, 1), (38, 7), (38, 3), (38, 1)]
-    assert [tempo[1].kernel_size for tempo in model.tempo] == [
-        (165,),
-        (128,),
-        (64,),
-        (32,),
-    ]
+    lengths = [tempo[1].kernel_size[0] for tempo in model.tempo]
+    assert lengths == [165, 128, 64, 32]
 
 
 def test_silence_pads_the_crnn():
@@ -241,16 +215,16 @@ def test_attention_weighs_fifteen_steps():
 
 def test_crnntf_reads_its_map_in_eight_orders():
     model = models.CRNNTF(width=0.1).eval()
-    seen = []
+    read = []
     for scan in model.scans:
-        scan.register_forward_pre_hook(lambda _, given: seen.append(given[0][0]))
+        scan.register_forward_pre_hook(lambda _, given: read.append(given[0][0]))
     with torch.inference_mode():
         model(windows(model, 1))
-    corner = seen[0].unflatten(0, (6, 6))  # rows of frequency, columns of time
+    corner = read[0].unflatten(0, (6, 6))  # rows of frequency, columns of time
     turned = [corner, corner.flip(0), corner.flip(1), corner.flip(0, 1)]
     expected = [x.flatten(0, 1) for t in turned for x in (t, t.transpose(0, 1))]
-    assert all(torch.equal(a, b) for a, b in zip(seen, expected, strict=True))
-    assert not any(torch.equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
+    assert all(torch.equal(a, b) for a, b in zip(read, expected, strict=True))
+    assert not any(torch.equal(a, b) for i, a in enumerate(read) for b in read[:i])
 
 
 def norm(x, layer):
@@ -304,8 +278,8 @@ def test_musicnn_by_hand():
         for tall in model.frontend:
             n_frames = tall.conv.kernel_size[1]
             padded = nn.functional.pad(image, ((n_frames - 1) // 2, n_frames // 2))
-            found = nn.functional.conv2d(padded, tall.conv.weight, tall.conv.bias)
-            front.append(norm(found.relu(), tall.norm).amax(dim=2))
+            bands = nn.functional.conv2d(padded, tall.conv.weight, tall.conv.bias)
+            front.append(norm(bands.relu(), tall.norm).amax(dim=2))
         parts, total = [torch.cat(front, dim=1)], 0
         given = parts[0]
         for unit in model.middle:
@@ -335,11 +309,11 @@ def test_gain_and_shift_inside_filters_are_those_of_the_image(n_frames, n_bands)
     sides = (n_frames - 1) // 2, n_frames // 2
     padded = nn.functional.pad(gain * image + shift, sides)
     plain = nn.functional.conv2d(padded, tall.weight, tall.bias)
-    found = tall(image, gain, shift)
-    torch.testing.assert_close(found, plain)
-    of = gain, shift, tall.weight, tall.bias
-    expected = torch.autograd.grad(plain, of, slopes)
-    torch.testing.assert_close(torch.autograd.grad(found, of, slopes), expected)
+    ours = tall(image, gain, shift)
+    torch.testing.assert_close(ours, plain)
+    inputs = gain, shift, tall.weight, tall.bias
+    expected = torch.autograd.grad(plain, inputs, slopes)
+    torch.testing.assert_close(torch.autograd.grad(ours, inputs, slopes), expected)
 
 
 def test_short_chunk_residual_unit_by_hand():
@@ -429,31 +403,25 @@ def test_dieleman_mel_hears_no_empty_band():
 
 
 def test_other_numbers_of_channels_are_refused():
-    with pytest.raises(ValueError, match=r"channels are \[64\]; needed are 4, one for"):
+    with pytest.raises(ValueError, match=r"\[64\].* 4"):
         models.CRNN(channels=[64])
 
 
 @pytest.mark.parametrize("cls", [models.DielemanRaw, models.DielemanMel])
 def test_too_few_frames_are_refused_when_built(cls):
-    with pytest.raises(ValueError, match=r"frames leave none.*padding='same'"):
+    with pytest.raises(ValueError, match=r"3[45] frames.*valid"):
         cls(length=1024, stride=1024, padding="valid")
-    with pytest.raises(ValueError, match="smaller stride"):
+    with pytest.raises(ValueError, match="frames.*same"):
         cls(n_samples=2000)
-    with pytest.raises(ValueError, match="'full' is unknown; needed is 'same' or"):
+    with pytest.raises(ValueError, match="'full'.*'same'"):
         cls(padding="full")
 
 
 def test_k2c2_as_published():
     model = models.K2C2()
     table = models.shapes(model)
-    pooled = table[table["layer"] == "MaxPool2d"]["output"].tolist()
-    assert pooled == [
-        "67 x 48 x 341",
-        "135 x 24 x 85",
-        "135 x 12 x 21",
-        "203 x 4 x 4",
-        "271 x 1 x 1",
-    ]
+    pools = ["48x341", "24x85", "12x21", "4x4", "1x1"]
+    assert sizes("K2C2", "MaxPool2d") == pools
     assert table[table["layer"] == "LogMel"]["output"].tolist() == ["96 x 1366"]
     convs = table[table["layer"].isin(["Conv2d", "Linear"])]["parameters"]
     assert convs.tolist() == [670, 81_540, 164_160, 246_848, 495_388, 13_600]
@@ -466,10 +434,6 @@ def test_width_scales_every_channel(model):
     wider = models.build(type(model).__name__, **arguments)
     assert models.count_parameters(wider) > 1.5 * models.count_parameters(model)
     assert wider(windows(wider, 2)).shape == (2, 5)
-
-
-def test_a_tiny_width_keeps_a_channel():
-    assert models.DielemanRaw(width=1e-6)(torch.zeros(1, 34_950)).shape == (1, 50)
 
 
 def test_shapes_leaves_the_model_as_it_was(model):
@@ -574,8 +538,6 @@ def test_arguments_build_the_same_model(model):
     samples = windows(model, 2)
     with torch.inference_mode():
         assert torch.equal(model.eval()(samples), again.eval()(samples))
-    import json
-
     assert json.loads(json.dumps(model.arguments)) == model.arguments
 
 
@@ -604,7 +566,7 @@ def test_model_can_be_exported(model):
 
 
 def test_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match="'dielemanraw' is unknown.*DielemanRaw"):
+    with pytest.raises(ValueError, match="'dielemanraw'.*DielemanRaw"):
         models.build("dielemanraw")
     with pytest.raises(ValueError, match="DielemanRaw, DielemanMel, RoyBase"):
         models.build("zzz")
@@ -665,11 +627,12 @@ def test_seven_channels_of_zeros_change_nothing(stride):
     torch.manual_seed(0)
     layer = Conv2d(1, 5, (3, 4), stride, padding=1)
     images = torch.randn(2, 1, 12, 20, requires_grad=True)
-    one, other = layer(images), layer.of_eight(images)
-    torch.testing.assert_close(other, one)
-    about = images, layer.weight, layer.bias
-    wanted, found = (torch.autograd.grad(y.square().sum(), about) for y in (one, other))
-    torch.testing.assert_close(found, wanted)
+    one, eight = layer(images), layer.forward_eight(images)
+    torch.testing.assert_close(eight, one)
+    inputs = images, layer.weight, layer.bias
+    expected = torch.autograd.grad(one.square().sum(), inputs)
+    slopes = torch.autograd.grad(eight.square().sum(), inputs)
+    torch.testing.assert_close(slopes, expected)
 
 
 @pytest.mark.parametrize("name", ["K2C2", "K1C2", "CRNN", "ShortChunkCNN"])

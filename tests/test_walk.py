@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tagkit import models
-from tagkit.models import way
 from tagkit.models.tagger import Tagger
+from tagkit.models.walk import _fields, layers_of
 
 NARROW = {name: {"width": 0.02} for name in models.MODELS}
 
@@ -37,14 +37,10 @@ def test_units_as_in_the_papers():
     deep = models.walk(models.RoyImproved()).set_index("layer")["parameters"]
     assert deep["Linear"].sum() == 56_350  # of 2,845,470
     k2c2 = models.walk(models.K2C2())
-    assert k2c2["output"].tolist()[:3] == [
-        "96 x 1366",
-        "67 x 48 x 341",
-        "135 x 24 x 85",
-    ]
-    assert models.walk(models.CRNN())["output"].tolist()[-3:] == [
-        *("128 x 1 x 15", "15 x 32", "50")
-    ]
+    first = k2c2["output"].tolist()[:3]
+    assert first == ["96 x 1366", "67 x 48 x 341", "135 x 24 x 85"]
+    last = models.walk(models.CRNN())["output"].tolist()[-3:]
+    assert last == ["128 x 1 x 15", "15 x 32", "50"]
 
 
 def test_fields_by_the_formula():
@@ -66,8 +62,8 @@ def test_fields_by_the_formula():
     assert sees("CRNN")[:3] == [511, 511 + (2 + 1) * 256, 511 + (3 + 4 + 4) * 256]
 
 
-def test_weighing_channels_sees_everything():
-    """The mean over time of a squeeze-and-excitation block hides from no one."""
+def test_squeeze_and_excitation_sees_everything():
+    """Its mean over time reaches the whole window."""
     fields = sees("ReSE2Multi")
     assert fields[:3] == [3, 9, 15] and set(fields[3:]) == {"all"}
 
@@ -77,24 +73,22 @@ def test_fields_as_nan_finds_them(name):
     """A NaN spreads to all that can see it: put one at each end of a field."""
     torch.manual_seed(0)
     model = models.build(name, **NARROW[name])
-    n_found = 0
-    for number, field in enumerate(way._fields(model)):
+    n_checked = 0
+    for number, field in enumerate(_fields(model)):
         if field is None or field == (0, model.n_samples):
             continue
-        for place, there in zip(
-            (field[0] - 512, field[0], field[1] - 1, field[1] + 511),
-            (False, True, True, False),
-            strict=True,
-        ):
-            samples = torch.zeros(1, model.n_samples)
+        first, last = field[0], field[1] - 1
+        for place in (first - 512, first, last, last + 512):
             if not 0 <= place < model.n_samples:
                 continue
+            samples = torch.zeros(1, model.n_samples)
             samples[0, place] = torch.nan
-            _, output = way.layers_of(model, samples)[number]
+            _, output = layers_of(model, samples)[number]
             middle = output[..., output.shape[-1] // 2]
-            assert middle.isnan().any().item() == there, (number, place, field)
-            n_found += 1
-    assert n_found >= 12
+            inside = first <= place <= last
+            assert middle.isnan().any().item() == inside, (number, place, field)
+            n_checked += 1
+    assert n_checked >= 12
 
 
 def test_a_network_of_your_own_needs_no_width():

@@ -1,7 +1,4 @@
-"""The device: which one, how precise, what fits into its memory.
-
-Notebook: course/04_crnn.ipynb
-"""
+"""The device: which one, how precise, what fits into its memory."""
 
 import ctypes
 import os
@@ -15,11 +12,11 @@ from tagkit.machine import processes
 
 PRECISIONS = ("float32", "bf16")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
-RESIDENT = 0.6  # of the free memory at most; the rest is for the training itself
+RESIDENT = 0.6  # share of the free memory for samples; the rest is for training
 
 
 def best() -> torch.device:
-    """Choose CUDA, then MPS (Apple), then the CPU.
+    """Choose CUDA if there is one, else MPS (Apple), else the CPU.
 
     >>> best().type in ("cuda", "mps", "cpu")
     True
@@ -32,32 +29,34 @@ def best() -> torch.device:
 
 
 def choose(name: str | None = None) -> torch.device:
-    """Take the device of this name, or the best one.
+    """Choose the device of this name, or the best one.
 
-    In a job of torchrun "cuda" is the GPU of this process.
+    Under torchrun, "cuda" is the GPU of this process.
 
-    Raises: ValueError if this machine has none of that name.
+    Raises: ValueError if this machine has no such device.
 
     >>> choose("cpu")
     device(type='cpu')
     """
     if name is None:
         return best()
-    there = {"cpu": True, "cuda": torch.cuda.is_available()}
-    there["mps"] = torch.backends.mps.is_available()
-    if not there.get(name.partition(":")[0]):
-        known = ", ".join(kind for kind, is_there in there.items() if is_there)
+    kinds = ["cpu"]
+    if torch.cuda.is_available():
+        kinds.append("cuda")
+    if torch.backends.mps.is_available():
+        kinds.append("mps")
+    if name.partition(":")[0] not in kinds:
         raise ValueError(
             f"device {name!r} is not on this machine; needed is None, which takes the "
-            f"best, or one of {known}"
+            f"best, or one of {', '.join(kinds)}"
         )
     return processes.this_device() if name == "cuda" else torch.device(name)
 
 
 def precision(wanted: str | None, device: torch.device) -> str:
-    """Settle the precision: bf16 on CUDA, float32 elsewhere, unless one is wanted.
+    """Choose the precision: the wanted one, else bf16 on CUDA and float32 elsewhere.
 
-    bf16 has the range of float32 and 8 of its 24 bits of precision. PyTorch takes it
+    bf16 has the range of float32 and 8 of its 24 bits of precision. PyTorch uses it
     for convolutions and matrix products only (autocast); weights, loss and optimizer
     stay float32.
 
@@ -78,12 +77,7 @@ def precision(wanted: str | None, device: torch.device) -> str:
 
 
 def casting(wanted: str | None, device: torch.device) -> AbstractContextManager:
-    """Make the context in which a forward pass has the wanted precision.
-
-    >>> with casting("bf16", torch.device("cpu")):
-    ...     nn.Linear(2, 2)(torch.zeros(1, 2)).dtype
-    torch.bfloat16
-    """
+    """Make the context in which a forward pass has the wanted precision."""
     if precision(wanted, device) == "float32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
@@ -92,11 +86,9 @@ def casting(wanted: str | None, device: torch.device) -> AbstractContextManager:
 def place(model: nn.Module, device: torch.device, wanted: str | None = None):
     """Move a model to a device, in the layout and arithmetic that are fast there.
 
-    On CUDA filters of 2-D convolutions are laid out with channels last. From then on,
-    in this process, float32 is multiplied as TF32, of 11 bits, if the precision is
-    bf16; in full if it is float32, though PyTorch would round convolutions.
-
-    >>> place(nn.Linear(2, 2), torch.device("cpu"))
+    On CUDA, filters of 2-D convolutions are laid out with channels last. From then on,
+    this process multiplies float32 as TF32, of 11 bits, if the precision is bf16, and
+    in full if it is float32 (where PyTorch itself would round convolutions).
     """
     model.to(device)
     if device.type == "cpu":
@@ -111,12 +103,11 @@ def place(model: nn.Module, device: torch.device, wanted: str | None = None):
 
 @cache
 def keep_freed_memory():
-    """Let the C library keep memory that is freed, from now on in this process.
+    """Let glibc keep freed memory, from now on in this process.
 
-    glibc gives large blocks back to the system, and asks for them again a moment later:
-    a training step with large layers waits for that half of its time on a CPU. Called
-    where a model is trained or scored on a CPU. TAGKIT_KEEP_MEMORY=0 in the environment
-    switches it off; other C libraries are left as they are.
+    By default it returns large blocks to the system and asks for them again a moment
+    later. On a CPU, a training step with large layers waits for that half of its time.
+    TAGKIT_KEEP_MEMORY=0 in the environment switches this off.
     """
     if os.environ.get("TAGKIT_KEEP_MEMORY") == "0":
         return
@@ -127,20 +118,15 @@ def keep_freed_memory():
 
 
 def channels_last(model: nn.Module):
-    """Lay out the filters of 2-D convolutions as GPUs multiply them fastest.
-
-    The numbers stay the same; only their order in memory changes.
-
-    >>> channels_last(nn.Conv2d(3, 8, 3))
-    """
+    """Order the filters of 2-D convolutions in memory as GPUs multiply them fastest."""
     if any(isinstance(layer, nn.Conv2d) for layer in model.modules()):
         model.to(memory_format=torch.channels_last)
 
 
-def describe(device: torch.device, wanted: str | None = None) -> str:
-    """Say device, precision and number of processes in one line.
+def summary(device: torch.device, wanted: str | None = None) -> str:
+    """Give device, precision and number of processes in one line.
 
-    >>> describe(torch.device("cpu"))
+    >>> summary(torch.device("cpu"))
     'cpu, float32'
     """
     name = str(device)
@@ -152,11 +138,7 @@ def describe(device: torch.device, wanted: str | None = None) -> str:
 
 
 def free_memory(device: torch.device) -> int:
-    """Say how many bytes are free on a GPU; 0 where samples need not be moved.
-
-    >>> free_memory(torch.device("cpu"))
-    0
-    """
+    """Give the free bytes of a GPU; 0 on other devices."""
     if device.type != "cuda":
         return 0
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -164,33 +146,30 @@ def free_memory(device: torch.device) -> int:
 
 
 def has_room(n_bytes: int, device: torch.device) -> bool:
-    """Say whether samples can stay on a GPU beside the training itself.
-
-    >>> has_room(10**9, torch.device("cpu"))
-    False
-    """
+    """Say whether samples can stay on a GPU beside the training itself."""
     return n_bytes <= RESIDENT * free_memory(device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell lack of memory from other errors, on every kind of device.
 
-    >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")), (
-    ...     is_out_of_memory(RuntimeError("shapes differ")))
-    (True, False)
+    >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    True
+    >>> is_out_of_memory(RuntimeError("shapes differ"))
+    False
     """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
     words = ("out of memory", "not enough memory", "can't allocate memory")
     words += ("ALLOC_FAILED",)  # of CUDA's libraries
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(w in str(error) for w in words)
-    )
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in words)
 
 
 @contextmanager
 def explain_shortage(device: torch.device):
-    """Say what to do where the memory of a device is too small for a block of code.
+    """Say what to do if the memory of a device is too small for a block of code.
 
-    Raises: MemoryError in place of the error of PyTorch.
+    Raises: MemoryError in place of PyTorch's own error.
 
     >>> with explain_shortage(torch.device("cpu")):
     ...     raise torch.OutOfMemoryError("CUDA out of memory")
@@ -212,10 +191,7 @@ def explain_shortage(device: torch.device):
 
 
 def mark(device: torch.device) -> torch.cuda.Event | None:
-    """Mark the end of what a GPU has been given to do so far.
-
-    >>> mark(torch.device("cpu"))
-    """
+    """Mark the end of the work given to a GPU so far; None on other devices."""
     if device.type != "cuda":
         return None
     event = torch.cuda.Event()
@@ -224,21 +200,14 @@ def mark(device: torch.device) -> torch.cuda.Event | None:
 
 
 def is_done(mark: torch.cuda.Event | None) -> bool:
-    """Say whether all before the mark is done, as it always is on a CPU.
-
-    >>> is_done(mark(torch.device("cpu")))
-    True
-    """
+    """Say whether the work before a mark is done, as it always is on a CPU."""
     return mark is None or mark.query()
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    """Read the states of all random generators that a training on a device uses.
+    """Read the states of all random generators that training on a device uses.
 
     Shape: a vector of bytes each.
-
-    >>> list(random_states(torch.device("cpu")))
-    ['cpu']
     """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -249,11 +218,9 @@ def random_states(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def set_random_states(states: dict[str, torch.Tensor], device: torch.device):
-    """Set them again; a run that moved to another device gets what there is.
+    """Set the states of random generators, except those of another kind of device.
 
     Shape: as `random_states` gives them.
-
-    >>> set_random_states(random_states(torch.device("cpu")), torch.device("cpu"))
     """
     torch.set_rng_state(states["cpu"])
     if device.type in states and device.type == "cuda":

@@ -1,8 +1,8 @@
-"""Many processes, one training: what a job started by torchrun needs.
+"""Training in many processes, as started by torchrun.
 
 torchrun starts a process per device. Each computes the gradient of its part of every
 batch; PyTorch's DistributedDataParallel averages them, so all hold the same weights.
-Without torchrun every function here does nothing, and costs nothing.
+Without torchrun the functions here do nothing.
 """
 
 import atexit
@@ -22,22 +22,18 @@ PATIENCE = 300  # seconds to wait for the others
 
 
 def start():
-    """Meet the other processes, if torchrun has started this one.
+    """Join the other processes, if torchrun has started this one.
 
-    Without a GPU they talk through gloo, with GPUs through NCCL. A process that meets
-    nobody for PATIENCE seconds ends, so that torchrun starts all of them again.
-
-    >>> start()
-    >>> place()
-    (0, 1)
+    They communicate through NCCL, or through gloo without GPUs. A process that waits
+    alone for PATIENCE seconds ends, so that torchrun starts all of them again.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ and not distributed.is_initialized():
         alarm = threading.Timer(PATIENCE, _give_up)
         alarm.daemon = True
         alarm.start()
         try:
-            # On one machine torchrun keeps one store over all restarts, and with it
-            # the addresses of processes that died: look under another name each time.
+            # On one machine torchrun keeps its store over restarts, and in it the
+            # addresses of processes that died: use another prefix each time.
             store, rank, n_ranks = next(rendezvous("env://"))
             if os.environ.get("GROUP_WORLD_SIZE") == "1":
                 attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
@@ -49,23 +45,23 @@ def start():
 
 
 def _leave():
-    """Leave the job, once gloo's threads have put down the tensors of the last sum.
+    """Leave the job, once gloo's threads have freed the tensors of the last sum.
 
-    They need Python for that, and abort the process if it has ended (torch 2.11). To
-    sleep is to let them run.
+    They need Python for that and abort the process if it has ended (torch 2.11); the
+    sleep lets them run.
     """
     time.sleep(0.2)
     distributed.destroy_process_group()
 
 
 def _give_up():
-    """End a process that waits in vain; gloo itself would wait for half an hour."""
+    """End a process that waits in vain; gloo would wait for half an hour."""
     print(f"met no other process in {PATIENCE} s, ending", file=sys.stderr, flush=True)
     os._exit(1)
 
 
 def place() -> tuple[int, int]:
-    """Say which process this is, counted from 0, and how many there are.
+    """Give the number of this process, from 0, and how many there are.
 
     >>> place()
     (0, 1)
@@ -76,23 +72,16 @@ def place() -> tuple[int, int]:
 
 
 def is_first() -> bool:
-    """Say whether this process is the one that prints and writes.
-
-    >>> is_first()
-    True
-    """
+    """Say whether this process is the one that prints and writes."""
     return place()[0] == 0
 
 
 def wrap(model: nn.Module) -> nn.Module:
-    """Let the gradients of all processes be averaged after each backward pass.
+    """Average the gradients of all processes after each backward pass.
 
-    Batch norm takes the statistics of the whole batch on GPUs (SyncBatchNorm, which
-    knows no CPU); on CPUs each process takes those of its part, and the first one's
+    On GPUs, batch norm uses the statistics of the whole batch (SyncBatchNorm, which
+    knows no CPU). On CPUs each process uses those of its part, and the first one's
     running statistics are kept.
-
-    >>> wrap(nn.Linear(2, 2))
-    Linear(in_features=2, out_features=2, bias=True)
     """
     if place()[1] == 1:
         return model
@@ -102,11 +91,7 @@ def wrap(model: nn.Module) -> nn.Module:
 
 
 def this_device() -> torch.device:
-    """Give the device of this process: its own GPU, or the CPU.
-
-    >>> this_device().type in ("cuda", "cpu")
-    True
-    """
+    """Give the device of this process: its own GPU, or the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device("cpu")
@@ -140,7 +125,7 @@ def gather(value: Any) -> list:
 
 
 def from_first(make: Callable[[], Any]) -> Any:
-    """Give every process what the first one makes, such as a file that it reads.
+    """Give every process what the first one makes, such as the content of a file.
 
     >>> from_first(lambda: 7)
     7
@@ -152,10 +137,10 @@ def from_first(make: Callable[[], Any]) -> Any:
 
 
 def share(n: int, chunk: int = 8) -> np.ndarray:
-    """Say which of n clips this process scores: every n_ranks-th chunk of clips.
+    """List which of n clips this process scores: every n_ranks-th chunk of clips.
 
-    Whole chunks, so that each clip is computed in the same company as in one process
-    and its score is the same to the last digit.
+    Whole chunks keep the batches of a single process, and so its scores to the last
+    digit.
 
     Shape: positions (n_mine,).
 
@@ -168,10 +153,11 @@ def share(n: int, chunk: int = 8) -> np.ndarray:
 
 
 def join(mine: np.ndarray, values: np.ndarray | None, n: int) -> np.ndarray:
-    """Put together what the processes computed of their shares.
+    """Put together what the processes computed for their shares.
 
     Args:
-        mine: positions, from `share`; values: for them, None if there are none.
+        mine: positions, from `share`.
+        values: one for each position; None if there are none.
 
     Shape: mine (n_mine,), values (n_mine, ...) -> (n, ...).
 
@@ -179,19 +165,18 @@ def join(mine: np.ndarray, values: np.ndarray | None, n: int) -> np.ndarray:
     array([[6],
            [5]])
     """
-    parts = [(at, part) for at, part in gather((mine, values)) if len(at)]
-    whole = np.empty((n, *parts[0][1].shape[1:]), parts[0][1].dtype)
-    for at, part in parts:
-        whole[at] = part
+    parts = [(rows, part) for rows, part in gather((mine, values)) if len(rows)]
+    _, first = parts[0]
+    whole = np.empty((n, *first.shape[1:]), first.dtype)
+    for rows, part in parts:
+        whole[rows] = part
     return whole
 
 
 def begin_epoch(seed: int, epoch: int):
-    """Give each process its own random numbers, for dropout; one keeps its stream.
+    """Seed each of many processes for dropout; a single one keeps its random stream.
 
-    Drawn from seed, epoch and process, so that nothing of them has to be saved.
-
-    >>> begin_epoch(0, 1)
+    The seeds follow from seed, epoch and process, so checkpoints need not hold them.
     """
     rank, n_ranks = place()
     if n_ranks > 1:
@@ -200,19 +185,13 @@ def begin_epoch(seed: int, epoch: int):
 
 
 def end_epoch(model: nn.Module):
-    """Take the first process' statistics of batch norm, before a model is scored.
-
-    >>> end_epoch(nn.Linear(2, 2))
-    """
+    """Take the first process's batch norm statistics, before a model is scored."""
     if place()[1] > 1:
         for buffer in model.buffers():
             distributed.broadcast(buffer, src=0)
 
 
 def wait():
-    """Wait for all processes, as after writing a checkpoint.
-
-    >>> wait()
-    """
+    """Wait for all processes, as after writing a checkpoint."""
     if place()[1] > 1:
         distributed.barrier()

@@ -1,7 +1,4 @@
-"""The models: each takes samples (batch, n_samples) and gives logits (batch, n_tags).
-
-Notebook: course/02_raw_waveform_cnns.ipynb
-"""
+"""The models: from samples (batch, n_samples) to logits (batch, n_tags)."""
 
 import difflib
 import inspect
@@ -18,33 +15,9 @@ from tagkit.models.shortchunk import ShortChunkCNN
 from tagkit.models.tagger import Tagger
 from tagkit.models.walk import shapes, walk
 
-__all__ = [
-    "CRNN",
-    "CRNNTF",
-    "MODELS",
-    "CRNNAttention",
-    "CRNNOverBatch",
-    "DielemanMel",
-    "DielemanRaw",
-    "K1C2",
-    "K2C1",
-    "K2C2",
-    "Musicnn",
-    "PonsSpectrogram",
-    "PonsWaveform",
-    "ReSE2Multi",
-    "RoyBase",
-    "RoyImproved",
-    "SampleCNN",
-    "ShortChunkCNN",
-    "Tagger",
-    "shapes",
-    "walk",
-]
-
 
 class Entry(NamedTuple):
-    """A line in the list of models: class, paper, parameters with 50 tags."""
+    """A row of MODELS: class, paper, number of parameters with 50 tags."""
 
     cls: type[Tagger]
     paper: str
@@ -69,12 +42,14 @@ MODELS = {
     "CRNNTF": Entry(CRNNTF, "Wang et al. 2019", 507_826),
     "ShortChunkCNN": Entry(ShortChunkCNN, "Won et al. 2020", 3_687_348),
 }
+__all__ = [*MODELS, "CRNNOverBatch", "MODELS", "Tagger", "build", "count_parameters"]
+__all__ += ["shapes", "walk"]
 
 
 def build(name: str, **arguments) -> Tagger:
     """Build a model by its name in MODELS.
 
-    Raises: ValueError for an unknown name or argument, with the nearest ones.
+    Raises: ValueError for an unknown name or argument; it names the nearest ones.
 
     >>> count_parameters(build("DielemanRaw", n_tags=50))
     55422
@@ -82,16 +57,14 @@ def build(name: str, **arguments) -> Tagger:
     Notebook: course/03_spectrogram_cnns.ipynb
     """
     if name not in MODELS:
-        lower = {known.lower(): known for known in MODELS}
-        near = difflib.get_close_matches(name.lower(), lower, 3, 0.4) or list(lower)
-        raise ValueError(
-            f"model {name!r} is unknown; the nearest names are "
-            f"{', '.join(lower[n] for n in near)}"
-        )
-    known = inspect.signature(MODELS[name].cls).parameters
+        lower = {model.lower(): model for model in MODELS}
+        near = difflib.get_close_matches(name.lower(), lower, 3, 0.4) or lower
+        names = ", ".join(lower[n] for n in near)
+        raise ValueError(f"model {name!r} is unknown; the nearest names are {names}")
+    allowed = inspect.signature(MODELS[name].cls).parameters
     for argument in arguments:
-        if argument not in known:
-            near = difflib.get_close_matches(argument, known, 2, 0.4) or list(known)
+        if argument not in allowed:
+            near = difflib.get_close_matches(argument, allowed, 2, 0.4) or allowed
             raise ValueError(
                 f"{name} has no argument {argument!r}; the nearest are "
                 f"{', '.join(near)}"
@@ -100,7 +73,7 @@ def build(name: str, **arguments) -> Tagger:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Count the numbers that training may change.
+    """Count the parameters that training can change.
 
     >>> count_parameters(nn.Linear(3, 2))
     8

@@ -1,7 +1,7 @@
-"""Choi et al. 2017 and those after them: a CNN listens, a recurrent network remembers.
+"""Choi et al. 2017 and their successors: convolutions, then a recurrent network.
 
-Convolutions turn the spectrogram into 15 steps of 128 features; what becomes of the 15
-steps is where the models, and their readings, differ.
+Convolutions turn the spectrogram into 15 steps of 128 features. The models differ in
+what they make of these steps.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 
 
 class CRNN(Tagger):
-    """Four convolutions down to 15 steps, two GRUs along them, the last state decides.
+    """Four convolutions down to 15 steps and two GRUs, whose last state decides.
 
     Four times (conv 3 x 3, batch norm, ELU, max-pool), GRU, GRU, dense n_tags. The 1366
     frames are padded to 1440 with silence, after the logarithm. Left out: Choi's
@@ -24,20 +24,17 @@ class CRNN(Tagger):
     & Varosyan put after each GRU.
 
     Args:
-        channels: of the convolutions; 96, 195, 195, 195 with a hidden of 96 is the
-            paper's column of one million: 1,000,943 parameters, and two more in code
-            that scales and shifts its input.
-        hidden: numbers in the state of each GRU; 15 is one way to read Elwood &
-            Varosyan's "15 input and output channels" (379,325 parameters).
+        channels: of the convolutions. 96, 195, 195, 195 and a hidden of 96 give the
+            paper's one million: 1,000,943 parameters, two fewer than in code that
+            scales and shifts its input.
+        hidden: size of each GRU. 15 is one reading of Elwood & Varosyan's "15 input
+            and output channels" (379,325 parameters).
         width: scales channels and hidden.
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags);
     96x1440 -> 48x720 -> 16x240 -> 4x60 -> 1x15.
     Source: Choi et al., ICASSP 2017; Panwar et al., SoSE 2017; Elwood & Varosyan,
     Bristol; 394,098 parameters with 50 tags.
-
-    >>> CRNN(width=0.1)(torch.zeros(2, 349_488)).shape
-    torch.Size([2, 50])
 
     Notebook: course/04_crnn.ipynb
     """
@@ -65,23 +62,20 @@ class CRNN(Tagger):
         return self.output(self.merge(states))  # (batch, n_tags)
 
     def merge(self, states: torch.Tensor) -> torch.Tensor:
-        """Make one state of 15: the last. Shape: (batch, 15, n) -> (batch, n)."""
+        """Take the last of 15 states. Shape: (batch, 15, n) -> (batch, n)."""
         return states[:, -1]
 
 
 class CRNNAttention(CRNN):
-    """A CRNN that looks back at all 15 steps, each as much as it deserves.
+    """A CRNN that decides by a weighted mean of all 15 states.
 
-    A small network gives each step a weight, the weights of a clip sum to 1, and the
-    weighted mean of the states decides. Wells proposes it as an extension and leaves
-    it undone; the weights are those of Bahdanau et al., without a query.
+    A small network weighs each state; the weights of a clip sum to 1. Wells proposes
+    this and leaves it undone. The weights are those of Bahdanau et al., without a
+    query.
 
     Shape: as `CRNN`.
     Source: Wells 2018, extension 3; Bahdanau et al., ICLR 2015; 395,186 parameters
     with 50 tags.
-
-    >>> CRNNAttention(width=0.1)(torch.zeros(2, 349_488)).shape
-    torch.Size([2, 50])
     """
 
     def __init__(
@@ -98,30 +92,27 @@ class CRNNAttention(CRNN):
         )
 
     def weights(self, states: torch.Tensor) -> torch.Tensor:
-        """Give each step its weight. Shape: (batch, 15, n) -> (batch, 15, 1)."""
+        """Weigh each state. Shape: (batch, 15, n) -> (batch, 15, 1)."""
         return self.weigh(states).softmax(dim=1)
 
     def merge(self, states: torch.Tensor) -> torch.Tensor:
-        """Make one state of 15: their weighted mean. Shape: as `CRNN.merge`."""
+        """Take the weighted mean of the states. Shape: as `CRNN.merge`."""
         return (self.weights(states) * states).sum(dim=1)
 
 
 class CRNNTF(Tagger):
-    """A CRNN that reads the last map eight ways, in time and in frequency.
+    """A CRNN that reads the last map in eight orders, along time and frequency.
 
     Four times (conv 3 x 3, batch norm, ELU, max-pool (2, 4)) leave a map of 6 x 6
-    points; from each of its four corners one GRU reads it row by row and another
-    column by column; the eight last states side by side, dropout 0.5, dense n_tags.
-    The paper reads with Grid-LSTMs, which PyTorch does not have.
+    points. From each of its corners one GRU reads it row by row and another column by
+    column. The eight last states side by side, dropout 0.5, dense n_tags. The paper
+    reads with Grid-LSTMs, which PyTorch does not have.
 
     Shape: (batch, 348_000), 29 s at 12 kHz -> (batch, n_tags);
-    96x1360 -> 48x340 -> 24x85 -> 12x22 -> 6x6 (pools keep the rest at the edge: the
-    paper's 6 x 6 needs it). Clips of MagnaTagATune last 29.124 s, so they are scored in
-    two windows that are nearly the same.
+    96x1360 -> 48x340 -> 24x85 -> 12x22 -> 6x6 (only pools that keep the rest at the
+    edge give the paper's 6 x 6). A clip of MagnaTagATune lasts 29.124 s and is scored
+    in two windows that are nearly the same.
     Source: Wang et al., IJCNN 2019; 507,826 parameters with 50 tags.
-
-    >>> CRNNTF(width=0.1)(torch.zeros(2, 348_000)).shape
-    torch.Size([2, 50])
 
     Notebook: course/04_crnn.ipynb
     """
@@ -151,22 +142,19 @@ class CRNNTF(Tagger):
 
 
 class CRNNOverBatch(CRNN):
-    """Not a model to use: a CRNN whose GRUs run from clip to clip of the batch.
+    """A CRNN with a fault, for lesson 04: its GRUs run from clip to clip of the batch.
 
-    The code behind Elwood & Varosyan's report hands (batch, 128, 15) to GRUs of size
-    15 that were not told that the batch comes first. They take it for time: a clip's
-    tags depend on the clips before it. Permute the batch, and see. Kept out of MODELS,
-    for lesson 04. (The ELU after each GRU is left out.)
+    The code behind Elwood & Varosyan's report gives (batch, 128, 15) to GRUs of size
+    15 without `batch_first`. They take the batch for time, so a clip's tags depend on
+    the clips before it: permuting the batch changes the logits. Not in MODELS. The ELU
+    after each GRU is left out.
 
     Args:
-        batch_first: True mends the leak, and leaves a recurrence over the 128 channels,
+        batch_first: True mends the leak, but leaves a recurrence over the 128 channels,
             whose order means nothing.
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags); all 128 x 15 outputs decide.
     Source: Elwood & Varosyan, Bristol, by their code; 469,490 parameters with 50 tags.
-
-    >>> CRNNOverBatch(width=0.1)(torch.zeros(2, 349_488)).shape
-    torch.Size([2, 50])
 
     Notebook: course/04_crnn.ipynb
     """

@@ -1,15 +1,12 @@
-"""From samples to mel bands, once by hand and once as a layer of a network.
-
-Notebook: course/03_spectrogram_cnns.ipynb
-"""
+"""From samples to mel bands, once by hand and once as a layer of a network."""
 
 import numpy as np
 import torch
 import torchaudio
 from torch import nn
 
-CACHED = 350_000  # samples that a CPU transforms at a time: a clip of 29 s at 12 kHz
-BANDS = 16  # mel bands that are summed at a time, from the bins that they hear
+CACHED = 350_000  # samples transformed at a time on a CPU: a clip of 29 s at 12 kHz
+BANDS = 16  # mel bands summed at a time, from those bins that reach them
 
 
 def hz_to_mel(hz):
@@ -42,10 +39,10 @@ def mel_to_hz(mel):
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
     """Make the triangles that sum the bins of a spectrum into mel bands.
 
-    The corners are equally spaced in mel from 0 Hz to half the sampling rate; each
+    The corners are equally spaced in mel from 0 Hz to half the sampling rate. Each
     triangle rises from the centre of the band below to 1 and falls to the centre of
-    the band above. A band narrower than a bin can stay empty: choose n_fft larger or
-    n_mels smaller then.
+    the band above. A band narrower than a bin can stay empty; a larger n_fft or a
+    smaller n_mels prevents that.
 
     Shape: (n_mels, 1 + n_fft // 2).
     Source: The HTK Book, 5.4; agrees with torchaudio's and librosa's (htk, norm=None).
@@ -67,17 +64,18 @@ class LogMel(nn.Module):
     """A log-mel spectrogram as the first layer of a network, on the batch's device.
 
     Args:
-        n_fft: samples in a transform; hop: samples between two.
-        win_length: samples in the window; default n_fft. A shorter one inside a long
-            transform keeps fine time and no empty mel band.
+        n_fft: samples in a transform.
+        hop: samples from one transform to the next.
+        win_length: samples in the window; default n_fft. A short window in a long
+            transform gives fine time without empty mel bands.
         log: "db", 10 log10(power), at least -100 dB; "log1p", log(1 + 10000 power)
             as Dieleman 2014; "log10", log10(1 + 10000 power) as musicnn (whose mel
             bands are librosa's, with some 35 times less power).
 
-    Shape: (batch, n_samples) -> (batch, n_mels, 1 + n_samples // hop), frames
-    centred, edges reflected, HTK scale, triangles of height 1; float32 inside
-    torch.autocast, too.
-    Raises: ValueError for another log, or for half a transform of samples or fewer.
+    Shape: (batch, n_samples) -> (batch, n_mels, 1 + n_samples // hop). Frames are
+    centred and edges reflected; HTK scale, triangles of height 1; float32 even inside
+    torch.autocast.
+    Raises: ValueError for another log, or for n_fft // 2 samples or fewer.
     Source: the settings 512/256/96 at 12 kHz of Choi 2016 and Wells 2018.
 
     >>> LogMel()(torch.zeros(2, 349_488)).shape
@@ -98,12 +96,15 @@ class LogMel(nn.Module):
         super().__init__()
         if log not in ("db", "log1p", "log10"):
             raise ValueError(f"log {log!r} is unknown; needed is db, log1p or log10")
-        self.sample_rate, self.n_fft, self.hop, self.log = sample_rate, n_fft, hop, log
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop = hop
+        self.log = log
         filters = torchaudio.functional.melscale_fbanks(
             1 + n_fft // 2, 0.0, sample_rate / 2, n_mels, sample_rate
         )  # (n_bins, n_mels)
-        filters = filters.repeat_interleave(2, dim=0)  # of real and imaginary part
-        self.heard = [_heard(bands) for bands in filters.split(BANDS, dim=1)]
+        filters = filters.repeat_interleave(2, dim=0)  # real and imaginary part
+        self.bins = [_bins(bands) for bands in filters.split(BANDS, dim=1)]
         window = torch.hann_window(win_length or n_fft)
         before = (n_fft - len(window)) // 2
         window = nn.functional.pad(window, (before, n_fft - len(window) - before))
@@ -120,7 +121,7 @@ class LogMel(nn.Module):
                 f"{self.n_fft} needs more than {half} samples, give longer windows"
             )
         n_clips = len(samples)
-        if samples.device.type == "cpu":  # what its caches hold is not fetched again
+        if samples.device.type == "cpu":  # few enough to stay in its caches
             n_clips = max(1, CACHED // samples.shape[1])
         # The dynamic range of power is beyond 16-bit numbers.
         with torch.autocast(samples.device.type, enabled=False):
@@ -134,9 +135,9 @@ class LogMel(nn.Module):
         samples = torch.cat([before, samples, after], dim=1)
         frames = samples.unfold(1, self.n_fft, self.hop)  # (batch, n_frames, n_fft)
         spectrum = torch.fft.rfft(frames * self.window)  # (batch, n_frames, n_bins)
-        # The square of each real and imaginary part: two of them are a bin's power.
+        # The squares of a bin's real and imaginary part sum to its power.
         squares = torch.view_as_real(spectrum).square().flatten(2).flatten(0, 1)
-        filters = zip(self.heard, self.filters.split(BANDS, dim=1), strict=True)
+        filters = zip(self.bins, self.filters.split(BANDS, dim=1), strict=True)
         mel = torch.cat([squares[:, b] @ bands[b] for b, bands in filters], dim=1)
         mel = mel.unflatten(0, frames.shape[:2]).transpose(1, 2)
         if self.log == "db":
@@ -144,7 +145,7 @@ class LogMel(nn.Module):
         return torch.log1p(10_000 * mel) / (1 if self.log == "log1p" else np.log(10))
 
 
-def _heard(filters: torch.Tensor) -> slice:
-    """Find the rows that filters weigh."""
+def _bins(filters: torch.Tensor) -> slice:
+    """Give the range of rows in which any of the filters is above zero."""
     rows = filters.any(dim=1).nonzero()
     return slice(int(rows.min()), int(rows.max()) + 1) if len(rows) else slice(0)

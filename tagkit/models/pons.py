@@ -1,8 +1,8 @@
-"""Pons et al. 2018 and 2019: filters shaped by what musicians hear, against none.
+"""Pons et al. 2018 and 2019: filters shaped by musical knowledge, and filters without.
 
-The same back-end listens to two front-ends: one on samples that assumes nothing, one
-on mel bands whose filters are tall (timbre) or long (tempo). In every unit the order
-is convolution, ReLU, batch norm, pool, as in the authors' code.
+One back-end serves two front-ends: one on samples that assumes nothing, one on mel
+bands whose filters are tall (timbre) or long (tempo). In every unit the order is
+convolution, ReLU, batch norm, pool, as in the authors' code.
 """
 
 import torch
@@ -14,27 +14,23 @@ from tagkit.models.tagger import Tagger, scaled
 
 N_FRAMES = 187  # 3 s: 47,616 samples at 16 kHz, a frame every 256, the first at 0
 N_SAMPLES = 256 * (N_FRAMES - 1)
-WIDE, NARROW = 0.9, 0.4  # shares of the bands that tall filters span
 
 
 class PonsWaveform(Tagger):
     """Seven layers of filters three samples long, then the shared back-end.
 
     conv 64 x 3 / 3, then 64, 64, 128, 128, 128, 256 x 3, each with a max-pool 3 and
-    nothing padded, then `Backend`.
+    no padding, then `Backend`.
 
     Args:
-        n_samples: 48,000 here (3 s); 51,776 in Weber's replication, nine to a clip.
-        n_back, n_dense: channels of the back-end and its dense layer; 64 and 200 suit
-            a corpus as small as MagnaTagATune.
+        n_back: channels of the back-end; 64 suits a corpus as small as MagnaTagATune.
+        n_dense: size of its dense layer; 200 suits such a corpus.
+        n_samples: 48,000 (3 s); 51,776 in Weber's replication, nine to a clip.
 
     Shape: (batch, 48_000) at 16 kHz -> (batch, n_tags);
     16,000 frames, 5,332, 1,776, 591, 196, 64, 20.
     Source: Pons et al., ISMIR 2018, and their code; Weber, EPFL 2019; 5,377,082
     parameters with 50 tags.
-
-    >>> PonsWaveform(width=0.1)(torch.zeros(2, 48_000)).shape
-    torch.Size([2, 50])
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -50,12 +46,12 @@ class PonsWaveform(Tagger):
         arguments = {"n_tags": n_tags, "n_back": n_back, "n_dense": n_dense}
         arguments |= {"n_samples": n_samples, "width": width}
         super().__init__(n_samples, 16_000, arguments)
-        c = [scaled(n, width) for n in (64, 64, 64, 128, 128, 128, 256)]
-        layers = unit1d(1, c[0], 3, stride=3)
-        for n_in, n_out in zip(c[:-1], c[1:], strict=True):
+        channels = [scaled(n, width) for n in (64, 64, 64, 128, 128, 128, 256)]
+        layers = unit1d(1, channels[0], 3, stride=3)
+        for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
             layers += [*unit1d(n_in, n_out, 3), nn.MaxPool1d(3)]
         self.frontend = nn.Sequential(*layers)
-        self.backend = Backend(c[-1], n_back, n_dense, width)
+        self.backend = Backend(channels[-1], n_back, n_dense, width)
         self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
@@ -67,11 +63,11 @@ class PonsWaveform(Tagger):
 class PonsSpectrogram(Tagger):
     """Tall filters for timbre and long ones for tempo, then the shared back-end.
 
-    On 96 mel bands, all in parallel: filters of 7, 3 and 1 frames by 86 and 38 bands,
-    of which the maximum over frequency goes on; and filters of 165, 128, 64 and 32
-    frames on the mean over frequency. The spectrogram is log10(1 + 10000 power), as in
-    musicnn, standardised by a normalisation without parameters;
-    the paper does not say which logarithm.
+    On 96 mel bands, all in parallel: filters of 7, 3 and 1 frames by 86 and 38 bands
+    (90 and 40 % of them), with the maximum over frequency; and filters of 165, 128, 64
+    and 32 frames on the mean over frequency. The paper does not say which logarithm;
+    ours is musicnn's log10(1 + 10000 power), standardised by a batch norm without
+    parameters.
 
     Args:
         n_back, n_dense: as in `PonsWaveform`.
@@ -79,9 +75,6 @@ class PonsSpectrogram(Tagger):
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags); 464 x 187.
     Source: Pons et al., ISMIR 2018, and their code with 16 filters; 5,924,154
     parameters with 50 tags.
-
-    >>> PonsSpectrogram(width=0.1)(torch.zeros(2, 47_616)).shape
-    torch.Size([2, 50])
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -97,18 +90,19 @@ class PonsSpectrogram(Tagger):
         super().__init__(N_SAMPLES, 16_000, arguments | {"width": width})
         self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
         self.scale = nn.BatchNorm2d(1, affine=False)
-        tall = [(n, t, int(s * 96)) for s in (WIDE, NARROW)
-                for n, t in ((16, 7), (32, 3), (64, 1))]  # fmt: skip
-        long = [(16, 165), (32, 128), (64, 64), (128, 32)]
-        self.timbre = nn.ModuleList(Tall(scaled(n, width), t, f) for n, t, f in tall)
-        self.tempo = nn.ModuleList(
-            nn.Sequential(
-                nn.ZeroPad1d(((t - 1) // 2, t // 2)),
-                *unit1d(1, scaled(n, width), t),
-            )
-            for n, t in long
-        )
-        n_features = sum(scaled(n, width) for n, *_ in tall + long)
+        self.timbre = nn.ModuleList()
+        self.tempo = nn.ModuleList()
+        n_features = 0
+        for n_bands in (86, 38):
+            for n_filters, n_frames in ((16, 7), (32, 3), (64, 1)):
+                n = scaled(n_filters, width)
+                self.timbre.append(Tall(n, n_frames, n_bands))
+                n_features += n
+        for n_filters, n_frames in ((16, 165), (32, 128), (64, 64), (128, 32)):
+            n = scaled(n_filters, width)
+            pad = nn.ZeroPad1d(((n_frames - 1) // 2, n_frames // 2))
+            self.tempo.append(nn.Sequential(pad, *unit1d(1, n, n_frames)))
+            n_features += n
         self.backend = Backend(n_features, n_back, n_dense, width)
         self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
@@ -123,34 +117,31 @@ class PonsSpectrogram(Tagger):
 
 
 class Musicnn(Tagger):
-    """The small one that came of it: fewer shapes of filters, a light back-end.
+    """The small successor: fewer shapes of filters, a light back-end.
 
     Batch norm of the 96 mel bands as one channel; 204 filters of 7 x 67 and 204 of
-    7 x 38, 51 each of 128, 64 and 32 frames by one band, of all the maximum over
+    7 x 38, 51 each of 128, 64 and 32 frames by one band, all with the maximum over
     frequency; three conv 64 x 7, each added to the one before; front and middle side
     by side; maximum and mean over time; batch norm, dropout 0.5, dense 200, ReLU,
-    batch norm, dropout 0.5, dense n_tags. Their mel bands are librosa's, with areas of
-    one; ours have heights of one, which makes the power some 35 times larger before the
-    logarithm. Weights of theirs would not fit.
+    batch norm, dropout 0.5, dense n_tags. Their mel filters have areas of one, ours
+    heights of one, which makes the power before the logarithm some 35 times larger.
+    Their weights would not fit.
 
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags);
     561 x 187, 753 x 187, 1,506.
     Source: Pons & Serra, 2019, and their code; 787,159 parameters with 50 tags.
-
-    >>> Musicnn(width=0.1)(torch.zeros(2, 47_616)).shape
-    torch.Size([2, 50])
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):
         super().__init__(N_SAMPLES, 16_000, {"n_tags": n_tags, "width": width})
         self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
         self.scale = nn.BatchNorm2d(1, affine=False)
-        self.gain = nn.Parameter(torch.ones(1))  # these two are left to `Filters`
+        self.gain = nn.Parameter(torch.ones(1))  # `Filters` applies gain and shift
         self.shift = nn.Parameter(torch.zeros(1))
         n_timbre, n_tempo = scaled(204, width), scaled(51, width)
         n_middle, n_dense = scaled(64, width), scaled(200, width)
         filters = [Tall(n_timbre, 7, 67), Tall(n_timbre, 7, 38)]
-        filters += [Tall(n_tempo, t, 1) for t in (128, 64, 32)]
+        filters += [Tall(n_tempo, n_frames, 1) for n_frames in (128, 64, 32)]
         self.frontend = nn.ModuleList(filters)
         n_front = 2 * n_timbre + 3 * n_tempo
         self.middle = nn.ModuleList(
@@ -159,8 +150,11 @@ class Musicnn(Tagger):
         )
         n_all = 2 * (n_front + 3 * n_middle)
         self.dense = nn.Sequential(
-            *(nn.BatchNorm1d(n_all), nn.Dropout(0.5)),
-            *(nn.Linear(n_all, n_dense), nn.ReLU(), nn.BatchNorm1d(n_dense)),
+            nn.BatchNorm1d(n_all),
+            nn.Dropout(0.5),
+            nn.Linear(n_all, n_dense),
+            nn.ReLU(),
+            nn.BatchNorm1d(n_dense),
             nn.Dropout(0.5),
         )
         self.output = nn.Linear(n_dense, n_tags)
@@ -180,7 +174,7 @@ class Musicnn(Tagger):
 
 
 class Tall(nn.Module):
-    """Filters of so many frames by so many bands, and their maximum over frequency.
+    """Filters of n_frames by n_bands, and their maximum over frequency.
 
     Shape: (batch, 1, n_mels, n_frames) -> (batch, n_filters, n_frames).
     """
@@ -195,11 +189,11 @@ class Tall(nn.Module):
 
 
 class Filters(nn.Conv2d):
-    """A convolution over gain * image + shift, with zeros before and after.
+    """A convolution over gain * image + shift, padded with zeros in time.
 
-    The gain is multiplied into the filters, and what they make of the shift, the same
-    for all bands, is added afterwards. So no gradient goes back to the image, which is
-    data; it would take a CPU longer than the rest of a step (benchmarks/steps.py).
+    The gain is multiplied into the filters. What they make of the shift, the same for
+    all bands, is added afterwards. So no gradient flows back to the image, which is
+    data; on a CPU it would take longer than the rest of a step (benchmarks/steps.py).
 
     Shape: (batch, 1, n_mels, n_frames) -> (batch, n_filters, n_mels - n_bands + 1,
     n_frames).
@@ -212,9 +206,10 @@ class Filters(nn.Conv2d):
 
     def forward(self, image: torch.Tensor, gain=1.0, shift=0.0) -> torch.Tensor:
         ones = torch.ones_like(image[:1, :, : self.kernel_size[0]])
-        image, ones = (functional.pad(x, self.zeros) for x in (image, ones))
-        found = functional.conv2d(image, gain * self.weight, self.bias)
-        return found + shift * functional.conv2d(ones, self.weight)
+        image = functional.pad(image, self.zeros)
+        ones = functional.pad(ones, self.zeros)
+        of_image = functional.conv2d(image, gain * self.weight, self.bias)
+        return of_image + shift * functional.conv2d(ones, self.weight)
 
 
 class Backend(nn.Module):
@@ -229,15 +224,19 @@ class Backend(nn.Module):
 
     def __init__(self, n_features, n_back, n_dense, width):
         super().__init__()
-        n, n_dense = scaled(n_back, width), scaled(n_dense, width)
-        self.first = nn.Sequential(*unit1d(n_features, n, 7))
-        self.second = nn.Sequential(nn.Conv1d(n, n, 7, padding=3), nn.ReLU())
-        self.third = nn.Sequential(nn.Conv1d(n, n, 7, padding=3), nn.ReLU())
+        n_back = scaled(n_back, width)
+        n_dense = scaled(n_dense, width)
+        self.first = nn.Sequential(*unit1d(n_features, n_back, 7))
+        self.second = nn.Sequential(nn.Conv1d(n_back, n_back, 7, padding=3), nn.ReLU())
+        self.third = nn.Sequential(nn.Conv1d(n_back, n_back, 7, padding=3), nn.ReLU())
         self.norms = nn.ModuleList((nn.BatchNorm2d(1), nn.BatchNorm2d(1)))
         self.pool = nn.MaxPool1d(2)
         self.dense = nn.Sequential(
-            *(nn.Dropout(0.5), nn.Linear(2 * n, n_dense), nn.ReLU()),
-            *(nn.BatchNorm1d(n_dense), nn.Dropout(0.5)),
+            nn.Dropout(0.5),
+            nn.Linear(2 * n_back, n_dense),
+            nn.ReLU(),
+            nn.BatchNorm1d(n_dense),
+            nn.Dropout(0.5),
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -250,6 +249,6 @@ class Backend(nn.Module):
 
 
 def unit1d(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 0):
-    """Give the layers of a unit as a list: convolution, ReLU, batch norm."""
+    """List the layers of a unit: convolution, ReLU, batch norm."""
     conv = nn.Conv1d(n_in, n_out, kernel, stride, padding)
     return [conv, nn.ReLU(), nn.BatchNorm1d(n_out)]

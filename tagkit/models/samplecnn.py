@@ -10,22 +10,19 @@ N_SAMPLES = 3**10
 
 
 class SampleCNN(Tagger):
-    """Every filter three samples long, every pool by three, until one point is left.
+    """Filters of three samples and pools of three, until one point is left.
 
     conv 128 x 3 / 3, then nine times (conv x 3, batch norm, ReLU, max-pool 3), conv
-    512 x 1, dropout 0.5, dense n_tags. No layer is given a scale of time: it follows
-    from depth.
+    512 x 1, dropout 0.5, dense n_tags. No layer has a time scale of its own; it
+    follows from the depth.
 
     Args:
-        sample_rate: 16 kHz here, so that MagnaTagATune needs no resampling; the paper
-            brings it to 22,050 Hz.
+        sample_rate: 16 kHz, so that MagnaTagATune needs no resampling; the paper
+            resamples to 22,050 Hz.
 
     Shape: (batch, 59_049) -> (batch, n_tags);
     19,683 frames, 6,561, 2,187, 729, 243, 81, 27, 9, 3, 1.
     Source: Lee et al., SMC 2017, the 3^9 model; 1,869,874 parameters with 50 tags.
-
-    >>> SampleCNN(width=0.05)(torch.zeros(2, 59_049)).shape
-    torch.Size([2, 50])
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -47,23 +44,20 @@ class SampleCNN(Tagger):
 
 
 class ReSE2Multi(Tagger):
-    """SampleCNN with residual blocks that weigh their channels, heard at three depths.
+    """SampleCNN with residual squeeze-and-excitation blocks, read at three depths.
 
     conv 128 x 3 / 3, then nine `ReSE2Block`; the maxima over time of the last three
-    are put side by side (256 + 256 + 512), dense 1,024, batch norm, ReLU, dropout 0.5,
-    dense n_tags.
+    side by side (256 + 256 + 512), dense 1,024, batch norm, ReLU, dropout 0.5, dense
+    n_tags.
 
     Args:
-        expansion: how many times more numbers than channels the weighing layer has;
-            16 in the paper, 1 here, for a quarter of the parameters.
+        expansion: size of the excitation's hidden layer, in multiples of the channels:
+            16 in the paper; 1 here, for a quarter of the parameters.
         sample_rate: as in `SampleCNN`.
 
     Shape: (batch, 59_049) -> (batch, n_tags).
     Source: Kim, Lee & Nam, ICASSP 2018, and their code; 26,980,146 parameters with 50
     tags and an expansion of 16, 6,301,746 with 1.
-
-    >>> ReSE2Multi(width=0.05)(torch.zeros(2, 59_049)).shape
-    torch.Size([2, 50])
     """
 
     def __init__(
@@ -79,17 +73,17 @@ class ReSE2Multi(Tagger):
         channels = [scaled(128, width)] + [scaled(n, width) for n in CHANNELS]
         self.strided = nn.Sequential(*unit(1, channels[0], 3, stride=3, padding=0))
         pairs = zip(channels[:-1], channels[1:], strict=True)
-        self.blocks = nn.ModuleList(ReSE2Block(*pair, expansion) for pair in pairs)
-        n_dense = sum(channels[-3:])
+        self.blocks = nn.ModuleList(ReSE2Block(a, b, expansion) for a, b in pairs)
+        n = sum(channels[-3:])
         self.dense = nn.Sequential(
-            *(nn.Linear(n_dense, n_dense), nn.BatchNorm1d(n_dense), nn.ReLU()),
-            nn.Dropout(0.5),
+            nn.Linear(n, n), nn.BatchNorm1d(n), nn.ReLU(), nn.Dropout(0.5)
         )
-        self.output = nn.Linear(n_dense, n_tags)
+        self.output = nn.Linear(n, n_tags)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        x, levels = self.strided(samples[:, None]), []  # (batch, 128, 19_683)
+        x = self.strided(samples[:, None])  # (batch, 128, 19_683)
+        levels = []
         for block in self.blocks:
             x = block(x)  # (batch, n_channels, a third of the frames)
             levels.append(x.amax(dim=2))
@@ -97,21 +91,27 @@ class ReSE2Multi(Tagger):
 
 
 class ReSE2Block(nn.Module):
-    """Two convolutions, channels weighed, the input added, a pool by three.
+    """A residual block with squeeze-and-excitation: two convolutions, then a pool by 3.
 
-    The weights come from the mean of each channel over time, by two dense layers.
+    Squeeze: the mean of each channel over time. Excitation: two dense layers turn
+    these means into a weight for each channel.
+
     Shape: (batch, n_in, n_frames) -> (batch, n_out, n_frames // 3).
     """
 
     def __init__(self, n_in: int, n_out: int, expansion: int):
         super().__init__()
         self.convolutions = nn.Sequential(
-            *(*unit(n_in, n_out, 3), nn.Dropout(0.2)),
-            *(nn.Conv1d(n_out, n_out, 3, padding=1), nn.BatchNorm1d(n_out)),
+            *unit(n_in, n_out, 3),
+            nn.Dropout(0.2),
+            nn.Conv1d(n_out, n_out, 3, padding=1),
+            nn.BatchNorm1d(n_out),
         )
         self.weigh = nn.Sequential(
-            *(nn.Linear(n_out, expansion * n_out), nn.ReLU()),
-            *(nn.Linear(expansion * n_out, n_out), nn.Sigmoid()),
+            nn.Linear(n_out, expansion * n_out),
+            nn.ReLU(),
+            nn.Linear(expansion * n_out, n_out),
+            nn.Sigmoid(),
         )
         same = nn.Identity()
         other = nn.Sequential(nn.Conv1d(n_in, n_out, 1), nn.BatchNorm1d(n_out))
@@ -124,6 +124,6 @@ class ReSE2Block(nn.Module):
 
 
 def unit(n_in: int, n_out: int, kernel: int, stride: int = 1, padding: int = 1):
-    """Give the layers of a unit as a list: convolution, batch norm, ReLU."""
+    """List the layers of a unit: convolution, batch norm, ReLU."""
     conv = nn.Conv1d(n_in, n_out, kernel, stride, padding)
     return [conv, nn.BatchNorm1d(n_out), nn.ReLU()]

@@ -1,4 +1,4 @@
-"""What models share: samples in, logits out, a check of what comes in, a layer."""
+"""What all models share: samples in, logits out, and a check of the input's shape."""
 
 import torch
 from torch import nn
@@ -6,20 +6,27 @@ from torch.nn import functional
 
 
 class Tagger(nn.Module):
-    """A network from samples to logits; every model is one.
+    """A network from samples to logits, the base of every model.
 
     Attributes:
-        n_samples, sample_rate: the window it wants, and its rate in Hz.
-        arguments: what it was built with, so that a checkpoint can build it again.
+        n_samples: length of its window.
+        sample_rate: in Hz.
+        arguments: those it was built with, so that a checkpoint can build it again.
         output: the last layer, nn.Linear to n_tags.
 
     Shape: (batch, n_samples) float32 in [-1, 1] -> (batch, n_tags), any real number.
-    Raises: ValueError, at the call, for windows of another length.
+    Raises: ValueError, when called, for windows of another length.
+
+    >>> from tagkit import models
+    >>> model = models.DielemanRaw(n_tags=50)
+    >>> model(torch.zeros(2, model.n_samples)).shape
+    torch.Size([2, 50])
     """
 
     def __init__(self, n_samples: int, sample_rate: int, arguments: dict):
         super().__init__()
-        self.n_samples, self.sample_rate = n_samples, sample_rate
+        self.n_samples = n_samples
+        self.sample_rate = sample_rate
         self.arguments = arguments
 
     def check(self, samples: torch.Tensor):
@@ -34,35 +41,30 @@ class Tagger(nn.Module):
 
 
 class Conv2d(nn.Conv2d):
-    """A 2-D convolution that gives a GPU eight channels where there is one.
+    """A 2-D convolution that pads a single input channel to eight on a GPU.
 
-    Seven of them are zeros: what comes out is the same, but a GPU multiplies channels
-    eight at a time, and takes a slower way for one.
+    The seven others are zeros and change nothing. GPUs multiply channels eight at a
+    time and take a slower path for one.
 
     Shape: (batch, in_channels, height, width) -> (batch, out_channels, ...).
-
-    >>> Conv2d(1, 4, 3, padding=1)(torch.zeros(2, 1, 96, 1366)).shape
-    torch.Size([2, 4, 96, 1366])
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.is_cuda and self.in_channels == 1:
-            return self.of_eight(x)
+            return self.forward_eight(x)
         return super().forward(x)
 
-    def of_eight(self, x: torch.Tensor) -> torch.Tensor:
+    def forward_eight(self, x: torch.Tensor) -> torch.Tensor:
         """Compute with seven channels of zeros. Shape: as forward, in_channels 1."""
-        x, weight = (
-            functional.pad(tensor, (0, 0, 0, 0, 0, 7)).contiguous(
-                memory_format=torch.channels_last
-            )
-            for tensor in (x, self.weight)
-        )
+        seven = (0, 0, 0, 0, 0, 7)
+        weight = functional.pad(self.weight, seven)
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        x = functional.pad(x, seven).contiguous(memory_format=torch.channels_last)
         return functional.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
 def scaled(n_channels: int, width: float) -> int:
-    """Scale a paper's number of channels: 1.0 keeps it, 0.25 is for laptops.
+    """Scale a paper's number of channels by `width`, to at least 1.
 
     >>> scaled(67, 0.25)
     17

@@ -1,4 +1,4 @@
-"""The way of a window through a network: sizes, parameters, and what each unit sees."""
+"""The path of a window through a network: sizes, parameters and receptive fields."""
 
 import pandas as pd
 import torch
@@ -15,10 +15,9 @@ TIMELESS = (nn.Linear, nn.GRU, nn.AdaptiveAvgPool1d)
 
 
 def shapes(model: Tagger) -> pd.DataFrame:
-    """Send one window of zeros through a model and note what each layer gives.
+    """Send one window of zeros through a model and list what each layer gives.
 
-    Shape: a frame with layer, output (without the batch axis) and parameters. `walk`
-    is shorter, and says what each unit sees.
+    Shape: a frame with layer, output (without the batch axis) and parameters.
 
     >>> from tagkit import models
     >>> shapes(models.DielemanRaw())["output"].iloc[0]
@@ -34,16 +33,16 @@ def shapes(model: Tagger) -> pd.DataFrame:
 
 
 def walk(model: Tagger) -> pd.DataFrame:
-    """Follow one window through a model: size, parameters and sight of each unit.
+    """List the size, parameters and receptive field of each unit of a model.
 
     A unit is a layer with weights and the norm and pool that follow it. `sees_ms` is
-    its receptive field: how long a piece of the window can change the point in the
-    middle of its output, in milliseconds. It says "all" where that is the whole
-    window, and where time is gone: after a dense or recurrent layer or a mean.
+    its receptive field: how much of the window, in milliseconds, can change the point
+    in the middle of its output. It is "all" where that is the whole window, and after
+    layers without a time axis: a dense or recurrent layer or a mean.
 
-    The fields are measured. In a narrow copy of the model all weights are made equal
-    and all pools means, so that nothing hides; the gradient of that point then tells
-    which samples matter to it. (The first one under a Hann window never does.)
+    The fields are measured, in a narrow copy of the model with equal weights and means
+    in place of the maxima: the gradient of that point shows which samples matter. (The
+    first sample under a Hann window never does.)
 
     Shape: a frame with layer, output (without the batch axis), parameters, sees_ms.
 
@@ -61,17 +60,19 @@ def walk(model: Tagger) -> pd.DataFrame:
     for (layer, output), field in zip(steps, _fields(model), strict=True):
         if isinstance(layer, PLAIN):
             continue
-        name, size = type(layer).__name__, tuple(output.shape[1:])
+        name = type(layer).__name__
+        size = tuple(output.shape[1:])
         follows = isinstance(layer, (*MEANS, nn.ConstantPad1d))
         follows |= isinstance(layer, NORMS) and output.numel() == rows[-1]["n"]
         if not follows:
             rows.append({"layer": name, "size": size, "parameters": 0})
-        row, n_samples = rows[-1], field[1] - field[0]
+        row = rows[-1]
         row["parameters"] += _count(layer)
+        n_samples = field[1] - field[0]
         whole = n_samples == model.n_samples
         row["sees_ms"] = "all" if whole else 1000 * n_samples / model.sample_rate
         row["n"] = output.numel()
-        if not isinstance(layer, NORMS):  # some see a map as a picture of one channel
+        if not isinstance(layer, NORMS):  # some take a map as an image of one channel
             row["size"] = size
         if isinstance(layer, tuple(MEANS)):
             row["layer"] += f", {name}"
@@ -81,7 +82,7 @@ def walk(model: Tagger) -> pd.DataFrame:
 
 
 def _count(layer):
-    """Count what belongs to a layer itself, not to layers in it."""
+    """Count the parameters of a layer itself, without those of layers inside it."""
     return sum(p.numel() for p in layer.parameters(recurse=False) if p.requires_grad)
 
 
@@ -90,7 +91,10 @@ def _text(size):
 
 
 def _fields(model):
-    """Measure which samples, from first to before last, each layer's middle can see."""
+    """Measure which samples (first, last + 1) reach the middle of each layer's output.
+
+    None for a layer of PLAIN.
+    """
     small = {"width": 0.02} if "width" in model.arguments else {}
     with torch.random.fork_rng(devices=[]):  # your next random number stays the same
         narrow = type(model)(**model.arguments | small)
@@ -99,7 +103,8 @@ def _fields(model):
             weight = getattr(layer, "weight", None)
             if weight is not None and weight.ndim > 1:
                 weight.fill_(1 / weight[0].numel())
-                layer.bias.zero_() if layer.bias is not None else None
+                if layer.bias is not None:
+                    layer.bias.zero_()
     noise = torch.rand(1, narrow.n_samples, generator=torch.Generator().manual_seed(0))
     samples = (noise + 0.5).requires_grad_()  # loud enough for decibels above 0
     fields = []
@@ -117,17 +122,21 @@ def _fields(model):
 
 
 def layers_of(model, samples, means=False):
-    """List a model's layers, each with what it gives for samples, in order of calls."""
+    """List a model's layers in order of calls, each with its output for samples.
+
+    Args:
+        means: replace maxima by means.
+    """
     steps = []
 
     def note(layer, inputs, output):
         output = output[0] if isinstance(output, tuple) else output  # of a GRU
-        if means and type(layer) in MEANS:
+        replaced = means and type(layer) in MEANS
+        if replaced:
             sizes = layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode
             output = MEANS[type(layer)](inputs[0], *sizes)
-            steps.append((layer, output))
-            return output
         steps.append((layer, output))
+        return output if replaced else None
 
     layers = [m for m in model.modules() if not list(m.children()) or _count(m)]
     hooks = [layer.register_forward_hook(note) for layer in layers]

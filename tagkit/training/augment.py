@@ -1,9 +1,9 @@
-"""Augmentation: each batch a little changed, on the device; off by default.
+"""Augmentation: small random changes of each batch, on the device; off by default.
 
-Every function changes samples (batch, n_samples) and labels (batch, n_tags), each
-window by numbers of its own. `Augment` draws those from seed, epoch, batch and the
-augmentation's name: a run that goes on draws the same, and one augmentation more
-changes nothing of the others. None makes a window longer.
+Every function takes samples (batch, n_samples) and labels (batch, n_tags) and draws
+numbers for each window. `Augment` seeds them by run, epoch, batch and the function's
+name, so a resumed run draws the same, and adding one augmentation leaves the others as
+they were.
 """
 
 import zlib
@@ -17,9 +17,7 @@ from tagkit.models import mel
 
 
 def gain(samples, labels, random):
-    """Make each window quieter, by up to 12 dB.
-
-    Never louder, so that samples stay in [-1, 1].
+    """Make each window quieter, by up to 12 dB; samples stay in [-1, 1].
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Spijkervet & Burgoyne, ISMIR 2021 (CLMR), who take -20 to -1 dB.
@@ -34,9 +32,7 @@ def gain(samples, labels, random):
 
 
 def polarity(samples, labels, random):
-    """Turn half of the windows upside down, which nobody hears.
-
-    A spectrogram does not change; a network on samples has to learn it.
+    """Invert half of the windows, which no one hears and no spectrogram shows.
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Spijkervet & Burgoyne, ISMIR 2021 (CLMR).
@@ -51,14 +47,15 @@ def noise(samples, labels, random):
     """Add white noise, 20 to 60 dB below the music.
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
-    Source: Spijkervet & Burgoyne, ISMIR 2021 (CLMR), with amplitudes for decibels.
+    Source: Spijkervet & Burgoyne, ISMIR 2021 (CLMR), who draw amplitudes instead.
 
     >>> noise(torch.ones(1, 9), None, np.random.default_rng(0))[0].std() < 0.2
     tensor(True)
     """
     decibels = random.uniform(-60, -20, len(samples))
-    there = torch.Generator(samples.device).manual_seed(int(random.integers(2**62)))
-    white = torch.randn(samples.shape, generator=there, device=samples.device)
+    on_device = torch.Generator(samples.device)
+    on_device.manual_seed(int(random.integers(2**62)))
+    white = torch.randn(samples.shape, generator=on_device, device=samples.device)
     level = samples.square().mean(dim=1, keepdim=True).sqrt()  # (batch, 1)
     return samples + white * level * _each(10 ** (decibels / 20), samples), labels
 
@@ -75,16 +72,16 @@ def time_mask(samples, labels, random):
     n = samples.shape[1]
     length = random.uniform(0, 0.2, len(samples)) * n
     start = random.uniform(0, 1, len(samples)) * (n - length)
-    at = torch.arange(n, device=samples.device)
-    hidden = (at >= _each(start, samples)) & (at < _each(start + length, samples))
+    place = torch.arange(n, device=samples.device)
+    hidden = place >= _each(start, samples)
+    hidden &= place < _each(start + length, samples)
     return samples.masked_fill(hidden, 0), labels
 
 
 def frequency_mask(samples, labels, random):
-    """Take a band of frequencies out of each window, up to a third of the mel scale.
+    """Remove a band of frequencies from each window, up to a third of the mel scale.
 
-    In the spectrum of the whole window, so that it means the same to networks on
-    samples and on mel bands; to a mel layer the band is silent.
+    It is removed from the samples, so it is gone for networks on mel bands, too.
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Park et al., Interspeech 2019 (SpecAugment), who hide up to 27 of 80 bands.
@@ -94,23 +91,22 @@ def frequency_mask(samples, labels, random):
     >>> left.std(dim=1).round(decimals=1)
     tensor([0.0000, 0.0000, 0.7000, 0.0000])
     """
-    n = samples.shape[1]
-    # As if the rate were 16 kHz: a lower one moves the bands a little, no more.
+    # As if the rate were 16 kHz: another one only moves the bands a little.
     top = float(mel.hz_to_mel(8000))
     width = random.uniform(0, 27 / 80, len(samples)) * top
     low = random.uniform(0, 1, len(samples)) * (top - width)
     spectrum = torch.fft.rfft(samples)  # (batch, n // 2 + 1)
-    at = torch.linspace(0, 8000, spectrum.shape[1], device=samples.device)
-    first, last = (_each(mel.mel_to_hz(m), samples) for m in (low, low + width))
-    spectrum = spectrum.masked_fill((at >= first) & (at < last), 0)
-    return torch.fft.irfft(spectrum, n), labels
+    hz = torch.linspace(0, 8000, spectrum.shape[1], device=samples.device)
+    first = _each(mel.mel_to_hz(low), samples)
+    last = _each(mel.mel_to_hz(low + width), samples)
+    spectrum = spectrum.masked_fill((hz >= first) & (hz < last), 0)
+    return torch.fft.irfft(spectrum, samples.shape[1]), labels
 
 
 def mix(samples, labels, random):
     """Mix each window with another of the batch, and their labels in the same shares.
 
-    The share of the first is drawn from Beta(1, 1), as Kong does for AudioSet. A label
-    is then a number between 0 and 1: how much of the sound it is true of.
+    The share of the first is drawn from Beta(1, 1), as Kong et al. do for AudioSet.
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Zhang et al., ICLR 2018 (mixup); Kong et al. 2020 (PANNs).
@@ -122,10 +118,9 @@ def mix(samples, labels, random):
     """
     share = _each(random.beta(1, 1, len(samples)), samples)
     other = torch.from_numpy(random.permutation(len(samples))).to(samples.device)
-    mixed = (
-        share * tensor + (1 - share) * tensor[other] for tensor in (samples, labels)
-    )
-    return tuple(mixed)
+    samples = share * samples + (1 - share) * samples[other]
+    labels = share * labels + (1 - share) * labels[other]
+    return samples, labels
 
 
 AUGMENTATIONS = {
@@ -135,15 +130,14 @@ AUGMENTATIONS = {
 
 
 class Augment:
-    """Some of AUGMENTATIONS, one after another in the order of that list.
+    """Some of AUGMENTATIONS, applied to a batch in the order of that list.
 
     Args:
         names: such as ("gain", "mix"); None for none.
         seed: of the training.
 
-    Shape: called with a `feed.Batch`, epoch and number of the batch, gives such a
-    batch.
-    Raises: ValueError for another name.
+    Shape: called with a `feed.Batch`, epoch and number of the batch -> a `feed.Batch`.
+    Raises: ValueError for an unknown name.
 
     >>> batch = Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
     >>> Augment(None)(batch, epoch=1, number=0).samples[0]
@@ -151,30 +145,26 @@ class Augment:
     """
 
     def __init__(self, names: tuple[str, ...] | None, seed: int = 0):
-        for name in names or ():
+        names = names or ()
+        for name in names:
             if name not in AUGMENTATIONS:
                 raise ValueError(
                     f"augmentation {name!r} is unknown; needed are some of "
                     f"{', '.join(AUGMENTATIONS)}"
                 )
-        self.names = [name for name in AUGMENTATIONS if name in (names or ())]
+        self.names = [name for name in AUGMENTATIONS if name in names]
         self.seed = seed
 
     def __call__(self, batch: Batch, epoch: int, number: int) -> Batch:
         samples, labels = batch.samples, batch.labels
+        rank, _ = processes.place()
         for name in self.names:
-            key = [  # so that none needs a state of its own
-                self.seed,
-                epoch,
-                number,
-                processes.place()[0],
-                zlib.crc32(name.encode()),
-            ]
-            random = np.random.default_rng(key)
+            key = zlib.crc32(name.encode())
+            random = np.random.default_rng([self.seed, epoch, number, rank, key])
             samples, labels = AUGMENTATIONS[name](samples, labels, random)
         return batch._replace(samples=samples, labels=labels)
 
 
 def _each(values, samples):
-    """Give a number per window. Shape: (batch,) -> (batch, 1)."""
+    """Put a number per window into a tensor. Shape: (batch,) -> (batch, 1)."""
     return torch.tensor(values, dtype=samples.dtype, device=samples.device)[:, None]

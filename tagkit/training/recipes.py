@@ -24,10 +24,10 @@ class Recipe:
     """One paper's training.
 
     Attributes:
-        source: who trained so.
+        source: whose training it is.
         stages: settings, one after another, see `fit_stages`.
-        merge: how windows became a clip's score, see `predict.merge_windows`.
-        differs: what we had to choose, or do otherwise.
+        merge: how windows become a clip's score, see `predict.merge_windows`.
+        differs: what we had to choose, or do differently.
     """
 
     source: str
@@ -39,9 +39,8 @@ class Recipe:
 TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10}
 NESTEROV = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}
 WINDOW_LOSS = (
-    "Theirs are batches of ten clips, ten adjoining windows of each, and the loss of "
-    "the merged windows; ours 100 windows at random places of any clips, and the loss "
-    "of each."
+    "They take ten adjoining windows each of ten clips and the loss of the merged "
+    "windows; we take 100 windows at random places of any clips and the loss of each."
 )
 
 RECIPES = {
@@ -58,8 +57,8 @@ RECIPES = {
             ),
         ),
         "mean",
-        "The rate is ours, the paper names none. About 5 million steps, which 270 "
-        "epochs of MagnaTagATune are.",
+        "The rate is ours, the paper names none. Its 5 million steps are 270 epochs of "
+        "MagnaTagATune.",
     ),
     "roy_base": Recipe(
         "Roy, Bristol",
@@ -80,8 +79,8 @@ RECIPES = {
             ),
         ),
         "mean_logits",
-        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip. Flat is "
-        "said of the validation loss, there of ROC-AUC.",
+        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip. Our plateau "
+        "is one of the validation loss, theirs of ROC-AUC.",
     ),
     "elwood_base": Recipe(
         "Elwood & Varosyan, Bristol",
@@ -184,8 +183,8 @@ def fit_stages(
 ) -> train.History:
     """Train in stages, each with its own settings, from the best weights so far.
 
-    Only the first starts at the prior, if it is told to. Each draws its own windows:
-    stage i has the seed of its config plus i.
+    `start_at_prior` counts for the first stage only. Stage i draws other windows: its
+    seed is that of its config plus i.
 
     Args:
         stages: as in `RECIPES`.
@@ -194,9 +193,6 @@ def fit_stages(
 
     Raises: as `train.fit`; ValueError if run_dir holds a run with other stages.
     Source: Won et al. 2020, who go from Adam to SGD with ever smaller steps.
-
-    >>> fit_stages(None, None, None, []).epochs
-    []
     """
     stages = [
         replace(c, seed=c.seed + i, start_at_prior=c.start_at_prior and i == 0)
@@ -211,10 +207,10 @@ def fit_stages(
             model, train_set, valid_set, config, run_dir=folder, log=log
         )
         whole.keep = config.keep
-        whole.epochs = whole.epochs + [
-            row | {"epoch": len(whole.epochs) + row["epoch"], "stage": i}
-            for row in history.epochs
-        ]
+        n_before = len(whole.epochs)
+        for row in history.epochs:
+            row = row | {"epoch": n_before + row["epoch"], "stage": i}
+            whole.epochs.append(row)
         if history.epochs and whole.best["stage"] == i:  # else interrupted, or no gain
             best = {k: v.detach().clone() for k, v in model.state_dict().items()}
             _keep_best(run_dir, folder)
@@ -226,7 +222,7 @@ def fit_stages(
 
 
 def table() -> pd.DataFrame:
-    """Set the recipes side by side, a row per stage; only the settings that differ.
+    """List the recipes, a row per stage, with the settings in which they differ.
 
     Shape: index recipe and stage; columns of train.Config, merge, source, differs.
 
@@ -246,19 +242,19 @@ def table() -> pd.DataFrame:
 
 
 def _keep_stages(run_dir, stages):
-    """Write stages.json, or see that it holds the same stages."""
+    """Write stages.json, or check that it holds the same stages."""
     if run_dir is None:
         return
     path = Path(run_dir) / "stages.json"
-    mine = json.loads(json.dumps([asdict(stage) for stage in stages]))
-    saved = json.loads(path.read_text()) if path.exists() else mine
+    given = json.loads(json.dumps([asdict(stage) for stage in stages]))
+    saved = json.loads(path.read_text()) if path.exists() else given
     # A setting that an older version did not know is at its default there.
-    if [asdict(Config()) | stage for stage in saved] != mine:
+    if [asdict(Config()) | stage for stage in saved] != given:
         raise ValueError(
             f"{path} holds a run with other stages than these, so that later ones "
             "would begin from other weights; name another folder or delete that one"
         )
-    write_atomically(path, json.dumps(mine, indent=1).encode())
+    write_atomically(path, json.dumps(given, indent=1).encode())
 
 
 def _keep_best(run_dir, stage):

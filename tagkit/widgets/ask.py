@@ -6,8 +6,10 @@ import ipywidgets
 import numpy as np
 
 from tagkit.data import tags
+from tagkit.data.audio import AudioError
 from tagkit.data.corpus import Corpus
-from tagkit.widgets.page import CROWD, MAX_SECONDS, View, box, listing, safe, tags_of
+from tagkit.widgets import page
+from tagkit.widgets.page import MAX_SECONDS, View, box, listing, safe
 from tagkit.widgets.sound import player
 
 
@@ -20,12 +22,12 @@ def tag_explorer(
 ) -> View:
     """Choose a tag from a menu and hear clips that carry it.
 
-    Clips are spread evenly over the tag's clips, the same ones each time. Where the
-    corpus knows the truth, each clip says whether the tag is true of it.
+    The clips are spread evenly over those of the tag, and the same each time. Where
+    the corpus knows the truth, each clip says whether the tag is true of it.
 
     Args:
-        n_clips: players per tag; tag: the one to begin with, default the most
-            frequent, which is also the one that a static page shows.
+        n_clips: players per tag.
+        tag: the first one, which a static page shows; default the most frequent.
         seconds: per player, at most 10.
 
     Raises: ValueError for a tag that is not in the list, or a list without clips.
@@ -46,34 +48,42 @@ def tag_explorer(
             f"{', '.join(counts.index[:8])} ...; see corpus.labels(tag_list).sum()"
         )
 
-    def page(tag):
+    def clips_of(tag):
         ids = labels.index[labels[tag] == 1]
         picked = ids[np.unique(np.linspace(0, len(ids) - 1, n_clips).astype(int))]
         clips = "".join(_clip(corpus, clip_id, seconds, tag) for clip_id in picked)
-        return f"<b>{safe(tag)}</b>: {len(ids):,} of {len(labels):,} clips{clips}"
+        heading = f"<b>{safe(tag)}</b>: {len(ids):,} of {len(labels):,} clips"
+        return box(heading + clips)
 
-    first = page(tag)
     menu = ipywidgets.Dropdown(
         options=[(f"{name} ({count:,} clips)", name) for name, count in counts.items()],
         value=tag,
         description="tag",
     )
-    clips = ipywidgets.HTML(box(first))
-
-    def change(event):
-        clips.value = box(f"<i>loading {safe(event['new'])} ...</i>")
-        clips.value = box(page(event["new"]))
-
-    menu.observe(change, names="value")
+    clips = page.follow(clips_of, menu)
     others = ", ".join(f"{safe(t)} ({n:,})" for t, n in counts.items() if t != tag)
-    more = f"<br><small>In JupyterLab a menu switches to: {others}.</small>"
-    shown = min(n_clips, int(counts[tag]))
+    more = f"<small>In JupyterLab a menu switches to: {others}.</small>"
     return View(
-        f"Tag explorer: {tag}, {shown} of {counts[tag]:,} clips",
-        box(first + more),
+        f"Tag explorer: {tag}, {min(n_clips, counts[tag])} of {counts[tag]:,} clips",
+        clips.value + box(more),
         ipywidgets.VBox([menu, clips]),
         {"tag": menu, "clips": clips},
     )
+
+
+def _clip(corpus, clip_id, seconds, tag) -> str:
+    """Player, title, artist and tags of one clip."""
+    about = corpus.clips.loc[clip_id]
+    name = f"{about.get('title', '')} - {about.get('artist', '')}"
+    try:
+        sound = player(corpus.load(clip_id), seconds=seconds, title=name).html
+    except AudioError as reason:  # the others still play
+        sound = box(safe(reason))
+    caption = page.crowd_named(corpus, clip_id)
+    if corpus.truth is not None and tag in corpus.truth:
+        is_true = bool(corpus.truth.at[clip_id, tag])
+        caption += f"; <b>{safe(tag)}</b> is {'true' if is_true else 'not true'} of it"
+    return f"{sound}<small>{caption}</small>"
 
 
 def guess(
@@ -83,10 +93,10 @@ def guess(
     seconds: float = MAX_SECONDS,
     seed: int = 0,
 ) -> View:
-    """Listen to a clip, tick the tags that you hear, then see what the crowd said.
+    """Listen to a clip, tick the tags that you hear, then compare with the crowd.
 
     Args:
-        n_choices: tags to choose from: the crowd's, filled up with frequent others.
+        n_choices: tags to choose from: the crowd's and frequent others.
 
     Raises: ValueError for an unknown clip, AudioError for one that cannot be read.
 
@@ -98,58 +108,60 @@ def guess(
     Notebook: course/00_start_here.ipynb
     """
     sound = player(corpus.load(clip_id), seconds=seconds, title=f"clip {clip_id}")
-    crowd = tags_of(corpus.annotations, clip_id)
+    crowd = page.tags_of(corpus.annotations, clip_id)
     others = [tag for tag in tags.top(corpus.annotations) if tag not in crowd]
     n_others = min(len(others), max(0, n_choices - len(crowd)))
     added = np.random.default_rng(seed).choice(len(others), n_others, replace=False)
     choices = sorted([*crowd, *(others[i] for i in added)])
-    truth = None if corpus.truth is None else tags_of(corpus.truth, clip_id)
-    answer = f"{CROWD}: {listing(crowd)}." + (
-        "" if truth is None else f"<br>True of the sound: {listing(truth)}."
-    )
-    layout = {"width": "14em"}
-    boxes = [  # a full-width dollar sign, as "$" begins a formula in a description
-        ipywidgets.Checkbox(False, description=name, indent=False, layout=layout)
-        for name in (tag.replace("$", "\N{FULLWIDTH DOLLAR SIGN}") for tag in choices)
-    ]
+    truth = ""
+    if corpus.truth is not None:
+        true = listing(page.tags_of(corpus.truth, clip_id))
+        truth = f"<br>True of the sound: {true}"
+    boxes = []
+    for tag in choices:
+        # A full-width dollar sign, as "$" begins a formula in a description.
+        name = tag.replace("$", "\N{FULLWIDTH DOLLAR SIGN}")
+        tick = ipywidgets.Checkbox(False, description=name, indent=False)
+        tick.layout.width = "14em"
+        boxes.append(tick)
     button = ipywidgets.Button(description="What did the crowd say?")
     button.layout.width = "16em"
-    said = ipywidgets.HTML()
+    answer = ipywidgets.HTML()
 
     def compare(_):
-        ticked = zip(choices, boxes, strict=True)
-        heard = [tag for tag, tick in ticked if tick.value]
-        lines = (
-            ("You and the crowd", [tag for tag in heard if tag in crowd]),
-            ("You only", [tag for tag in heard if tag not in crowd]),
-            ("The crowd only", [tag for tag in crowd if tag not in heard]),
+        ticked = [tag for tag, tick in zip(choices, boxes, strict=True) if tick.value]
+        both = [tag for tag in ticked if tag in crowd]
+        you = [tag for tag in ticked if tag not in crowd]
+        missed = [tag for tag in crowd if tag not in ticked]
+        answer.value = box(
+            f"<b>You and the crowd</b>: {listing(both)}<br>"
+            f"<b>You only</b>: {listing(you)}<br>"
+            f"<b>The crowd only</b>: {listing(missed)}{truth}"
         )
-        told = "<br>".join(f"<b>{who}</b>: {listing(names)}" for who, names in lines)
-        known = "" if truth is None else f"<br>True of the sound: {listing(truth)}"
-        said.value = box(told + known)
 
     button.on_click(compare)
     grid = ipywidgets.Box(boxes, layout={"flex_flow": "row wrap"})
     question = "Which of these tags do you hear?"
-    page = box(
+    answers = f"{page.crowd_named(corpus, clip_id)}.{truth}{truth and '.'}"
+    static = box(
         f"{sound.html}{question} {listing(choices)}."
-        f"<details><summary>What did the crowd say?</summary>{answer}</details>"
+        f"<details><summary>What did the crowd say?</summary>{answers}</details>"
     )
     top = ipywidgets.HTML(box(sound.html + question))
     return View(
         f"Guess: {len(choices)} tags for clip {clip_id}",
-        page,
-        ipywidgets.VBox([top, grid, button, said]),
-        {"boxes": boxes, "button": button, "said": said},
+        static,
+        ipywidgets.VBox([top, grid, button, answer]),
+        {"boxes": boxes, "button": button, "said": answer},
     )
 
 
 def quiz(question: str, choices: list) -> View:
-    """Ask a question; each choice answers with its own explanation.
+    """Ask a question; a click on a choice opens its explanation.
 
     Args:
         question: text, in which `backticks` mark code.
-        choices: (text, is_right, explanation) each; wrong ones deserve a reason, too.
+        choices: (text, is_right, explanation) each; explain the wrong ones, too.
 
     Raises: ValueError for fewer than two choices, none that is right, or a choice
     without its three parts.
@@ -166,48 +178,15 @@ def quiz(question: str, choices: list) -> View:
             f"choices are {choices!r}; needed are two or more of (text, is_right, "
             "explanation), at least one of them right; add what is missing"
         )
+    rows = ""
     letters = string.ascii_uppercase[: len(choices)]
-    rows, buttons, places = [], [], []
-    asked, answered = "", ""
-    for letter, (choice, is_right, why) in zip(letters, choices, strict=True):
+    for letter, (text, is_right, why) in zip(letters, choices, strict=True):
         verdict = "\N{CHECK MARK} Right." if is_right else "\N{BALLOT X} No."
-        answer = f"<b>{verdict}</b> {safe(why, code=True)}"
-        asked += f"<li>{letter}: {safe(choice, code=True)}</li>"
-        answered += f"<li>{letter}: {answer}</li>"
-        layout = {"width": "3em", "flex": "0 0 auto"}
-        button = ipywidgets.Button(description=letter, layout=layout)
-        place = ipywidgets.HTML()
-        button.on_click(
-            lambda _, place=place, a=answer: place.set_trait("value", box(a))
+        rows += (
+            f"<details><summary>{letter}: {safe(text, code=True)}</summary>"
+            f"<b>{verdict}</b> {safe(why, code=True)}</details>"
         )
-        row = [button, ipywidgets.HTML(box(safe(choice, code=True)))]
-        rows += [ipywidgets.HBox(row, layout={"align_items": "center"}), place]
-        buttons.append(button)
-        places.append(place)
-    flat = '<ul style="list-style:none;padding-left:1em">'
-    title = f"<b>{safe(question, code=True)}</b>"
-    page = box(
-        f"{title}{flat}{asked}</ul>"
-        f"<details><summary>Answers</summary>{flat}{answered}</ul></details>"
-    )
     return View(
         f"Quiz: {question} ({len(choices)} choices)",
-        page,
-        ipywidgets.VBox([ipywidgets.HTML(box(title)), *rows]),
-        {"buttons": buttons, "said": places},
+        box(f"<b>{safe(question, code=True)}</b>{rows}"),
     )
-
-
-def _clip(corpus, clip_id, seconds, tag) -> str:
-    """Player, title, artist and tags of one clip."""
-    about = corpus.clips.loc[clip_id]
-    name = f"{about.get('title', '')} - {about.get('artist', '')}"
-    try:
-        sound = player(corpus.load(clip_id), seconds=seconds, title=name).html
-    except ValueError as reason:  # the others still play
-        sound = box(safe(reason))
-    told = f"{CROWD}: {listing(tags_of(corpus.annotations, clip_id))}"
-    if corpus.truth is not None and tag in corpus.truth:
-        is_true = bool(corpus.truth.at[clip_id, tag])
-        told += f"; <b>{safe(tag)}</b> is {'true' if is_true else 'not true'} of it"
-    return f"{sound}<small>{told}</small>"

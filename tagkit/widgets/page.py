@@ -1,10 +1,12 @@
-"""What all widgets share: the View, escaped text, sound as a piece of HTML."""
+"""What all widgets share: the View, escaped text, sound and pictures as HTML."""
 
 import base64
 import html
 
+import ipywidgets
 import numpy as np
 
+from tagkit import plots
 from tagkit.data import audio
 from tagkit.plots.picture import is_static
 
@@ -18,16 +20,19 @@ class View:
     """What a cell shows: HTML that needs no kernel, and widgets where there is one.
 
     Attributes:
-        html: the static page; widget: the live one, or None where HTML is enough,
-        as for a player; parts: its controls by name, for example parts["tag"].
+        html: the static page.
+        widget: the live one, or None where HTML is enough, as for a player.
+        parts: its controls by name, for example parts["tag"].
 
     >>> View("A word", "<b>word</b>")
     A word
     """
 
     def __init__(self, text: str, page: str, widget=None, parts=None):
-        self.text, self.html = text, page
-        self.widget, self.parts = widget, parts or {}
+        self.text = text
+        self.html = page
+        self.widget = widget
+        self.parts = parts or {}
 
     def __repr__(self):
         return self.text
@@ -43,7 +48,7 @@ class View:
 
 
 def cut(samples, sample_rate, seconds, start):
-    """The piece to play as float32, and the length of the whole in seconds."""
+    """The piece to play, as float32, and the length of the whole in seconds."""
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
         raise ValueError(
@@ -61,16 +66,46 @@ def cut(samples, sample_rate, seconds, start):
     return np.clip(piece, -1, 1), whole
 
 
-def audio_tag(piece, sample_rate, more="") -> str:
-    """An audio element with the sound in it, and a sentence for where it vanishes."""
+def sound_url(piece, sample_rate) -> str:
+    """The sound itself as the address of a player, in mp3."""
     if sample_rate not in _MP3_RATES:
         piece = audio.resample(piece, sample_rate, audio.SAMPLE_RATE)
         sample_rate = audio.SAMPLE_RATE
     data = base64.b64encode(audio.encode(piece, sample_rate)).decode()
+    return f"data:audio/mpeg;base64,{data}"
+
+
+def audio_tag(piece, sample_rate, more="") -> str:
+    """A player with the sound in it, and a sentence for code hosts that strip it."""
     return (
         f'<audio controls preload="metadata" style="width:100%;max-width:36em"{more} '
-        f'src="data:audio/mpeg;base64,{data}">{_NO_PLAYER}</audio>'
+        f'src="{sound_url(piece, sample_rate)}">{_NO_PLAYER}</audio>'
     )
+
+
+def image(ax, more='width="800"') -> str:
+    """The figure of an ax, which is closed, as an image with its alt text."""
+    alt = html.escape(plots.alt_text(ax))
+    png = base64.b64encode(plots.to_png(ax)).decode()
+    return f'<img src="data:image/png;base64,{png}" alt="{alt}" {more}>'
+
+
+def status(page: str) -> str:
+    """Text that a screen reader reads out when it changes."""
+    return f'<div role="status" aria-live="polite">{page}</div>'
+
+
+def follow(page, *controls) -> ipywidgets.HTML:
+    """HTML that shows page(value, ...) of the controls, and follows them."""
+    shown = ipywidgets.HTML()
+
+    def update(_=None):
+        shown.value = page(*[control.value for control in controls])
+
+    for control in controls:
+        control.observe(update, names="value")
+    update()
+    return shown
 
 
 def tags_of(table, clip_id) -> list:
@@ -78,8 +113,12 @@ def tags_of(table, clip_id) -> list:
     return [tag for tag, value in row.items() if value == 1]
 
 
+def crowd_named(corpus, clip_id) -> str:
+    return f"{CROWD}: {listing(tags_of(corpus.annotations, clip_id))}"
+
+
 def safe(text, code: bool = False) -> str:
-    """Escaped text; where code may occur, `such` between backticks is set as code."""
+    """Escaped text; with code=True, what stands between backticks is set as code."""
     page = html.escape(str(text)).replace("$", "<span>$</span>")  # no formula
     parts = page.split("`")
     if not code or len(parts) % 2 == 0:
