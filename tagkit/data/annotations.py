@@ -32,8 +32,6 @@ def read(path: str | Path) -> pd.DataFrame:
     column mp3_path.
     Raises: ValueError with file, line and value if the table differs from that.
     Source: annotations_final.csv, Law et al. 2009.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     table = _read_table(path, ("clip_id", "mp3_path"))
     if table.columns[-1] != "mp3_path":

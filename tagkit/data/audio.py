@@ -61,8 +61,6 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     >>> mini = corpus.open("mini")
     >>> load(mini.path(mini.clips.index[0])).shape
     (465984,)
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     path = Path(path)
     try:
@@ -247,7 +245,6 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE)
 
     Shape: (n_samples,) or (n_samples, n_channels), float32 in [-1, 1].
     Raises: ValueError for another suffix.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     path = Path(path)

@@ -79,8 +79,6 @@ def examples(
     >>> mini = corpus.open("mini")
     >>> examples(mini, stores.prepare(mini), "test").labels.shape
     (90, 50)
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     labels = corpus.labels(tag_list)
     if isinstance(part, str):
@@ -121,8 +119,6 @@ class RandomCrops:
 
     Shape: `epoch(k)` yields samples (batch, n_samples) float32 in [-1, 1] and labels
     (batch, n_tags) float32. Each clip's label is taken for each of its windows.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(
@@ -210,8 +206,6 @@ class GridCrops:
     As few as cover the clip, evenly spaced from its start to its end: they may overlap.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(

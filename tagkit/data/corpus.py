@@ -164,7 +164,6 @@ def track_names(clips: pd.DataFrame) -> pd.Series:
     """Name the track of each clip: the path without the seconds at its end.
 
     Shape: (n_clips, columns) -> (n_clips,) text.
-
     Notebook: course/01_dataset_analysis.ipynb
     """
     return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
@@ -178,13 +177,12 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
 
     Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
     Raises: ValueError for a share out of 0 ... 1, or one that leaves no clip.
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> clips = open("mini").clips
     >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)
     >>> len(half), len(few), few.isin(half).all()
     (240, 60, np.True_)
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     n = round(share * len(clips)) if 0 < share <= 1 else 0
     if n < 1:
@@ -221,8 +219,6 @@ def open(name: str | Path) -> Corpus:
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
-
-    Notebook: course/00_start_here.ipynb
     """
     is_named = name in NAMED
     root = DATA / name if is_named else Path(name)

@@ -65,8 +65,6 @@ def pack(
         clips_per_shard: 128 clips take 119 MB at 16 kHz.
 
     Raises: ValueError for fewer than one clip a shard; OSError for a full disk.
-
-    Notebook: course/07_scaling_up.ipynb
     """
     folder = Path(folder)
     if clips_per_shard < 1:
@@ -130,8 +128,6 @@ class Stream:
             many clips are lost, in place of an error.
 
     Raises: ValueError if the source has no index.json, or no clip of the part.
-
-    Notebook: course/07_scaling_up.ipynb
     """
 
     def __init__(

@@ -116,8 +116,6 @@ def prepare(
 
     Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
     Raises: ValueError for an impossible rate; OSError if the disk is too small.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     folder = Path(folder or corpora.DATA / "cache" / f"{corpus.key}-{sample_rate}")
     lowest, highest = audio.RATES

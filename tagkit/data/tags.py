@@ -98,8 +98,6 @@ def merge_synonyms(labels: pd.DataFrame) -> pd.DataFrame:
        drum  slow
     0     1     0
     1     1     0
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     group_of = {raw: name for name, raws in MERGE_GROUPS.items() for raw in raws}
     members = {}
@@ -133,8 +131,6 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
 
     Shape: (n_clips, n_tags) -> (n_clips, n_chosen), uint8.
     Raises: ValueError for an unknown tag or list, with the nearest names.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     if isinstance(tag_list, str):
         if tag_list == "raw50":
@@ -186,8 +182,6 @@ def random_split(clip_ids: pd.Index, seed: int = 0) -> pd.Series:
 
     Shape: (n_clips,) -> (n_clips,) "train", "valid" or "test".
     Source: Panwar et al. 2017 split so; the ISMIR 2021 tutorial warns of it.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     order = np.random.default_rng(seed).permutation(len(clip_ids))
     position = order * 16 // len(clip_ids)
@@ -237,8 +231,6 @@ def overlap(split: pd.Series, groups: pd.Series) -> float:
     >>> parts = pd.Series(["train", "test", "test"])
     >>> overlap(parts, pd.Series(["Ann", "Ann", "Bo"]))
     0.5
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     in_train = set(groups[split == "train"])
     return float(groups[split == "test"].isin(in_train).mean())
@@ -251,8 +243,6 @@ def cooccurrence(labels: pd.DataFrame) -> pd.DataFrame:
     classical, few classical clips have a harpsichord.
 
     Shape: (n_clips, n_tags) -> (n_tags, n_tags), nan in the row of an unused tag.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     values = labels.astype(float)
     both = values.T @ values
@@ -268,8 +258,6 @@ def pair_counts(labels: pd.DataFrame, a: str, b: str) -> dict[str, int]:
     >>> frame = pd.DataFrame({"a": [1, 1, 0], "b": [1, 0, 0]})
     >>> pair_counts(frame, "a", "b")
     {'either': 2, 'both': 1, 'only_a': 1, 'only_b': 0}
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     has_a, has_b = choose(labels, [a, b]).to_numpy(bool).T
     return {
@@ -284,8 +272,6 @@ def contradictions(labels: pd.DataFrame) -> pd.DataFrame:
     """List the pairs of CONTRADICTIONS that this corpus has, with their counts.
 
     Shape: (n_clips, n_tags) -> a frame with tag, other, n_tag, n_other, n_both.
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     rows = []
     for a, b in CONTRADICTIONS:

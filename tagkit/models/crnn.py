@@ -35,7 +35,6 @@ class CRNN(Tagger):
     96x1440 -> 48x720 -> 16x240 -> 4x60 -> 1x15.
     Source: Choi et al., ICASSP 2017; Panwar et al., SoSE 2017; Elwood & Varosyan,
     Bristol; 394,098 parameters with 50 tags.
-
     Notebook: course/04_crnn.ipynb
     """
 
@@ -113,7 +112,6 @@ class CRNNTF(Tagger):
     edge give the paper's 6 x 6). A clip of MagnaTagATune lasts 29.124 s and is scored
     in two windows that are nearly the same.
     Source: Wang et al., IJCNN 2019; 507,826 parameters with 50 tags.
-
     Notebook: course/04_crnn.ipynb
     """
 
@@ -155,7 +153,6 @@ class CRNNOverBatch(CRNN):
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags); all 128 x 15 outputs decide.
     Source: Elwood & Varosyan, Bristol, by their code; 469,490 parameters with 50 tags.
-
     Notebook: course/04_crnn.ipynb
     """
 

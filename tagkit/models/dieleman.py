@@ -33,7 +33,6 @@ class DielemanRaw(Tagger):
     Shape: (batch, 34_950) at 12 kHz -> (batch, n_tags); 136 frames, 34, 8.
     Raises: ValueError if no frame is left after the last pool.
     Source: Dieleman & Schrauwen, ICASSP 2014; 55,422 parameters with 50 tags.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
@@ -75,7 +74,6 @@ class DielemanMel(Tagger):
     Shape: (batch, 34_950) at 12 kHz -> (batch, n_tags); 128 x 137 frames, 34, 8.
     Raises: as `DielemanRaw`.
     Source: Dieleman & Schrauwen, ICASSP 2014; 71,774 parameters with 50 tags.
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
 
@@ -157,7 +155,6 @@ class RoyImproved(Tagger):
     136 frames, 129, 126, 119, 116, 109, 106.
     Source: Roy, Bristol; 2,845,470 parameters with 50 tags. The order of batch norm,
     ReLU and dropout is not stated there.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 

@@ -14,11 +14,10 @@ def hz_to_mel(hz):
 
     Shape: any -> the same.
     Source: O'Shaughnessy 1987; Young et al., The HTK Book.
+    Notebook: course/01_dataset_analysis.ipynb
 
     >>> round(float(hz_to_mel(1000)))
     1000
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     return 2595 * np.log10(1 + np.asarray(hz) / 700)
 
@@ -27,11 +26,10 @@ def mel_to_hz(mel):
     """Convert mel to Hz, the inverse of `hz_to_mel`.
 
     Shape: any -> the same.
+    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> round(float(mel_to_hz(hz_to_mel(440))))
     440
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return 700 * (10 ** (np.asarray(mel) / 2595) - 1)
 
@@ -46,11 +44,10 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
 
     Shape: (n_mels, 1 + n_fft // 2).
     Source: The HTK Book, 5.4; agrees with torchaudio's and librosa's (htk, norm=None).
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> mel_filters(16_000, 512, 96).shape
     (96, 257)
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     bins = np.linspace(0, sample_rate / 2, 1 + n_fft // 2)  # Hz
     corners = mel_to_hz(np.linspace(0, hz_to_mel(sample_rate / 2), n_mels + 2))
@@ -77,11 +74,10 @@ class LogMel(nn.Module):
     torch.autocast.
     Raises: ValueError for another log, or for n_fft // 2 samples or fewer.
     Source: the settings 512/256/96 at 12 kHz of Choi 2016 and Wells 2018.
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> LogMel()(torch.zeros(2, 349_488)).shape
     torch.Size([2, 96, 1366])
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(

@@ -31,7 +31,6 @@ class PonsWaveform(Tagger):
     16,000 frames, 5,332, 1,776, 591, 196, 64, 20.
     Source: Pons et al., ISMIR 2018, and their code; Weber, EPFL 2019; 5,377,082
     parameters with 50 tags.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
@@ -75,7 +74,6 @@ class PonsSpectrogram(Tagger):
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags); 464 x 187.
     Source: Pons et al., ISMIR 2018, and their code with 16 filters; 5,924,154
     parameters with 50 tags.
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
 

@@ -23,7 +23,6 @@ class SampleCNN(Tagger):
     Shape: (batch, 59_049) -> (batch, n_tags);
     19,683 frames, 6,561, 2,187, 729, 243, 81, 27, 9, 3, 1.
     Source: Lee et al., SMC 2017, the 3^9 model; 1,869,874 parameters with 50 tags.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 

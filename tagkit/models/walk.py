@@ -18,12 +18,11 @@ def shapes(model: Tagger) -> pd.DataFrame:
     """Send one window of zeros through a model and list what each layer gives.
 
     Shape: a frame with layer, output (without the batch axis) and parameters.
+    Notebook: course/00_start_here.ipynb
 
     >>> from tagkit import models
     >>> shapes(models.DielemanRaw())["output"].iloc[0]
     '32 x 136'
-
-    Notebook: course/00_start_here.ipynb
     """
     rows = [
         (type(layer).__name__, _text(output.shape[1:]), _count(layer))
@@ -45,6 +44,7 @@ def walk(model: Tagger) -> pd.DataFrame:
     first sample under a Hann window never does.)
 
     Shape: a frame with layer, output (without the batch axis), parameters, sees_ms.
+    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit import models
     >>> table = walk(models.DielemanRaw())
@@ -52,8 +52,6 @@ def walk(model: Tagger) -> pd.DataFrame:
     ['32 x 136', '32 x 34', '32 x 8', '100', '50']
     >>> table["sees_ms"].iloc[0]  # 256 samples of 12,000 in a second
     21.33...
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     rows = []
     steps = layers_of(model, torch.zeros(1, model.n_samples))

@@ -55,13 +55,12 @@ def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]
 
     Shape: the model, in evaluation mode, and what `read_checkpoint` gives.
     Raises: ValueError as `read_checkpoint`, `models.build` and `load_weights`.
+    Notebook: course/05_per_tag_evaluation.ipynb
 
     >>> from tagkit.data import corpus
     >>> model, about = load(corpus.DATA / "checkpoints" / "mini" / "K2C2.safetensors")
     >>> about["tags"][:3]
     ['slow', 'guitar', 'classical']
-
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     about = read_checkpoint(path)
     name = about["model"]
@@ -83,7 +82,6 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             those that the weights were trained on.
 
     Raises: ValueError, naming both sides, if model, arguments or tags differ.
-
     Notebook: course/04_crnn.ipynb
     """
     about = read_checkpoint(path)

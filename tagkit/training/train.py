@@ -156,14 +156,13 @@ def fit(
 
     Raises: ValueError if model, tags or an earlier run do not fit; OSError if an epoch
     cannot be saved; FloatingPointError for a loss that is not finite; MemoryError.
+    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit import models
     >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
     >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
     >>> history = fit(models.DielemanRaw(), valid, valid, Config(epochs=1), log=None)
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     processes.start()
     device = devices.choose(config.device)
@@ -344,7 +343,6 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
     Raises: FloatingPointError if the loss is not a finite number.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     processes.end_epoch(model)

@@ -31,12 +31,11 @@ def tag_explorer(
         seconds: per player, at most 10.
 
     Raises: ValueError for a tag that is not in the list, or a list without clips.
+    Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.data import corpus
     >>> tag_explorer(corpus.open("mini"), n_clips=1, tag="piano")  # doctest: +ELLIPSIS
     Tag explorer: piano, 1 of ... clips
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     labels = corpus.labels(tag_list)
     counts = labels.sum()
@@ -99,13 +98,12 @@ def guess(
         n_choices: tags to choose from: the crowd's and frequent others.
 
     Raises: ValueError for an unknown clip, AudioError for one that cannot be read.
+    Notebook: course/00_start_here.ipynb
 
     >>> from tagkit.data import corpus
     >>> mini = corpus.open("mini")
     >>> guess(mini, mini.clips.index[0])  # doctest: +ELLIPSIS
     Guess: 12 tags for clip ...
-
-    Notebook: course/00_start_here.ipynb
     """
     sound = player(corpus.load(clip_id), seconds=seconds, title=f"clip {clip_id}")
     crowd = page.tags_of(corpus.annotations, clip_id)
@@ -165,12 +163,11 @@ def quiz(question: str, choices: list) -> View:
 
     Raises: ValueError for fewer than two choices, none that is right, or a choice
     without its three parts.
+    Notebook: course/00_start_here.ipynb
 
     >>> quiz("Is 0.5 a good ROC-AUC?", [("Yes", False, "It is chance."),
     ...     ("No", True, "A coin reaches it.")])
     Quiz: Is 0.5 a good ROC-AUC? (2 choices)
-
-    Notebook: course/00_start_here.ipynb
     """
     whole = all(len(choice) == 3 and all(map(str, choice)) for choice in choices)
     if len(choices) < 2 or not whole or not any(choice[1] for choice in choices):

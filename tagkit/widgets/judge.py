@@ -26,12 +26,11 @@ def threshold_slider(
     Shape: labels (n_clips, n_tags), scores (n_clips, n_tags) in [0, 1].
     Raises: ValueError as metrics.roc_auc; for a tag that no clip carries, or a
     threshold outside [0.01, 0.99].
+    Notebook: course/05_per_tag_evaluation.ipynb
 
     >>> labels = pd.DataFrame({"flute": [1, 1, 0], "harp": [0, 1, 0]})
     >>> threshold_slider(labels, [[0.9, 0.1], [0.4, 0.8], [0.3, 0.2]], tag="flute")
     Threshold slider: flute at 0.50, precision 1.00, recall 0.50, F1 0.67
-
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     scores = np.asarray(scores, dtype=float)
     names = [ALL, *labels.columns[labels.sum() > 0]]
@@ -109,7 +108,6 @@ def relabel(
 
     Shape: labels (n_clips, n_tags), scores (n_clips, n_tags).
     Raises: ValueError for no mistakes or one that is not in labels; as `player`.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     mistakes = [(clip_id, tag) for clip_id, tag in mistakes]

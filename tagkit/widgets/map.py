@@ -54,7 +54,6 @@ def clip_map(
 
     Shape: points (n_clips, 2).
     Raises: ValueError as `plots.clip_map`, or if no clip can be read.
-
     Notebook: course/06_recommendation.ipynb
     """
     ax = plots.clip_map(points, kinds, title)
@@ -119,7 +118,6 @@ def clip_list(
         seconds: of each clip, at most 10, from its eighth second on.
 
     Raises: ValueError for an unknown clip, or notes that are not one for each.
-
     Notebook: course/06_recommendation.ipynb
     """
     notes = [""] * len(clip_ids) if notes is None else list(notes)

@@ -24,12 +24,11 @@ def player(
 
     Shape: samples (n_samples,) float in [-1, 1]; louder ones are clipped.
     Raises: ValueError for no sound, NaN, another shape or more than 10 s.
+    Notebook: course/01_dataset_analysis.ipynb
 
     >>> view = player(np.sin(np.arange(16_000) / 6), title="424 Hz")
     >>> view, "<audio" in view.html
     (Player: 424 Hz, 1.0 s, True)
-
-    Notebook: course/01_dataset_analysis.ipynb
     """
     piece, whole = page.cut(samples, sample_rate, seconds, start)
     length = len(piece) / sample_rate
@@ -64,7 +63,6 @@ def clip_view(
 
     Shape: samples (n_samples,), mel_db (n_mels, n_frames) over the same time.
     Raises: ValueError as `player`, and for a mel_db without frames.
-
     Notebook: course/00_start_here.ipynb
     """
     piece, whole = page.cut(samples, sample_rate, seconds, start)
@@ -144,7 +142,6 @@ def filter_player(
 
     Shape: samples (n_samples,), weights (n_filters, length) or (n_filters, 1, length).
     Raises: ValueError as `player` and plots.filters; for a number that is no filter's.
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     piece, _ = page.cut(samples, sample_rate, seconds, 0.0)
