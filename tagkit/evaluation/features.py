@@ -42,9 +42,7 @@ def describe(samples: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> pd.Se
     All are finite: levels have a floor of -100 dB, a frame without energy has
     centroid, bandwidth, rolloff and chroma 0, and silence has librosa's tempo, 121.
 
-    Args:
-        sample_rate: in Hz, above 6,400 for the bands of the contrast. Features of two
-            rates do not compare.
+    The sample rate must be above 6,400 Hz; features of two rates do not compare.
 
     Shape: (n_samples,) -> (n_features,) float32, index names.
     Raises: ValueError if samples has no or more than one axis, or is empty.
@@ -163,7 +161,7 @@ class ConstantPrior:
 
     Attributes:
         arguments: what it was made with, without the seed.
-        parameters: how many numbers fitting chose.
+        parameters: how many numbers fitting chose; of trees, splits and leaf values.
         listens: whether a score depends on the features.
 
     >>> labels = pd.DataFrame({"rock": [1, 0, 0, 0]})
@@ -224,9 +222,6 @@ class BoostedTrees(ConstantPrior):
     Args:
         arguments: settings of scikit-learn's HistGradientBoostingClassifier in place
             of those of `TREES`, such as max_iter=200.
-
-    Attributes:
-        parameters: the splits and the leaf values of all trees.
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """

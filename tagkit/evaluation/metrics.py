@@ -32,8 +32,7 @@ def roc_auc(labels, scores) -> np.ndarray:
 def average_precision(labels, scores) -> np.ndarray:
     """Compute for each tag the mean precision at the ranks of the clips that have it.
 
-    Clips of equal score share a rank: equal scores for all reach the tag's share of
-    positives, not 0.5. A random order of few clips reaches somewhat more.
+    Clips of equal score share a rank: equal scores for all reach the share of positives.
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
@@ -81,10 +80,8 @@ def evaluate(
     there. Intervals of AP are shifted upwards, since a clip drawn twice counts twice at
     its rank. With few positives all intervals are too narrow.
 
-    Args:
-        n_boot: number of resamples; 0 leaves the intervals nan.
-        groups: a name per clip, such as its artist, to draw whole groups: the clips of
-            one artist succeed or fail together.
+    With `groups`, a name per clip such as its artist, whole groups are drawn: the clips
+    of one artist succeed or fail together. ``n_boot=0`` leaves the intervals nan.
 
     Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
     roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (that of equal scores).
@@ -257,9 +254,9 @@ def _checked(labels, scores):
             f"{np.count_nonzero(~np.isfinite(scores))} of {scores.size} scores are not "
             "finite numbers; look at the loss of the training"
         )
-    if not np.isin(labels, (0, 1)).all():
-        bad = labels[~np.isin(labels, (0, 1))][0]
-        raise ValueError(f"labels hold the value {bad}; needed is 0 or 1")
+    wrong = labels[~np.isin(labels, (0, 1))]
+    if len(wrong):
+        raise ValueError(f"labels hold the value {wrong[0]}; needed is 0 or 1")
     return labels.astype(np.float64), scores
 
 

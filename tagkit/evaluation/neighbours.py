@@ -38,8 +38,7 @@ def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
 
     With `centre`, what all vectors have in common, their mean, does not count.
 
-    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for a vector of
-    zeros.
+    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for zeros.
     Raises: ValueError for vectors of another shape or values that are not finite.
 
     Notebook: course/06_recommendation.ipynb
@@ -53,9 +52,6 @@ def overlap(labels) -> np.ndarray:
 
     Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; 0 without tags.
 
-    >>> overlap([[1, 1, 0], [0, 1, 1]]).round(2).tolist()
-    [[1.0, 0.33], [0.33, 1.0]]
-
     Notebook: course/06_recommendation.ipynb
     """
     labels = np.asarray(labels, dtype=np.float64)
@@ -67,10 +63,8 @@ def overlap(labels) -> np.ndarray:
 def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     """List for each clip the k most similar others, the most similar first.
 
-    Args:
-        similarities: from `similarity`, or any numbers that grow with nearness.
-        groups: a name per clip, such as its artist: clips of one group are not listed
-            for each other (the artist filter).
+    With `groups`, a name per clip such as its artist, clips of one group are not listed
+    for each other (the artist filter).
 
     Shape: (n_clips, n_clips) -> (n_clips, k) places of clips; ties in their order.
     Raises: ValueError if a clip has fewer than k others to choose from.
@@ -230,11 +224,7 @@ def walk(
     """Choose clips that lead from one to another in even steps.
 
     Each step is a point on the straight line between the two vectors; the nearest clip
-    that is not in the list yet takes its place.
-
-    Args:
-        n: clips in the list, both ends included.
-        groups: a name per clip, such as its artist; none occurs twice.
+    that is not in the list yet takes its place. `n` and `groups` as in `playlist`.
 
     Shape: (n_clips, n_clips), the places of both ends -> n places of clips.
     Raises: ValueError for n below 2, or if clips run out.

@@ -103,16 +103,14 @@ def occlusion(
 ) -> np.ndarray:
     """Hide a clip piece by piece, and measure how far the logit of each tag falls.
 
-    Logits are compared because a score of 0.99 hardly moves. Windows of the clip are
-    merged by the mean of their logits.
+    Logits, averaged over windows, are compared because a score of 0.99 hardly moves.
 
     Args:
-        samples: at the model's rate, at least one window long.
         filling: what replaces a piece: "silence", to which a network reacts as to any
             event, or "noise" with the spectrum of the whole clip.
 
-    Shape: samples (n_samples,) -> (n_pieces, n_tags), logit of the whole clip minus
-    logit without the piece: above 0 the piece spoke for the tag.
+    Shape: samples (n_samples,) at the model's rate -> (n_pieces, n_tags), logit of the
+    whole clip minus logit without the piece: above 0 the piece spoke for the tag.
     Raises: ValueError for another filling, or for samples that do not fit.
     Source: Zeiler & Fergus, ECCV 2014, who covered parts of pictures in grey.
 
