@@ -32,7 +32,7 @@ def roc_auc(labels, scores) -> np.ndarray:
 def average_precision(labels, scores) -> np.ndarray:
     """Compute for each tag the mean precision at the ranks of the clips that have it.
 
-    Clips of equal score share a rank: equal scores for all reach the share of positives.
+    Clips of equal score share a rank; equal scores reach the share of positives.
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
