@@ -1,8 +1,7 @@
 """Hand-made features of clips, and the baselines that a network has to beat.
 
-Music tagging before networks: librosa's descriptors, averaged over a clip, and trees
-on top. Pons et al. 2018 (arXiv:1711.02520) compare their networks with such a baseline;
-its features and settings are private, so ours is a stand-in.
+They stand in for the baseline of Pons et al. 2018 (arXiv:1711.02520), whose features
+and settings are private.
 
 Notebook: course/03_spectrogram_cnns.ipynb
 """
@@ -28,7 +27,7 @@ TREES = {  # settings of BoostedTrees, see there
     "max_leaf_nodes": 4,
     "min_samples_leaf": 5,
     "l2_regularization": 1.0,
-    "max_features": 0.2,
+    "max_features": 0.2,  # a share at each split: with all, the seed changes nothing
 }
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -41,20 +40,13 @@ def describe(samples: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> pd.Se
     samples), level (dB) and onset strength; then the mean absolute change of each MFCC
     from frame to frame, the largest onset strength, onsets a second and tempo (bpm).
     All are finite: levels have a floor of -100 dB, a frame without energy has
-    centroid, bandwidth, rolloff and chroma 0, and silence the tempo 121, librosa's
-    guess. The tempo's steps are coarse: its period is a whole number of hops.
+    centroid, bandwidth, rolloff and chroma 0, and silence has librosa's tempo, 121.
 
-    Args:
-        sample_rate: in Hz, above 6,400 for the bands of the contrast. Features of two
-            rates do not compare.
+    The sample rate must be above 6,400 Hz; features of two rates do not compare.
 
     Shape: (n_samples,) -> (n_features,) float32, index names.
     Raises: ValueError if samples has no or more than one axis, or is empty.
-    Source: McFee et al. 2015, librosa; its defaults where nothing is said.
-
-    >>> hiss = np.random.default_rng(0).normal(0, 0.1, 16_000).astype("float32")
-    >>> describe(hiss)[["level mean", "centroid mean"]].round(-1).tolist()
-    [-20.0, 4000.0]
+    Source: McFee et al. 2015, librosa; its defaults unless given here.
     """
     import librosa  # not there without the course's packages
 
@@ -89,7 +81,8 @@ def _frames(samples, magnitudes, sample_rate):
     """Describe each frame, two hops from the next: a row of n_frames per name."""
     import librosa
 
-    get, rate = librosa.feature, {"sr": sample_rate}
+    get = librosa.feature
+    rate = {"sr": sample_rate}
     tuning = None if magnitudes.any() else 0.0  # None: measured
     chroma = get.chroma_stft(S=magnitudes**2, tuning=tuning, **rate)  # (12, n_frames)
     contrast = get.spectral_contrast(S=magnitudes, n_bands=5, **rate)  # (6, n_frames)
@@ -113,18 +106,11 @@ def table(
 ) -> pd.DataFrame:
     """Describe every clip of a corpus once; later calls read the table from the disk.
 
-    It lies in data/cache/features, and is made again, whole, when a clip's file has
+    The table in data/cache/features is made again, whole, when a clip's file has
     changed. A clip that cannot be decoded is left out and named in ``attrs["bad"]``
-    with the reason.
-
-    Args:
-        log: is given a line after each tenth of the clips, such as print.
+    with the reason. `log`, such as print, gets a line after each tenth of the clips.
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
-
-    >>> from tagkit.data import corpus
-    >>> table(corpus.open("mini")).shape
-    (480, 113)
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -139,16 +125,14 @@ def table(
 
 
 def _describe_all(key, corpus, log):
-    """Make the table; by its key joblib finds it again."""
+    """Make the table; joblib finds it again by its key."""
     rows, bad = {}, {}
     clips, n_clips = corpus.clips.index, len(corpus.clips)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = pool.map(lambda clip_id: _describe(corpus, clip_id), clips)
-        for n_done, (clip_id, outcome) in enumerate(
-            zip(clips, outcomes, strict=True), 1
-        ):
+        for n_done, outcome in enumerate(outcomes, 1):
             kind = bad if isinstance(outcome, str) else rows
-            kind[clip_id] = outcome
+            kind[clips[n_done - 1]] = outcome
             if log and n_done * 10 // n_clips > (n_done - 1) * 10 // n_clips:
                 log(f"{n_done} of {n_clips} clips described")
     names = describe(np.zeros(N_FFT, np.float32)).index
@@ -166,25 +150,19 @@ def _describe(corpus, clip_id):
 
 
 def _state(path):
-    """Say how a file is now, so that another one in its place is noticed."""
     return (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
 
 
 class ConstantPrior:
     """The baseline that gives each tag its share among the training clips.
 
-    Of all scores that ignore the clip these have the lowest loss: a network whose loss
-    is no lower has learnt how frequent the tags are and nothing else.
-
-    Args:
-        seed: only BoostedTrees draws.
+    A network whose loss is no lower has learnt how frequent the tags are and nothing
+    else.
 
     Attributes:
         arguments: what it was made with, without the seed.
-        parameters: how many numbers fitting chose.
+        parameters: how many numbers fitting chose; of trees, splits and leaf values.
         listens: whether a score depends on the features.
-
-    Raises: ValueError if features and labels are not of the same clips.
 
     >>> labels = pd.DataFrame({"rock": [1, 0, 0, 0]})
     >>> ConstantPrior().fit(labels, labels).predict(labels[:2]).tolist()
@@ -198,7 +176,10 @@ class ConstantPrior:
         self.arguments = {}
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame):
-        """Fit a classifier to each tag; gives the baseline itself."""
+        """Fit a classifier to each tag and return the baseline itself.
+
+        Raises: ValueError if features and labels are not of the same clips.
+        """
         if not features.index.equals(labels.index):
             raise ValueError(
                 f"features are of {len(features)} clips and labels of {len(labels)}, "
@@ -223,15 +204,10 @@ class ConstantPrior:
 
 
 class PredictNothing(ConstantPrior):
-    """The baseline that gives no tag to any clip: right in most places, and useless.
-
-    >>> labels = pd.DataFrame({"rock": [1, 0, 0, 0]})
-    >>> PredictNothing().fit(labels, labels).predict(labels).sum()
-    np.float64(0.0)
-    """
+    """The baseline that gives no tag to any clip: right in most places, and useless."""
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame):
-        """Learn from labels without a positive; gives the baseline itself."""
+        """Fit to labels without a positive and return the baseline itself."""
         super().fit(features, labels * 0)
         self.parameters = 0
         return self
@@ -240,25 +216,12 @@ class PredictNothing(ConstantPrior):
 class BoostedTrees(ConstantPrior):
     """The baseline of features and gradient-boosted trees, one model per tag.
 
-    A tag without positives, or without negatives, gets its share. Made for few clips
-    and rare tags: a hundred trees of three splits, without early stopping, a fifth of
-    the features at each split, chosen on the validation part of mini. (With all
-    features at each split the seed would change nothing.)
+    A tag without positives, or without negatives, gets its share. The settings, chosen
+    on the validation part of mini, suit few clips and rare tags.
 
     Args:
         arguments: settings of scikit-learn's HistGradientBoostingClassifier in place
             of those of `TREES`, such as max_iter=200.
-
-    Attributes:
-        parameters: the splits and the leaf values of all trees.
-
-    Source: Pons et al. 2018, "GBT + features", whose settings are private.
-
-    >>> features = pd.DataFrame({"tempo": range(40)})
-    >>> labels = (features > 19).astype(int)
-    >>> trees = BoostedTrees().fit(features, labels)
-    >>> trees.predict(features.iloc[[0, -1]]).round().tolist()
-    [[0.0], [1.0]]
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -270,7 +233,7 @@ class BoostedTrees(ConstantPrior):
         self.arguments = arguments
 
     def fit(self, features: pd.DataFrame, labels: pd.DataFrame):
-        """Fit the trees of each tag; gives the baseline itself."""
+        """Fit the trees of each tag and return the baseline itself."""
         from threadpoolctl import threadpool_limits  # of scikit-learn
 
         with threadpool_limits(1 if len(features) < MANY else None, "openmp"):

@@ -1,8 +1,4 @@
-"""What scores of clips are worth, and how sure that is.
-
-ROC-AUC of a tag: the chance that a clip with the tag scores above one without it.
-Average precision: the mean, over the clips with the tag, of the precision at their
-rank. Both are computed per tag over whole clips and then averaged over tags (macro).
+"""Metrics per tag over whole clips, their mean over tags (macro), and intervals.
 
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
@@ -16,7 +12,9 @@ from scipy import stats
 
 
 def roc_auc(labels, scores) -> np.ndarray:
-    """Compute the area under the ROC curve of each tag, ties counted half.
+    """Compute each tag's chance that a clip with it scores above one without it.
+
+    This is the area under the ROC curve; ties count half.
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) -> (n_tags,); nan for a tag without
     positives or without negatives.
@@ -32,16 +30,12 @@ def roc_auc(labels, scores) -> np.ndarray:
 
 
 def average_precision(labels, scores) -> np.ndarray:
-    """Compute the average precision of each tag; clips of equal score count together.
+    """Compute for each tag the mean precision at the ranks of the clips that have it.
 
-    Equal scores for all clips reach the tag's share of positives, not 0.5; a random
-    order of few clips reaches somewhat more.
+    Clips of equal score share a rank; equal scores reach the share of positives.
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
-
-    >>> average_precision([[1], [0], [1]], [[0.9], [0.8], [0.1]]).round(3)
-    array([0.833])
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
@@ -52,14 +46,10 @@ def average_precision(labels, scores) -> np.ndarray:
 def cross_entropy(labels, scores) -> float:
     """Compute the binary cross-entropy of scores, the mean over clips and tags.
 
-    This is what training minimises. The score to beat is that of the tags' shares among
-    the training clips; a score of 0 for a tag that is there makes it infinite.
+    It is infinite if a tag that is there has a score of 0.
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) in [0, 1] -> a number.
     Raises: ValueError as `roc_auc`, or if scores leave [0, 1].
-
-    >>> round(cross_entropy([[1, 0]], [[0.5, 0.5]]), 4)
-    0.6931
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -85,18 +75,13 @@ def evaluate(
 ) -> pd.DataFrame:
     """Score every tag and their mean, with 95 % bootstrap intervals over clips.
 
-    A tag without positives or negatives cannot be scored: it is left out of the mean
-    and named in ``attrs["masked"]``. Each resample draws as many clips with
-    replacement; a tag that loses all its positives there keeps its score. Intervals of
-    AP are shifted upwards, since a clip drawn twice counts twice at its rank. With few
-    positives all intervals are too narrow.
+    A tag without positives or negatives is left out of the mean and named in
+    ``attrs["masked"]``; one that loses all its positives in a resample keeps its score
+    there. Intervals of AP are shifted upwards, since a clip drawn twice counts twice at
+    its rank. With few positives all intervals are too narrow.
 
-    Args:
-        labels: a labels frame, or an array with `tags` beside it.
-        n_boot: number of resamples; 0 leaves the intervals nan.
-        groups: a name per clip, such as its artist: then whole groups are drawn. Clips
-            of one artist succeed or fail together; drawn one by one, they make
-            intervals too narrow.
+    With `groups`, a name per clip such as its artist, whole groups are drawn: the clips
+    of one artist succeed or fail together. ``n_boot=0`` leaves the intervals nan.
 
     Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
     roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (that of equal scores).
@@ -136,20 +121,13 @@ def evaluate(
 def compare(
     labels, scores_a, scores_b, *, n_boot: int = 1000, seed: int = 0, groups=None
 ) -> pd.DataFrame:
-    """Compare A with B on the same clips: their difference, resampled.
+    """Compare A with B on the same resamples of the clips, drawn as in `evaluate`.
 
-    Both are scored on the same resamples, so what makes a clip hard for both cancels
-    out. If the interval holds 0, these clips do not tell which is better.
-
-    Args:
-        groups: as in `evaluate`.
+    What makes a clip hard for both cancels out. If the interval of the difference
+    holds 0, these clips do not tell which is better.
 
     Shape: (n_clips, n_tags) three times -> a frame with rows roc_auc, ap; columns a, b,
     difference (a - b), low, high (95 %), a_better (share of resamples).
-
-    >>> labels = np.array([[1], [0], [1], [0]])
-    >>> compare(labels, labels, 1 - labels).at["roc_auc", "difference"]
-    np.float64(1.0)
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -182,16 +160,11 @@ def decisions(
     Precision: the share of right ones among the yeses. Recall: the share of the
     positives that got a yes. F1: twice the right ones, divided by yeses and positives.
 
-    Args:
-        thresholds: one number, or one per tag, see `choose_thresholds`.
-
-    Shape: (n_clips, n_tags) twice -> a row per tag, then "macro", the mean over tags
-    with positives, and "micro", all tags pooled; columns positives, yes, right,
-    precision (nan without a yes), recall, f1. ``attrs``: accuracy, nothing_right.
+    Shape: (n_clips, n_tags) twice, one threshold or (n_tags,) -> a row per tag, then
+    "macro", the mean over tags with positives, and "micro", all tags pooled; columns
+    positives, yes, right, precision (nan without a yes), recall, f1. ``attrs``:
+    accuracy, nothing_right.
     Raises: ValueError as `roc_auc`.
-
-    >>> decisions([[1], [1], [0]], [[0.9], [0.2], [0.6]]).at["micro", "f1"]
-    np.float64(0.5)
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
@@ -221,17 +194,11 @@ def decisions(
 def choose_thresholds(labels, scores, *, otherwise: float = 0.5) -> np.ndarray:
     """Choose the threshold of best F1 for each tag, half-way between two scores.
 
-    Choose on validation clips, never on those that you report: for a tag with few
-    positives some threshold is lucky on any clips.
-
-    Args:
-        otherwise: for tags without positives, where nothing can be chosen.
+    Choose on validation clips, never on those that you report. Tags without positives
+    get `otherwise`.
 
     Shape: (n_clips, n_tags) twice -> (n_tags,).
     Raises: ValueError as `roc_auc`.
-
-    >>> choose_thresholds([[1], [1], [0]], [[0.9], [0.5], [0.2]])
-    array([0.35])
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
@@ -251,9 +218,6 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
     Raises: ValueError for fewer than two values.
 
-    >>> [round(float(v), 3) for v in seed_interval([0.70, 0.72, 0.74])]
-    [0.72, 0.67, 0.77]
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
     values = np.asarray(values, dtype=float)
@@ -264,7 +228,6 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _tag_names(labels, tags):
-    """Take the names given, or those of a frame, or numbers."""
     if tags is None:
         tags = getattr(labels, "columns", range(np.shape(labels)[-1]))
     return list(tags)
@@ -291,17 +254,16 @@ def _checked(labels, scores):
             f"{np.count_nonzero(~np.isfinite(scores))} of {scores.size} scores are not "
             "finite numbers; look at the loss of the training"
         )
-    if not np.isin(labels, (0, 1)).all():
-        bad = labels[~np.isin(labels, (0, 1))][0]
-        raise ValueError(f"labels hold the value {bad}; needed is 0 or 1")
+    wrong = labels[~np.isin(labels, (0, 1))]
+    if len(wrong):
+        raise ValueError(f"labels hold the value {wrong[0]}; needed is 0 or 1")
     return labels.astype(np.float64), scores
 
 
 def _areas(labels, scores, weights=None):
-    """Compute ROC-AUC and AP of each tag for many weightings of the clips at once.
+    """Compute ROC-AUC and AP of each tag for many resamples, sorting each tag once.
 
-    A resample with replacement is a weighting by how often each clip was drawn, so
-    each tag is sorted only once. Shape: weights (n_boot, n_clips), by default ones, ->
+    Shape: weights (n_boot, n_clips), how often each clip was drawn, by default once ->
     two arrays (n_boot, n_tags).
     """
     weights = np.ones((1, len(labels))) if weights is None else weights
@@ -331,7 +293,8 @@ def _areas(labels, scores, weights=None):
 def drawn(n: int, groups: Sequence | None, n_boot: int, seed: int) -> np.ndarray:
     """Draw n clips, or as many whole groups as there are, with replacement.
 
-    Shape: (n_boot, n), how often each came. Raises: ValueError for other groups.
+    Shape: (n_boot, n), how often each was drawn.
+    Raises: ValueError unless there is a group for each clip.
     """
     group = np.unique(range(n) if groups is None else groups, return_inverse=True)[1]
     if len(group) != n:
@@ -358,10 +321,9 @@ def _mean(areas):
 
 
 def _macro(whole, many):
-    """Average over the same tags in each resample.
+    """Average over tags; one without a score in a resample keeps that of all clips.
 
-    A rare tag has no score in a resample that lost its positives; it keeps the one of
-    all clips there. Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
+    Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
     """
     return _mean(whole) + _mean(many - whole)
 

@@ -1,7 +1,6 @@
 """From vectors of clips to clips that sound alike: neighbours, playlists, hubs, maps.
 
 A clip's vector may be its scores, its logits, or what a network's last layer reads.
-Everything here is computed from the vectors alone; no listener was asked.
 
 Notebook: course/06_recommendation.ipynb
 """
@@ -37,18 +36,10 @@ def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
 def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
     """Compute the cosine of the angle between every two vectors.
 
-    Args:
-        centre: subtract the mean of all vectors first, so that what all clips have in
-            common, such as rare tags, does not count.
+    With `centre`, what all vectors have in common, their mean, does not count.
 
-    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; a vector of zeros
-    is similar to none, 0.
+    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for zeros.
     Raises: ValueError for vectors of another shape or values that are not finite.
-
-    >>> similarity(np.array([[2.0, 0], [3, 3], [0, 5]]), centre=False).round(3)
-    array([[1.   , 0.707, 0.   ],
-           [0.707, 1.   , 0.707],
-           [0.   , 0.707, 1.   ]])
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -59,11 +50,7 @@ def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
 def overlap(labels) -> np.ndarray:
     """Compute the share of the tags of two clips that both carry (Jaccard).
 
-    Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; clips without
-    any tag share nothing, 0.
-
-    >>> overlap([[1, 1, 0], [0, 1, 1]]).round(2).tolist()
-    [[1.0, 0.33], [0.33, 1.0]]
+    Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; 0 without tags.
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -76,17 +63,12 @@ def overlap(labels) -> np.ndarray:
 def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     """List for each clip the k most similar others, the most similar first.
 
-    Args:
-        similarities: from `similarity`, or any numbers that grow with nearness.
-        groups: a name per clip, such as its artist: clips of one group are not listed
-            for each other (the artist filter). Default: only a clip itself is not.
+    With `groups`, a name per clip such as its artist, clips of one group are not listed
+    for each other (the artist filter).
 
     Shape: (n_clips, n_clips) -> (n_clips, k) places of clips; ties in their order.
     Raises: ValueError if a clip has fewer than k others to choose from.
     Source: Pampalk, Flexer & Widmer, ISMIR 2005, for the artist filter.
-
-    >>> nearest(np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]]), k=1).tolist()
-    [[1], [0], [1]]
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -107,15 +89,9 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
 def precision_at_k(lists: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """Compute for each query the share of its k neighbours that are relevant.
 
-    Args:
-        lists: from `nearest`, the rows of the queries.
-        relevant: whether each clip is what the query wants, the same rows.
-
-    Shape: (n_queries, k), (n_queries, n_clips) of bool -> (n_queries,) in [0, 1].
+    Shape: lists (n_queries, k) from `nearest`, relevant (n_queries, n_clips) of bool
+    -> (n_queries,) in [0, 1].
     Raises: ValueError if the two have different numbers of rows.
-
-    >>> precision_at_k(np.array([[2, 1]]), np.array([[True, True, False]]))
-    array([0.5])
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -131,16 +107,10 @@ def precision_at_k(lists: np.ndarray, relevant: np.ndarray) -> np.ndarray:
 def interval(values, groups=None, *, n_boot: int = 1000, seed: int = 0):
     """Compute the mean of a number per query, with a 95 % bootstrap interval.
 
-    Args:
-        values: such as `precision_at_k`, or the difference of two of them.
-        groups: a name per query, such as its artist: then whole groups are drawn, see
-            `metrics.evaluate`.
+    With `groups`, a name per query such as its artist, whole groups are drawn.
 
     Shape: (n_queries,) -> mean, low, high.
     Raises: ValueError for no values.
-
-    >>> [round(float(x), 2) for x in interval([1, 1, 0, 0], ["a", "a", "b", "b"])]
-    [0.5, 0.0, 1.0]
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -153,18 +123,11 @@ def interval(values, groups=None, *, n_boot: int = 1000, seed: int = 0):
 
 
 def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
-    """Measure how unevenly clips are recommended, by how often each is in a list.
-
-    Args:
-        lists: from `nearest`, of all clips.
-        n_clips: how many clips could be listed.
+    """Measure how unevenly the lists of `nearest` recommend the clips.
 
     Shape: (n_clips, k) -> skewness (0 if balanced, above 1 if there are a few hubs),
     most (lists that hold the same clip), never (clips that no list holds).
     Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
-
-    >>> hubness(np.array([[1], [0], [0], [0]]), 4).round(2).to_dict()
-    {'skewness': 0.82, 'most': 3.0, 'never': 2.0}
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -180,9 +143,8 @@ def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
 def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
     """Rescale similarities so that two clips are near only if each is near the other.
 
-    For each of two clips, take the share of its similarities that lie below the one
-    between them; multiply the two shares. A hub is near to many clips, so it ranks few
-    of them high.
+    The new value is the product of two shares: for each of the two clips, the share of
+    its similarities that lie below the one between them.
 
     Shape: (n_clips, n_clips) -> the same, in [0, 1].
     Source: Schnitzer et al., JMLR 2012, the empirical form for independent clips.
@@ -203,20 +165,13 @@ def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
 def tsne(vectors: np.ndarray, perplexity: float = 10, *, seed: int = 0) -> np.ndarray:
     """Lay clips out in a plane so that neighbours stay neighbours, with t-SNE.
 
+    The vectors are centred and brought to length 1, so that the cosine counts.
     Distances between far points, the sizes of groups and the axes mean nothing. Maps
-    differ between machines.
+    differ between machines. `perplexity` is about how many neighbours count.
 
-    Args:
-        perplexity: about how many neighbours count, 5 to 50. Draw several maps before
-            you believe one.
-
-    Shape: (n_clips, n_features) -> (n_clips, 2), without a unit; the vectors are
-    centred and brought to length 1, so that the cosine counts.
+    Shape: (n_clips, n_features) -> (n_clips, 2), without a unit.
     Raises: ValueError unless perplexity is below the number of clips.
     Source: van der Maaten & Hinton, JMLR 2008; scikit-learn's.
-
-    >>> tsne(np.random.default_rng(0).normal(size=(20, 3)), perplexity=5).shape
-    (20, 2)
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -237,24 +192,17 @@ def playlist(
 ) -> list[int]:
     """Choose clips to follow a first one, near to it and unlike each other.
 
-    Maximal marginal relevance: the next clip is the one with the largest
-    (1 - variety) * similarity to the first - variety * the largest similarity to a
-    clip that is already in the list, not counting the first.
+    Maximal marginal relevance: the next clip has the largest (1 - variety) * similarity
+    to the first - variety * the largest similarity to a clip chosen after the first.
 
     Args:
-        first: the place of the first clip.
         n: clips in the list, the first one included.
         variety: 0 takes the nearest, 0.5 gives both terms the same weight.
         groups: a name per clip, such as its artist; none occurs twice.
 
-    Shape: (n_clips, n_clips) -> n places of clips.
+    Shape: (n_clips, n_clips), the place of the first clip -> n places of clips.
     Raises: ValueError for a variety outside [0, 1), or if clips run out.
     Source: Carbonell & Goldstein, SIGIR 1998.
-
-    >>> near = np.array([[1, 0.9, 0.8, 0.1], [0.9, 1, 0.9, 0], [0.8, 0.9, 1, 0],
-    ...     [0.1, 0, 0, 1]])
-    >>> playlist(near, 0, 3), playlist(near, 0, 3, variety=0.5)
-    ([0, 1, 2], [0, 1, 3])
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -276,19 +224,10 @@ def walk(
     """Choose clips that lead from one to another in even steps.
 
     Each step is a point on the straight line between the two vectors; the nearest clip
-    that is not in the list yet takes its place.
+    that is not in the list yet takes its place. `n` and `groups` as in `playlist`.
 
-    Args:
-        first, last: places of clips.
-        n: clips in the list, both included.
-        groups: a name per clip, such as its artist; none occurs twice.
-
-    Shape: (n_clips, n_clips) -> n places of clips.
+    Shape: (n_clips, n_clips), the places of both ends -> n places of clips.
     Raises: ValueError for n below 2, or if clips run out.
-
-    >>> angles = np.radians([0, 90, 60, 30])
-    >>> walk(np.cos(angles[:, None] - angles), first=0, last=1, n=4)
-    [0, 3, 2, 1]
 
     Notebook: course/06_recommendation.ipynb
     """
@@ -316,7 +255,6 @@ def _best(values, chosen, groups):
 
 
 def _units(vectors, centre) -> np.ndarray:
-    """Bring vectors to length 1, with or without their mean."""
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
         raise ValueError(

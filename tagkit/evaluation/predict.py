@@ -17,20 +17,10 @@ MERGES = ("mean", "vote", "max", "mean_logits")
 
 
 def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
-    """Run a model over windows that cover each clip evenly.
-
-    The model is in evaluation mode meanwhile, whatever it was in before, and no
-    number of it changes.
+    """Run a model, in evaluation mode, over windows that cover each clip evenly.
 
     Shape: (n_clips, n_windows, n_tags), any real number.
     Raises: ValueError if window and store do not fit, see `batches.Window`.
-
-    >>> from tagkit import models
-    >>> from tagkit.data import corpus, store
-    >>> mini = corpus.open("mini")
-    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(2)
-    >>> window_logits(models.DielemanRaw(), valid).shape
-    (2, 10, 50)
 
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
@@ -52,9 +42,6 @@ def merge_windows(logits: np.ndarray, merge: str = "mean") -> np.ndarray:
     Shape: (n_clips, n_windows, n_tags) -> (n_clips, n_tags) in [0, 1].
     Raises: ValueError for another merge.
 
-    >>> merge_windows(np.array([[[0.0], [9.0]]]), "max").round(2)
-    array([[1.]])
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
     if merge not in MERGES:
@@ -70,10 +57,7 @@ def merge_windows(logits: np.ndarray, merge: str = "mean") -> np.ndarray:
 def clip_scores(
     model: Tagger, examples: batches.Examples, merge: str = "mean"
 ) -> np.ndarray:
-    """Score every clip for every tag.
-
-    Args:
-        merge: how windows of a clip become one score, see `merge_windows`.
+    """Score every clip for every tag, its windows merged by `merge_windows`.
 
     Shape: (n_clips, n_tags) in [0, 1].
 
@@ -88,15 +72,8 @@ def tag_file(
     """Tag any file of sound, of any length, rate and number of channels.
 
     Shape: (n_tags,) scores in [0, 1], index tag, highest first.
-    Raises: audio.AudioError for a file that cannot be decoded; ValueError if the tags
-    are not as many as the model's outputs.
-
-    >>> from tagkit import models
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> path = mini.path(mini.clips.index[0])
-    >>> len(tag_file(models.DielemanRaw(n_tags=2), path, ["piano", "flute"]))
-    2
+    Raises: audio.AudioError for a file that cannot be decoded; ValueError unless there
+    is a tag for each of the model's outputs.
 
     Notebook: course/00_start_here.ipynb
     """
@@ -107,8 +84,6 @@ def tag_file(
 
 def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
     """Tag a file window by window, to see when each tag is heard.
-
-    A model with windows of three seconds shows more of it than one of twenty-nine.
 
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
     seconds, columns tags.
@@ -128,23 +103,16 @@ def occlusion(
 ) -> np.ndarray:
     """Hide a clip piece by piece, and measure how far the logit of each tag falls.
 
-    Logits are compared because a score of 0.99 hardly moves. Windows of the clip are
-    merged by the mean of their logits.
+    Logits, averaged over windows, are compared because a score of 0.99 hardly moves.
 
     Args:
-        samples: at the model's rate, at least one window long.
-        n_pieces: how many pieces of equal length the clip is divided into.
         filling: what replaces a piece: "silence", to which a network reacts as to any
             event, or "noise" with the spectrum of the whole clip.
 
-    Shape: samples (n_samples,) -> (n_pieces, n_tags), logit of the whole clip minus
-    logit without the piece: above 0 the piece spoke for the tag.
-    Source: Zeiler & Fergus, ECCV 2014, who covered parts of pictures in grey.
+    Shape: samples (n_samples,) at the model's rate -> (n_pieces, n_tags), logit of the
+    whole clip minus logit without the piece: above 0 the piece spoke for the tag.
     Raises: ValueError for another filling, or for samples that do not fit.
-
-    >>> from tagkit import models
-    >>> occlusion(models.DielemanRaw(n_tags=2), np.zeros(70_000), n_pieces=4).shape
-    (4, 2)
+    Source: Zeiler & Fergus, ECCV 2014, who covered parts of pictures in grey.
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
@@ -180,10 +148,7 @@ def _noise_like(samples):
 
 
 def _file_logits(model, path, tags):
-    """Run a model over windows that cover a file evenly.
-
-    Shape: (n_windows, n_tags), and where each window starts, in samples.
-    """
+    """Give a file's logits (n_windows, n_tags) and the first sample of each window."""
     samples = audio.load(path, model.sample_rate)
     n = model.n_samples
     n_windows = max(1, -(-len(samples) // n))

@@ -38,12 +38,9 @@ FLOORS = {
 
 
 def read_runs(folder: str | Path | None = None) -> list[dict]:
-    """Read the records of runs that `record` wrote, ordered by name.
+    """Read the records of a folder, by default of the shipped runs, ordered by name.
 
-    Args:
-        folder: default data/results, the runs that are shipped.
-
-    Raises: ValueError for a file that is not such a record.
+    Raises: ValueError for a file that `record` did not write.
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -66,23 +63,23 @@ def _read_run(path):
 
 
 def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
-    """Set models side by side, best first, with two kinds of interval.
+    """Rank models by ROC-AUC, with an interval over seeds and one over test clips.
 
-    `seed_low` and `seed_high` hold the mean over seeds in 95 % (t-interval): would
-    another training differ? `clip_low` and `clip_high` are the bootstrap over test
-    clips, averaged over seeds: would other clips differ?
+    `seed_low` and `seed_high` are the 95 % t-interval of the mean over seeds;
+    `clip_low` and `clip_high` the bootstrap over clips, averaged over seeds.
 
     Shape: a row per model and its arguments; columns parameters, seeds, roc_auc with
     its two intervals, ap with its t-interval, loss, right (share of labels right when
     scores are cut at 0.5), epochs, train_seconds (per clip and epoch), tag_seconds
-    (per clip). Times are the smallest measured: other programs can only add to them.
-    ``attrs["caption"]`` says on what it was measured and what luck reaches there.
-    Raises: ValueError that names what differs, if the runs were not trained on as many
-    clips or not measured on the same clips and tags in the same way; or if a model has
-    the same seed twice.
+    (per clip), both the shortest measured. ``attrs["caption"]`` names the test clips
+    and what chance reaches on them.
+    Raises: ValueError that names what differs, unless runs share training size, test
+    clips, tags, merging and, per model, all settings but the seed, each seed once.
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
+    if not runs:
+        return pd.DataFrame()
     _check_comparable(runs)
     rows = {}
     for name, same in _by_label(runs).items():
@@ -95,15 +92,17 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
             "loss": np.mean([_number(run["loss"], np.inf) for run in same]),
             "right": np.mean([run["right"] for run in same]),
             "epochs": np.mean([len(run["history"]) for run in same]),
-            "train_seconds": min(_epoch_seconds(run) for run in same),
+            "train_seconds": min(
+                epoch["seconds"] / run["n_train"]
+                for run in same
+                for epoch in run["history"]
+            ),
             "tag_seconds": min(run["tag_seconds"] for run in same),
         }
-    board = pd.DataFrame.from_dict(rows, orient="index")
-    if not rows:
-        return board
     about = runs[0]["about"]
     prior = _number(runs[0]["prior_loss"], np.inf)
     machines = {f"{run['device']}, {run['threads']} thread(s)" for run in runs}
+    board = pd.DataFrame.from_dict(rows, orient="index")
     board = board.sort_values("roc_auc", ascending=False)
     board.attrs["caption"] = (
         f"{caption(about)} Without listening: ROC-AUC 0.500, AP "
@@ -115,14 +114,16 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
 
 
 def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
-    """Set models side by side for each tag, the most frequent tag first.
+    """Rank models for each tag, the most frequent tag first.
 
     Shape: a row per (tag, model); columns positives (among the test clips), roc_auc
-    with its intervals over seeds and clips, ap. A tag that could not be scored is nan.
+    with its intervals over seeds and clips, ap; nan for a tag that cannot be scored.
     Raises: ValueError as `leaderboard`.
 
     Notebook: course/05_per_tag_evaluation.ipynb
     """
+    if not runs:
+        return pd.DataFrame()
     _check_comparable(runs)
     rows = []
     for name, same in _by_label(runs).items():
@@ -132,11 +133,8 @@ def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
             row |= _roc(figures)
             row["ap"] = np.mean([_number(f["ap"]) for f in figures])
             rows.append(row)
-    frame = pd.DataFrame(rows)
-    if not rows:
-        return frame
     order = ["positives", "tag", "roc_auc"]
-    frame = frame.sort_values(order, ascending=[False, True, False])
+    frame = pd.DataFrame(rows).sort_values(order, ascending=[False, True, False])
     frame = frame.set_index(["tag", "model"])
     frame.attrs["caption"] = caption(runs[0]["about"])
     return frame
@@ -145,25 +143,17 @@ def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
 def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     """List published figures with what they were measured on, beside our own.
 
-    `ours` is the mean ROC-AUC over the seeds of our runs of the same model, with the
-    arguments that the card names and the defaults for the rest, on the same test clips
-    and tags, windows merged by mean. If there is none, `why` says what keeps us from
-    comparing. Papers differ in more than that, such as the sample rate; and if one only
-    names the split 12:1:3, all readable clips are taken to be in it.
-
-    Args:
-        runs: such as `read_runs` gives, of any corpus.
+    `ours` is the mean ROC-AUC over the seeds of our runs with the same model and
+    arguments, test clips and tags, windows merged by mean; without any, `why` gives the
+    reason. Papers differ in more, such as the sample rate; one that only names the
+    split 12:1:3 is taken to use all readable clips.
 
     Shape: a row per figure of data/published.csv; columns system, source, protocol,
     roc_auc (mean of n_runs with standard deviation sd, if the paper says so), ap,
-    ap_floor (that of equal scores there, if we know it), status ("verified": read in
-    the paper, its code or a paper that quotes it; "recalled": from memory, look it up
-    before you print it), ours with its t-interval over seeds, why.
+    ap_floor (that of equal scores, if known), status ("verified": read in the paper,
+    its code or a paper that quotes it; "recalled": from memory, look it up before you
+    print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
-
-    >>> cards = paper_cards()
-    >>> cards.loc[cards["source"] == "Dieleman & Schrauwen 2014", "roc_auc"].max()
-    np.float64(0.8815)
 
     Notebook: course/03_spectrogram_cnns.ipynb
     """
@@ -187,7 +177,7 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
 
 
 def label(run: dict) -> str:
-    """Name a run's model with the arguments that are not its defaults.
+    """Name a run's model and its arguments other than the defaults.
 
     >>> label({"model": "K2C2", "arguments": {"n_tags": 50, "width": 0.25}})
     'K2C2 (width=0.25)'
@@ -200,7 +190,7 @@ def label(run: dict) -> str:
 
 
 def caption(about: dict) -> str:
-    """Say on what a score was measured, in one sentence.
+    """Say in one sentence what a score was measured on.
 
     >>> caption({"corpus": "mini", "part": "test", "version": "full", "n_clips": 90,
     ...          "tag_list": "raw50", "n_tags": 50, "masked": ["x"], "merge": "mean"})
@@ -234,7 +224,6 @@ def _plain(value):
 
 
 def _check_comparable(runs):
-    """Refuse runs whose scores do not compare."""
     for key in PROTOCOL:
         values = _values(run.get(key, run["about"].get(key)) for run in runs)
         if len(values) > 1:
@@ -262,7 +251,6 @@ def _check_comparable(runs):
 
 
 def _values(values):
-    """List the different values, as text."""
     return sorted({str(value) for value in values})
 
 
@@ -273,18 +261,13 @@ def _by_label(runs):
     return groups
 
 
-def _epoch_seconds(run):
-    """Give the time of a run's fastest epoch, per clip."""
-    return min(epoch["seconds"] for epoch in run["history"]) / run["n_train"]
-
-
 def _number(value, null=np.nan):
     """JSON knows no nan and no infinity: null stands for them."""
     return null if value is None else value
 
 
 def _roc(figures):
-    """Give ROC-AUC with its two intervals, from the figures of each seed."""
+    """Give ROC-AUC with its two intervals from one dict per seed."""
     roc = _over_seeds("roc_auc", [_number(f["roc_auc"]) for f in figures], "seed")
     roc["clip_low"] = np.mean([_number(f["roc_low"]) for f in figures])
     roc["clip_high"] = np.mean([_number(f["roc_high"]) for f in figures])
@@ -299,7 +282,6 @@ def _over_seeds(name, values, prefix):
 
 
 def _protocol(card):
-    """Say on what a figure was measured, as far as it is known."""
     version, tags = card["version"], card["tag_list"]
     split = "split not known" if version == "unknown" else f"{version} split"
     parts = [card["corpus"], split, "tags not known" if tags == "unknown" else tags]
@@ -311,18 +293,16 @@ def _protocol(card):
 def _ours(card, runs):
     """Give our ROC-AUC for a card, or nan and what keeps us from comparing."""
     nothing = {"ours": np.nan, "ours_low": np.nan, "ours_high": np.nan}
-    if card["why"]:
-        return nothing | {"why": card["why"]}
-    if not card["model"]:
-        return nothing | {"why": "tagkit has no such model"}
+    if card["why"] or not card["model"]:
+        return nothing | {"why": card["why"] or "tagkit has no such model"}
     pairs = [pair.split("=") for pair in card["arguments"].split()]
-    named = {name: ast.literal_eval(value) for name, value in pairs}
-    named = _changed(card["model"], named)
+    arguments = {name: ast.literal_eval(value) for name, value in pairs}
+    changed = _changed(card["model"], arguments)
     same = [
         run
         for run in runs
         if run["model"] == card["model"]
-        and _changed(run["model"], run["arguments"]) == named
+        and _changed(run["model"], run["arguments"]) == changed
         and all(run["about"].get(key) == card[key] for key in TEST)
         and run["about"]["merge"] == "mean"
     ]
@@ -330,7 +310,7 @@ def _ours(card, runs):
         _check_comparable(same)
         values = [run["macro"]["roc_auc"] for run in same]
         return _over_seeds("ours", values, "ours") | {"why": ""}
-    wanted = label({"model": card["model"], "arguments": named})
+    wanted = label({"model": card["model"], "arguments": changed})
     why = f"no run of {wanted} on these clips"
     keys = ("corpus", "version", "tag_list")
     here = _values(", ".join(str(run["about"][key]) for key in keys) for run in runs)
@@ -340,11 +320,7 @@ def _ours(card, runs):
 
 
 def model_facts(model: Tagger, config) -> dict:
-    """Say what a network is and how it is trained, for `record`.
-
-    Args:
-        config: a train.Config.
-    """
+    """Describe a network and its train.Config, for `record`."""
     return {
         "model": type(model).__name__,
         "arguments": model.arguments,
@@ -356,20 +332,13 @@ def model_facts(model: Tagger, config) -> dict:
 
 
 def record(path, what, *, history, train, test, scores, tag_seconds, merge="mean"):
-    """Write what a run was and what it reached as one JSON, for `leaderboard`.
+    """Write a run's settings and its figures on the test clips as JSON.
 
     Args:
-        what: model, arguments, parameters, config with a seed: see `model_facts`.
+        what: a recipe and the keys of `model_facts`.
         history: a dict per epoch, with its seconds.
-        train, test: the examples it was trained on, and those that were scored.
-        scores: of the test clips, (n_clips, n_tags) in [0, 1].
+        train, test: examples; scores are those of test, (n_clips, n_tags) in [0, 1].
         tag_seconds: how long scoring a clip took.
-        merge: how windows became a clip's score.
-
-    Beside these it holds about (of the test clips), figures per tag and macro with
-    intervals, loss (binary cross-entropy of the scores), prior_loss (that of the tags'
-    shares in training), right (share of labels right, scores cut at 0.5), minutes,
-    threads and versions.
     """
     report = metrics.evaluate(test.labels, scores)
     prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
@@ -393,11 +362,7 @@ def record(path, what, *, history, train, test, scores, tag_seconds, merge="mean
 
 
 def without_nan(value):
-    """Put None, which JSON writes as null, in place of each number that is not finite.
-
-    >>> without_nan({"ap": float("nan"), "epochs": [1, 2.5]})
-    {'ap': None, 'epochs': [1, 2.5]}
-    """
+    """Replace each number that is not finite by None, which JSON writes as null."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list):
