@@ -111,8 +111,6 @@ def table(
     with the reason. `log`, such as print, gets a line after each tenth of the clips.
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     memory = joblib.Memory(corpora.DATA / "cache" / "features", verbose=0)
     describe_all = memory.cache(_describe_all, ignore=["corpus", "log"])
@@ -222,8 +220,6 @@ class BoostedTrees(ConstantPrior):
     Args:
         arguments: settings of scikit-learn's HistGradientBoostingClassifier in place
             of those of `TREES`, such as max_iter=200.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     listens = True

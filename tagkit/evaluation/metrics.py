@@ -19,11 +19,10 @@ def roc_auc(labels, scores) -> np.ndarray:
     Shape: (n_clips, n_tags), (n_clips, n_tags) -> (n_tags,); nan for a tag without
     positives or without negatives.
     Raises: ValueError if the two do not fit or scores are not numbers.
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> roc_auc([[1], [0], [0]], [[0.8], [0.9], [0.1]])
     array([0.5])
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[0][0]
@@ -36,7 +35,6 @@ def average_precision(labels, scores) -> np.ndarray:
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     labels, scores = _checked(labels, scores)
@@ -50,8 +48,6 @@ def cross_entropy(labels, scores) -> float:
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) in [0, 1] -> a number.
     Raises: ValueError as `roc_auc`, or if scores leave [0, 1].
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     labels, scores = _checked(labels, scores)
     if scores.min() < 0 or scores.max() > 1:
@@ -92,8 +88,6 @@ def evaluate(
     >>> report = evaluate(labels, np.full((4, 2), 0.3), n_boot=0)
     >>> report.at["macro", "roc_auc"], report.attrs["masked"]
     (np.float64(0.5), ['b'])
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     tags = _tag_names(labels, tags)
     labels, scores = _checked(labels, scores)
@@ -128,7 +122,6 @@ def compare(
 
     Shape: (n_clips, n_tags) three times -> a frame with rows roc_auc, ap; columns a, b,
     difference (a - b), low, high (95 %), a_better (share of resamples).
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
     labels, scores_a = _checked(labels, scores_a)
@@ -165,7 +158,6 @@ def decisions(
     positives, yes, right, precision (nan without a yes), recall, f1. ``attrs``:
     accuracy, nothing_right.
     Raises: ValueError as `roc_auc`.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     tags = _tag_names(labels, tags)
@@ -199,7 +191,6 @@ def choose_thresholds(labels, scores, *, otherwise: float = 0.5) -> np.ndarray:
 
     Shape: (n_clips, n_tags) twice -> (n_tags,).
     Raises: ValueError as `roc_auc`.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     labels, scores = _checked(labels, scores)
@@ -217,7 +208,6 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Compute the mean over seeds and its 95 % t-interval: mean, low, high.
 
     Raises: ValueError for fewer than two values.
-
     Notebook: course/03_spectrogram_cnns.ipynb
     """
     values = np.asarray(values, dtype=float)

@@ -18,8 +18,6 @@ def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
     """Compute what a model's last layer reads, the mean over the windows of each clip.
 
     Shape: (n_clips, n_features) float32, n_features being the inputs of that layer.
-
-    Notebook: course/06_recommendation.ipynb
     """
     parts = []
     hook = model.output.register_forward_hook(
@@ -40,8 +38,6 @@ def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
 
     Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for zeros.
     Raises: ValueError for vectors of another shape or values that are not finite.
-
-    Notebook: course/06_recommendation.ipynb
     """
     units = _units(vectors, centre)
     return np.clip(units @ units.T, -1, 1)
@@ -51,8 +47,6 @@ def overlap(labels) -> np.ndarray:
     """Compute the share of the tags of two clips that both carry (Jaccard).
 
     Shape: (n_clips, n_tags) of 0 and 1 -> (n_clips, n_clips) in [0, 1]; 0 without tags.
-
-    Notebook: course/06_recommendation.ipynb
     """
     labels = np.asarray(labels, dtype=np.float64)
     both = labels @ labels.T
@@ -69,8 +63,6 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     Shape: (n_clips, n_clips) -> (n_clips, k) places of clips; ties in their order.
     Raises: ValueError if a clip has fewer than k others to choose from.
     Source: Pampalk, Flexer & Widmer, ISMIR 2005, for the artist filter.
-
-    Notebook: course/06_recommendation.ipynb
     """
     similarities = _square(similarities)
     n_clips = len(similarities)
@@ -92,8 +84,6 @@ def precision_at_k(lists: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     Shape: lists (n_queries, k) from `nearest`, relevant (n_queries, n_clips) of bool
     -> (n_queries,) in [0, 1].
     Raises: ValueError if the two have different numbers of rows.
-
-    Notebook: course/06_recommendation.ipynb
     """
     lists, relevant = np.asarray(lists), np.asarray(relevant)
     if len(lists) != len(relevant):
@@ -111,8 +101,6 @@ def interval(values, groups=None, *, n_boot: int = 1000, seed: int = 0):
 
     Shape: (n_queries,) -> mean, low, high.
     Raises: ValueError for no values.
-
-    Notebook: course/06_recommendation.ipynb
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values):
@@ -128,8 +116,6 @@ def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
     Shape: (n_clips, k) -> skewness (0 if balanced, above 1 if there are a few hubs),
     most (lists that hold the same clip), never (clips that no list holds).
     Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
-
-    Notebook: course/06_recommendation.ipynb
     """
     counts = np.bincount(np.ravel(lists), minlength=n_clips)
     figures = {
@@ -152,8 +138,6 @@ def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
     >>> near = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
     >>> mutual_proximity(near).tolist()
     [[1.0, 0.25, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]
-
-    Notebook: course/06_recommendation.ipynb
     """
     similarities = _square(similarities).astype(np.float64)
     np.fill_diagonal(similarities, np.inf)  # a clip itself is the nearest
@@ -172,8 +156,6 @@ def tsne(vectors: np.ndarray, perplexity: float = 10, *, seed: int = 0) -> np.nd
     Shape: (n_clips, n_features) -> (n_clips, 2), without a unit.
     Raises: ValueError unless perplexity is below the number of clips.
     Source: van der Maaten & Hinton, JMLR 2008; scikit-learn's.
-
-    Notebook: course/06_recommendation.ipynb
     """
     from sklearn.manifold import TSNE  # takes a second
 
@@ -203,8 +185,6 @@ def playlist(
     Shape: (n_clips, n_clips), the place of the first clip -> n places of clips.
     Raises: ValueError for a variety outside [0, 1), or if clips run out.
     Source: Carbonell & Goldstein, SIGIR 1998.
-
-    Notebook: course/06_recommendation.ipynb
     """
     similarities = _square(similarities)
     if not 0 <= variety < 1:
@@ -228,8 +208,6 @@ def walk(
 
     Shape: (n_clips, n_clips), the places of both ends -> n places of clips.
     Raises: ValueError for n below 2, or if clips run out.
-
-    Notebook: course/06_recommendation.ipynb
     """
     similarities = _square(similarities)
     if n < 2:

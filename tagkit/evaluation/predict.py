@@ -21,8 +21,6 @@ def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
 
     Shape: (n_clips, n_windows, n_tags), any real number.
     Raises: ValueError if window and store do not fit, see `batches.Window`.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     crops = batches.GridCrops(examples, model.n_samples, model.sample_rate)
     device = next(model.parameters()).device
@@ -41,8 +39,6 @@ def merge_windows(logits: np.ndarray, merge: str = "mean") -> np.ndarray:
 
     Shape: (n_clips, n_windows, n_tags) -> (n_clips, n_tags) in [0, 1].
     Raises: ValueError for another merge.
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     if merge not in MERGES:
         raise ValueError(f"merge {merge!r} is unknown; needed is {', '.join(MERGES)}")
@@ -60,8 +56,6 @@ def clip_scores(
     """Score every clip for every tag, its windows merged by `merge_windows`.
 
     Shape: (n_clips, n_tags) in [0, 1].
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return merge_windows(window_logits(model, examples), merge)
 
@@ -74,7 +68,6 @@ def tag_file(
     Shape: (n_tags,) scores in [0, 1], index tag, highest first.
     Raises: audio.AudioError for a file that cannot be decoded; ValueError unless there
     is a tag for each of the model's outputs.
-
     Notebook: course/00_start_here.ipynb
     """
     logits, _ = _file_logits(model, path, tags)
@@ -88,7 +81,6 @@ def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
     seconds, columns tags.
     Raises: as `tag_file`.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     logits, starts = _file_logits(model, path, tags)
@@ -113,7 +105,6 @@ def occlusion(
     whole clip minus logit without the piece: above 0 the piece spoke for the tag.
     Raises: ValueError for another filling, or for samples that do not fit.
     Source: Zeiler & Fergus, ECCV 2014, who covered parts of pictures in grey.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     samples = np.asarray(samples, dtype=np.float32)

@@ -41,8 +41,6 @@ def read_runs(folder: str | Path | None = None) -> list[dict]:
     """Read the records of a folder, by default of the shipped runs, ordered by name.
 
     Raises: ValueError for a file that `record` did not write.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     folder = Path(folder or corpus.DATA / "results")
     return [_read_run(path) for path in sorted(folder.glob("*.json"))]
@@ -75,8 +73,6 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
     and what chance reaches on them.
     Raises: ValueError that names what differs, unless runs share training size, test
     clips, tags, merging and, per model, all settings but the seed, each seed once.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     if not runs:
         return pd.DataFrame()
@@ -119,7 +115,6 @@ def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
     Shape: a row per (tag, model); columns positives (among the test clips), roc_auc
     with its intervals over seeds and clips, ap; nan for a tag that cannot be scored.
     Raises: ValueError as `leaderboard`.
-
     Notebook: course/05_per_tag_evaluation.ipynb
     """
     if not runs:
@@ -154,8 +149,6 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     its code or a paper that quotes it; "recalled": from memory, look it up before you
     print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
-
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     cards = pd.read_csv(corpus.DATA / "published.csv")
     cards = cards.fillna({"model": "", "arguments": "", "why": ""})
