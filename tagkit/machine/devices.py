@@ -18,9 +18,6 @@ RESIDENT = 0.6  # share of the free memory for samples; the rest is for training
 def best() -> torch.device:
     """Choose CUDA if there is one, else MPS (Apple), else the CPU.
 
-    >>> best().type in ("cuda", "mps", "cpu")
-    True
-
     Notebook: course/04_crnn.ipynb
     """
     if torch.cuda.is_available():
@@ -34,9 +31,6 @@ def choose(name: str | None = None) -> torch.device:
     Under torchrun, "cuda" is the GPU of this process.
 
     Raises: ValueError if this machine has no such device.
-
-    >>> choose("cpu")
-    device(type='cpu')
     """
     if name is None:
         return best()
@@ -61,9 +55,6 @@ def precision(wanted: str | None, device: torch.device) -> str:
     stay float32.
 
     Raises: ValueError for another name.
-
-    >>> precision(None, torch.device("cpu"))
-    'float32'
     """
     if wanted not in (None, *PRECISIONS):
         raise ValueError(
@@ -124,11 +115,7 @@ def channels_last(model: nn.Module):
 
 
 def summary(device: torch.device, wanted: str | None = None) -> str:
-    """Give device, precision and number of processes in one line.
-
-    >>> summary(torch.device("cpu"))
-    'cpu, float32'
-    """
+    """Give device, precision and number of processes in one line."""
     name = str(device)
     if device.type == "cuda":
         name += f" ({torch.cuda.get_device_name(device)})"
@@ -151,13 +138,7 @@ def has_room(n_bytes: int, device: torch.device) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell lack of memory from other errors, on every kind of device.
-
-    >>> is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    True
-    >>> is_out_of_memory(RuntimeError("shapes differ"))
-    False
-    """
+    """Tell lack of memory from other errors, on every kind of device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     words = ("out of memory", "not enough memory", "can't allocate memory")
@@ -170,12 +151,6 @@ def explain_shortage(device: torch.device):
     """Say what to do if the memory of a device is too small for a block of code.
 
     Raises: MemoryError in place of PyTorch's own error.
-
-    >>> with explain_shortage(torch.device("cpu")):
-    ...     raise torch.OutOfMemoryError("CUDA out of memory")
-    Traceback (most recent call last):
-    ...
-    MemoryError: the memory of cpu is too small: CUDA out of memory; compute each ...
     """
     try:
         yield

@@ -61,11 +61,7 @@ def _give_up():
 
 
 def place() -> tuple[int, int]:
-    """Give the number of this process, from 0, and how many there are.
-
-    >>> place()
-    (0, 1)
-    """
+    """Give the number of this process, from 0, and how many there are."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
@@ -98,11 +94,7 @@ def this_device() -> torch.device:
 
 
 def total(value: float) -> float:
-    """Sum a number over the processes.
-
-    >>> total(3)
-    3
-    """
+    """Sum a number over the processes."""
     if place()[1] == 1:
         return value
     values = torch.tensor(value, dtype=torch.float64)
@@ -111,11 +103,7 @@ def total(value: float) -> float:
 
 
 def gather(value: Any) -> list:
-    """Give every process the values of all, in their order.
-
-    >>> gather("a")
-    ['a']
-    """
+    """Give every process the values of all, in their order."""
     n_ranks = place()[1]
     if n_ranks == 1:
         return [value]
@@ -125,11 +113,7 @@ def gather(value: Any) -> list:
 
 
 def from_first(make: Callable[[], Any]) -> Any:
-    """Give every process what the first one makes, such as the content of a file.
-
-    >>> from_first(lambda: 7)
-    7
-    """
+    """Give every process what the first one makes, such as the content of a file."""
     values = [make() if is_first() else None]
     if place()[1] > 1:
         distributed.broadcast_object_list(values, src=0)
@@ -143,9 +127,6 @@ def share(n: int, chunk: int = 8) -> np.ndarray:
     digit.
 
     Shape: positions (n_mine,).
-
-    >>> share(3)
-    array([0, 1, 2])
     """
     rank, n_ranks = place()
     clips = np.arange(n)
@@ -160,10 +141,6 @@ def join(mine: np.ndarray, values: np.ndarray | None, n: int) -> np.ndarray:
         values: one for each position; None if there are none.
 
     Shape: mine (n_mine,), values (n_mine, ...) -> (n, ...).
-
-    >>> join(np.array([1, 0]), np.array([[5], [6]]), 2)
-    array([[6],
-           [5]])
     """
     parts = [(rows, part) for rows, part in gather((mine, values)) if len(rows)]
     _, first = parts[0]

@@ -61,12 +61,6 @@ def describe(ax, sentence: str):
     Args: sentence, what a reader who cannot see the picture must know: the kind of
     picture, what is on its axes, and the one or two numbers that matter.
     Notebook: course/01_dataset_analysis.ipynb
-
-    >>> figure, ax = panels()
-    >>> describe(ax, "A straight line from 0 to 1.")
-    >>> alt_text(ax)
-    'A straight line from 0 to 1.'
-    >>> plt.close(figure)
     """
     need(str(sentence).strip(), "a sentence that says what the picture shows", sentence)
     _SENTENCES[ax] = " ".join(str(sentence).split())

@@ -36,9 +36,6 @@ def polarity(samples, labels, random):
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Spijkervet & Burgoyne, ISMIR 2021 (CLMR).
-
-    >>> polarity(torch.ones(4, 1), None, np.random.default_rng(0))[0].flatten()
-    tensor([ 1.,  1.,  1., -1.])
     """
     return samples * _each(random.choice([-1.0, 1.0], len(samples)), samples), labels
 
@@ -65,9 +62,6 @@ def time_mask(samples, labels, random):
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Park et al., Interspeech 2019 (SpecAugment), on spectrograms.
-
-    >>> time_mask(torch.ones(1, 10), None, np.random.default_rng(1))[0]
-    tensor([[1., 1., 1., 1., 1., 1., 1., 1., 1., 0.]])
     """
     n = samples.shape[1]
     length = random.uniform(0, 0.2, len(samples)) * n
@@ -85,11 +79,6 @@ def frequency_mask(samples, labels, random):
 
     Shape: (batch, n_samples), (batch, n_tags) -> the same.
     Source: Park et al., Interspeech 2019 (SpecAugment), who hide up to 27 of 80 bands.
-
-    >>> wave = torch.sin(torch.arange(512) * torch.pi / 8).repeat(4, 1)  # one tone
-    >>> left, _ = frequency_mask(wave, None, np.random.default_rng(1))
-    >>> left.std(dim=1).round(decimals=1)
-    tensor([0.0000, 0.0000, 0.7000, 0.0000])
     """
     # As if the rate were 16 kHz: another one only moves the bands a little.
     top = float(mel.hz_to_mel(8000))
@@ -138,10 +127,6 @@ class Augment:
 
     Shape: called with a `feed.Batch`, epoch and number of the batch -> a `feed.Batch`.
     Raises: ValueError for an unknown name.
-
-    >>> batch = Batch(torch.ones(2, 4), torch.ones(2, 1), 2, 1.0)
-    >>> Augment(None)(batch, epoch=1, number=0).samples[0]
-    tensor([1., 1., 1., 1.])
     """
 
     def __init__(self, names: tuple[str, ...] | None, seed: int = 0):

@@ -58,9 +58,6 @@ class Config:
             minute longer, and a CPU needs a C++ compiler.
         augment: names from `augment.AUGMENTATIONS`, such as ("gain", "mix").
 
-    >>> Config(epochs=3).batch_size
-    16
-
     Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
@@ -275,12 +272,6 @@ def start_at_prior(model: Tagger, labels: pd.DataFrame):
         labels: of the training clips; a share of 0 or 1 is kept from being certain.
 
     Shape: labels (n_clips, n_tags).
-
-    >>> from tagkit import models
-    >>> model, labels = models.DielemanRaw(n_tags=1), pd.DataFrame({"a": [0, 0, 0, 1]})
-    >>> start_at_prior(model, labels)
-    >>> model.output.bias.sigmoid().item()
-    0.30...
     """
     share = (labels.sum() + 0.5) / (len(labels) + 1)
     with torch.no_grad():

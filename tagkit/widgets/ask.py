@@ -32,10 +32,6 @@ def tag_explorer(
 
     Raises: ValueError for a tag that is not in the list, or a list without clips.
     Notebook: course/01_dataset_analysis.ipynb
-
-    >>> from tagkit.data import corpus
-    >>> tag_explorer(corpus.open("mini"), n_clips=1, tag="piano")  # doctest: +ELLIPSIS
-    Tag explorer: piano, 1 of ... clips
     """
     labels = corpus.labels(tag_list)
     counts = labels.sum()
@@ -99,11 +95,6 @@ def guess(
 
     Raises: ValueError for an unknown clip, AudioError for one that cannot be read.
     Notebook: course/00_start_here.ipynb
-
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> guess(mini, mini.clips.index[0])  # doctest: +ELLIPSIS
-    Guess: 12 tags for clip ...
     """
     sound = player(corpus.load(clip_id), seconds=seconds, title=f"clip {clip_id}")
     crowd = page.tags_of(corpus.annotations, clip_id)

@@ -27,10 +27,6 @@ def threshold_slider(
     Raises: ValueError as metrics.roc_auc; for a tag that no clip carries, or a
     threshold outside [0.01, 0.99].
     Notebook: course/05_per_tag_evaluation.ipynb
-
-    >>> labels = pd.DataFrame({"flute": [1, 1, 0], "harp": [0, 1, 0]})
-    >>> threshold_slider(labels, [[0.9, 0.1], [0.4, 0.8], [0.3, 0.2]], tag="flute")
-    Threshold slider: flute at 0.50, precision 1.00, recall 0.50, F1 0.67
     """
     scores = np.asarray(scores, dtype=float)
     names = [ALL, *labels.columns[labels.sum() > 0]]

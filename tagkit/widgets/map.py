@@ -160,11 +160,6 @@ def playlist_maker(
             such as neighbours.playlist with the similarities filled in.
         first, variety: where the controls begin, and what a static page shows.
 
-    >>> from tagkit.data import corpus
-    >>> mini = corpus.open("mini")
-    >>> playlist_maker(mini, mini.clips.index[:9], lambda first, variety: [first, 3])
-    Playlist maker: 2 clips, variety 0.3
-
     Notebook: course/06_recommendation.ipynb
     """
 
