@@ -103,7 +103,7 @@ PICTURES = {
         ["3 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)"],
     ),
     "scores_with_intervals": (
-        [{"raw": (0.7, 0.65, 0.75), "mel": (0.8, 0.8, 0.8)}],
+        [{"raw": (0.7, 0.65, 0.75), "mel": pd.Series(0.8, ["roc", "low", "high"])}],
         ["raw 0.700 (0.650 to 0.750)", "mel 0.800"],
     ),
     "per_tag": ([REPORT], ["best flute (0.875)", "guitar (0.625)", "1 undefined"]),

@@ -85,7 +85,8 @@ def scores_with_intervals(
     >>> alt_text(scores_with_intervals({"raw": (0.7, 0.68, 0.72)}))
     'Scores with intervals, ROC-AUC: raw 0.700 (0.680 to 0.720).'
     """
-    table = pd.DataFrame(scores, index=["mean", "low", "high"], dtype=float).T
+    triples = {name: list(values) for name, values in scores.items()}  # Series, too
+    table = pd.DataFrame(triples, ["mean", "low", "high"], dtype=float).T
     need(
         len(table) and table["mean"].between(table["low"], table["high"]).all(),
         "low <= mean <= high of one model or more, metrics.seed_interval(values)",
