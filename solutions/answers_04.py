@@ -47,11 +47,6 @@ def left_as_float(n_mels, n_frames, pools):
     return n_mels, n_frames
 
 
-def rounded_at_the_end(n_mels, n_frames, pools):
-    down, along = np.prod(pools, axis=0)
-    return round(n_mels / down), round(n_frames / along)
-
-
 def turned_pools(n_mels, n_frames, pools):
     return left(n_mels, n_frames, [pool[::-1] for pool in pools])
 
@@ -69,10 +64,6 @@ def count_by_torch(n_in, n, n_layers, both):
 
 def one_bias(n_in, n, n_layers, both):
     return count(n_in, n, n_layers, both) - 3 * n * n_layers * (1 + both)
-
-
-def no_bias(n_in, n, n_layers, both):
-    return count(n_in, n, n_layers, both) - 6 * n * n_layers * (1 + both)
 
 
 def one_way_between(n_in, n, n_layers, both):
@@ -94,9 +85,7 @@ ANSWERS["4.1"] = Answers(
         ((left_as_float, count, "B"), "divide by each pool"),
         ((turned_pools, count, "B"), "a pool is (down, along)"),
         ((lambda *x: left(*x)[::-1], count, "B"), "divide by each pool"),
-        ((rounded_at_the_end, count, "B"), "divide by each pool"),
         ((left, one_bias, "B"), "a bias of its own"),
-        ((left, no_bias, "B"), "count matrices"),
         ((left, lambda *x: count(*x) * 4 // 3, "B"), "count matrices"),
         ((left, one_way_between, "B"), "count matrices"),
         ((left, same_input, "B"), "later layers read states"),
@@ -187,7 +176,6 @@ ANSWERS["4.2"] = Answers(
         (natural, "take 10 log10"),
         (below_the_loudest, "not the loudest"),
         (lambda power, n: functional.pad(power, (n, n)), "take 10 log10"),
-        (lambda power, n: silence(power, n) / 10, "take 10 log10"),
         (lambda power, n: decibels(power), "(batch, n_mels, n_frames)"),
         (lambda power, n: silence(power.clamp(min=1e-8), n), "at least 1e-10"),
     ],
@@ -270,11 +258,6 @@ class Mean(CRNN):
         return self.output(self.gru(x)[0].mean(dim=1))
 
 
-class FirstMemory(CRNN):
-    def decide(self, x):
-        return self.output(self.gru(x)[1][0])
-
-
 class Backwards(CRNN):
     def decide(self, x):
         return super().decide(x.flip(1))
@@ -352,7 +335,6 @@ ANSWERS["4.3"] = Answers(
         (View, "does not turn axes"),
         (First, "which state decides"),
         (Mean, "take the last state"),
-        (FirstMemory, "which state decides"),
         (Backwards, "which state decides"),
         (Relu, "compare the layers"),
         (NoBias, "each with a bias?"),

@@ -50,10 +50,6 @@ def of_all_pairs(has, scores):
     return points.sum() / len(has) ** 2
 
 
-def pair_count(has, scores):
-    return area(has, scores) * has.sum() * (1 - has.astype(int)).sum()
-
-
 def precision(has, scores):
     return np.mean([has[scores >= own].mean() for own in scores[has == 1]])
 
@@ -65,12 +61,6 @@ def precision_by_matrix(has, scores):
 
 def ranked(has, scores):
     ranking = has[np.argsort(-scores, kind="stable")]
-    shares = np.cumsum(ranking, dtype=float) / np.arange(1, len(has) + 1)
-    return shares[ranking == 1].mean()
-
-
-def lucky(has, scores):
-    ranking = has[np.lexsort((-1.0 * has, -scores))]
     shares = np.cumsum(ranking, dtype=float) / np.arange(1, len(has) + 1)
     return shares[ranking == 1].mean()
 
@@ -104,10 +94,8 @@ ANSWERS["5.1"] = Answers(
         ((ties_won, precision), "pairs of equal scores count as won"),
         ((lambda *x: 1 - area(*x), precision), "it is turned round"),
         ((of_all_pairs, precision), "take each pair of"),
-        ((pair_count, precision), "take each pair of"),
         ((lambda has, s: np.mean(has == (s > 0.5)), precision), "take each pair of"),
         ((area, ranked), "count together"),
-        ((area, lucky), "how many have it?"),
         ((area, over_all_clips), "clips with the tag"),
         ((area, from_below), "begin at the top"),
         ((area, without_itself), "how many have it?"),
@@ -188,14 +176,12 @@ ANSWERS["5.2"] = Answers(
         ),
         (as_sklearn, "cannot be scored counts as"),
         (as_number(0), "cannot be scored counts as 0"),
-        (as_number(0.5), "keep the tags with a score"),
         (all_are_positive, "keep the tags with a score"),
         (weighed, "keep the tags with a score"),
         (lambda *x: macro(*x)[1::-1] + macro(*x)[2:], "keep the tags with a score"),
         (lambda *x: macro(*x)[:2], "has 2 parts; 3 are needed"),
         (lambda x, s: (*macro(x, s)[:2], x.shape[1] - macro(x, s)[2]), "were kept"),
         (lambda x, s: (*macro(x, s)[:2], (x.sum(0) == 0).sum()), "or every clip"),
-        (lambda x, s: (*macro(x, s)[:2], macro(x, s)[2] / x.shape[1]), "or every clip"),
         (lambda x, s: (*macro(x, s)[:2], [2, 4]), "one number is needed"),
     ],
 )
@@ -319,12 +305,6 @@ def believe(labels, scores, truth, n):
     return mended
 
 
-def per_tag(labels, scores, truth, n):
-    free = scores.where(labels == 0, -1)
-    highest = free.rank(ascending=False) <= n
-    return labels.mask(highest & (labels == 0), truth)
-
-
 def whole_clips(labels, scores, truth, n):
     free = scores.stack()[labels.stack() == 0].nlargest(n)
     mended = labels.copy()
@@ -343,7 +323,6 @@ ANSWERS["5.4"] = Answers(
     ],
     [
         (believe, "you believed the scores"),
-        (per_tag, "take the n highest"),
         (whole_clips, "take the n highest"),
         (lambda x, s, t, n: t, "you set all labels right"),
         (lambda x, s, t, n: x, "you change 0 fields"),
@@ -429,12 +408,6 @@ def with_empty(valid, early, labels, scores):
     return each_f1(labels, scores >= thresholds(valid, early)).mean()
 
 
-def perfect_empty(valid, early, labels, scores):
-    yes = scores >= thresholds(valid, early)
-    nothing = ~labels.any(axis=0) & ~yes.any(axis=0)
-    return np.where(nothing, 1, each_f1(labels, yes)).mean()
-
-
 def one_for_all(valid, early, labels, scores):
     has, kept = labels.any(axis=0), valid.any(axis=0)
     values = [each_f1(valid, early >= t)[kept].mean() for t in GRID]
@@ -472,7 +445,6 @@ ANSWERS["5.5"] = Answers(
         (measured_on_valid, "the four rules"),
         (said_only, "for which nothing was said counts 0"),
         (with_empty, "no test clip has"),
-        (perfect_empty, "the four rules"),
         (one_for_all, "the four rules"),
         (lowest_otherwise, "the four rules"),
         (last_of_equal, "the four rules"),

@@ -118,12 +118,6 @@ def not_itself_excluded(similarities, artists, k):
     return np.argsort(-allowed, axis=1, kind="stable")[:, :k]
 
 
-def filter_with_minus_one(similarities, artists, k):
-    same = artists[:, None] == artists
-    near = np.where(same, -1, similarities)
-    return np.argsort(-near, axis=1, kind="stable")[:, :k]
-
-
 def filter_with_zero(similarities, artists, k):
     same = artists[:, None] == artists
     return np.argsort(-np.where(same, 0, similarities), axis=1, kind="stable")[:, :k]
@@ -167,7 +161,6 @@ ANSWERS["6.2"] = Answers(
         (not_itself_excluded, "its own artist is in it"),
         (no_filter, "its own artist is in it"),
         (filter_with_zero, "its own artist is in it"),
-        (filter_with_minus_one, "its own artist is in it"),
         (turned, "of equally near clips the first ones"),
         (most_similar_last, "the most similar one must come first"),
         (least_similar, "are left out"),
@@ -249,7 +242,7 @@ def by_candidates(similarities, first, n, variety):
     return np.array(chosen)
 
 
-def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False, last=False):
+def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False):
     def playlist(similarities, first, n, variety):
         chosen = [first]
         while len(chosen) < n:
@@ -257,7 +250,6 @@ def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False, last
             worth = (1 - share) * similarities[first]
             others = chosen if first_too else chosen[1:]
             if others:
-                others = others[-1:] if last else others
                 worth = worth - sign * share * how(similarities[others], axis=0)
             if not again:
                 worth[chosen] = -np.inf
@@ -281,7 +273,6 @@ ANSWERS["6.4"] = Answers(
     [
         (with_slip(first_too=True), "the first clip is none"),
         (with_slip(how=np.mean), "take the largest"),
-        (with_slip(last=True), "is worth more"),
         (with_slip(swap=True), "is worth more"),
         (with_slip(sign=-1), "is worth more"),
         (with_slip(sign=0), "variety has no effect"),
@@ -375,11 +366,6 @@ def by_comparison(own, drawn):
     return same.any(dim=2).double().mean()
 
 
-def jaccard(own, drawn):
-    rows = [(set(o), set(d)) for o, d in zip(own.tolist(), drawn.tolist(), strict=True)]
-    return np.mean([len(o & d) / len(o | d) for o, d in rows])
-
-
 ANSWERS["6.6"] = Answers(
     by_row,
     [by_sets, by_comparison],
@@ -387,7 +373,6 @@ ANSWERS["6.6"] = Answers(
         (lambda own, drawn: (own == drawn).mean(), "may stand elsewhere"),
         (lambda own, drawn: np.isin(own, drawn).mean(), "the lists of all clips"),
         (lambda own, drawn: by_row(own, drawn) * own.shape[1], "that is a count"),
-        (jaccard, "how many of `own`"),
         (lambda own, drawn: by_row(drawn, own), "how many of `own`"),
         (lambda own, drawn: np.isin(own, drawn).mean(axis=1), "one number is needed"),
         (lambda own, drawn: 0.3, "how many of `own`"),
