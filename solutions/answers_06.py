@@ -69,10 +69,9 @@ ANSWERS["6.1"] = Answers(
     [
         (lambda vectors: vectors @ vectors.T, "divide by both lengths"),
         (one_length, "one of the two lengths only"),
-        (lambda vectors: one_length(vectors).T, "one of the two lengths only"),
         (divides_by_zero, "divided by zero"),
         (full_diagonal, "a vector of zeros has no direction"),
-        (neighbours.similarity, "nothing is to be taken off here"),
+        (neighbours.similarity, "do not give that"),
         (lambda vectors: by_units(vectors.T), "has shape (2, 2)"),
         (lambda vectors: -cdist(vectors, vectors), "do not give that"),
     ],
@@ -119,12 +118,6 @@ def not_itself_excluded(similarities, artists, k):
     return np.argsort(-allowed, axis=1, kind="stable")[:, :k]
 
 
-def filter_with_minus_one(similarities, artists, k):
-    same = artists[:, None] == artists
-    near = np.where(same, -1, similarities)
-    return np.argsort(-near, axis=1, kind="stable")[:, :k]
-
-
 def filter_with_zero(similarities, artists, k):
     same = artists[:, None] == artists
     return np.argsort(-np.where(same, 0, similarities), axis=1, kind="stable")[:, :k]
@@ -164,18 +157,17 @@ ANSWERS["6.2"] = Answers(
         lambda near, artists, k: neighbours.nearest(near, k, artists),
     ],
     [
-        (drops_first, "it is in its own list"),
-        (not_itself_excluded, "it is in its own list"),
+        (drops_first, "its own artist is in it"),
+        (not_itself_excluded, "its own artist is in it"),
         (no_filter, "its own artist is in it"),
-        (filter_with_zero, "it is in its own list"),
-        (filter_with_minus_one, "in its own list"),
+        (filter_with_zero, "its own artist is in it"),
         (turned, "of equally near clips the first ones"),
         (most_similar_last, "the most similar one must come first"),
         (least_similar, "are left out"),
         (filters_afterwards, "numbers are needed"),
         (values, "places of clips"),
         (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "are left out"),
-        (lambda near, *x: by_mask(near.T, *x), "are left out"),
+        (lambda near, *x: by_mask(near.T, *x), "the most similar one must come first"),
         (lambda *x: by_mask(*x)[:, :1], "has shape (6, 1)"),
     ],
 )
@@ -216,7 +208,6 @@ ANSWERS["6.3"] = Answers(
         (lambda f, r: by_take(f, r).mean(), "has shape ()"),
         (lambda f, r: by_take(f, r) * f.shape[1], "these are counts"),
         (lambda f, r: r[:, : f.shape[1]].mean(axis=1), "the first columns"),
-        (lambda f, r: r.mean(axis=1), "what a random list reaches"),
         (lambda f, r: 1 - by_take(f, r), "which are relevant"),
         (lambda f, r: np.take_along_axis(r, f, axis=1).mean(axis=0), "has shape (3,)"),
     ],
@@ -251,7 +242,7 @@ def by_candidates(similarities, first, n, variety):
     return np.array(chosen)
 
 
-def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False, last=False):
+def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False):
     def playlist(similarities, first, n, variety):
         chosen = [first]
         while len(chosen) < n:
@@ -259,7 +250,6 @@ def with_slip(how=np.max, first_too=False, again=False, sign=1, swap=False, last
             worth = (1 - share) * similarities[first]
             others = chosen if first_too else chosen[1:]
             if others:
-                others = others[-1:] if last else others
                 worth = worth - sign * share * how(similarities[others], axis=0)
             if not again:
                 worth[chosen] = -np.inf
@@ -283,8 +273,7 @@ ANSWERS["6.4"] = Answers(
     [
         (with_slip(first_too=True), "the first clip is none"),
         (with_slip(how=np.mean), "take the largest"),
-        (with_slip(last=True), "only the last clip"),
-        (with_slip(swap=True), "the two weights are swapped"),
+        (with_slip(swap=True), "is worth more"),
         (with_slip(sign=-1), "is worth more"),
         (with_slip(sign=0), "variety has no effect"),
         (with_slip(again=True), "occurs twice"),
@@ -345,10 +334,6 @@ ANSWERS["6.5"] = Answers(
             "not by n - 1",
         ),
         (
-            lambda f, n: skewed(f, n, lambda d, c: (d**3).mean()),
-            "not divided by the deviation",
-        ),
-        (
             lambda f, n: skewed(f, n, lambda d, c: (d**3).mean() / c.var()),
             "the cube of the deviation",
         ),
@@ -381,11 +366,6 @@ def by_comparison(own, drawn):
     return same.any(dim=2).double().mean()
 
 
-def jaccard(own, drawn):
-    rows = [(set(o), set(d)) for o, d in zip(own.tolist(), drawn.tolist(), strict=True)]
-    return np.mean([len(o & d) / len(o | d) for o, d in rows])
-
-
 ANSWERS["6.6"] = Answers(
     by_row,
     [by_sets, by_comparison],
@@ -393,9 +373,7 @@ ANSWERS["6.6"] = Answers(
         (lambda own, drawn: (own == drawn).mean(), "may stand elsewhere"),
         (lambda own, drawn: np.isin(own, drawn).mean(), "the lists of all clips"),
         (lambda own, drawn: by_row(own, drawn) * own.shape[1], "that is a count"),
-        (jaccard, "the clips in either list"),
         (lambda own, drawn: by_row(drawn, own), "how many of `own`"),
-        (lambda own, drawn: 100 * by_row(own, drawn), "not per cent"),
         (lambda own, drawn: np.isin(own, drawn).mean(axis=1), "one number is needed"),
         (lambda own, drawn: 0.3, "how many of `own`"),
     ],

@@ -46,14 +46,11 @@ def two_scores(answer, corpus):
         ("clips of one score", [0, 1, 0, 0], [0.2, 0.2, 0.2, 0.2]),
         (f"{tag} in {corpus.name} and random scores", labels[tag], random),
     ]
+    pairs = "take each pair of a clip with and one without"
+    shares = "of the clips as high, how many have it?"
     for function, name, slips_of, otherwise in (
-        (area, "area", _areas, "take each pair of a clip with and one without"),
-        (
-            precision,
-            "precision",
-            _precisions,
-            "of the clips as high, how many have it?",
-        ),
+        (area, "area", _areas, pairs),
+        (precision, "precision", _precisions, shares),
     ):
         for case, has, scores in cases:
             has, scores = np.asarray(has, np.uint8), np.asarray(scores, float)
@@ -72,25 +69,18 @@ def _areas(has, scores):
         (above, "pairs of equal scores count as lost; count them half"),
         (above + ties, "pairs of equal scores count as won; count them half"),
         (1 - right, "it is turned round: the clip with the tag should win"),
-        (right * a.size * b.size, "a share of pairs is needed, no count"),
     ]
 
 
 def _precisions(has, scores):
-    def ranked(*keys):
-        ranking = has[np.lexsort((*keys, -scores))]
-        return (ranking.cumsum() / np.arange(1, len(has) + 1))[ranking].mean()
-
+    ranking = has[np.argsort(-scores, kind="stable")]
+    in_order = (ranking.cumsum() / np.arange(1, len(has) + 1))[ranking].mean()
     shares = np.array([has[scores >= own].mean() for own in scores])
-    right = shares[has].mean()
-    tied = "clips of equal score were put into an order; they count together"
     from_below = np.mean([has[scores <= own].mean() for own in scores[has]])
-    return right, [
-        (ranked(), tied),
-        (ranked(~has), tied),
+    return shares[has].mean(), [
+        (in_order, "clips of equal score count together, in no order"),
         (shares.mean(), "take the mean over the clips with the tag, not over all"),
         (from_below, "the list goes up from the lowest; begin at the top"),
-        (right * has.sum(), "the sum was not divided by the clips with the tag"),
     ]
 
 
@@ -113,51 +103,36 @@ def macro(answer, corpus):
     made = (random.random((60, 8)) < [0.5, 0.3, 0.2, 0, 0, 0.1, 1, 0.1]).astype("uint8")
     small = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1]], "uint8")
     some = _some_labels(corpus, 60).to_numpy()
+    of_small = np.array([[0.9, 0.2, 0.5], [0.2, 0.4, 0.5], [0.1, 0.1, 0.8]])
     for case, labels, scores in (
         ("For 60 made-up clips", made, random.random(made.shape).round(2)),
-        (
-            "For the example of the text",
-            small,
-            np.array([[0.9, 0.2, 0.5], [0.2, 0.4, 0.5], [0.1, 0.1, 0.8]]),
-        ),
+        ("For the example of the text", small, of_small),
         (f"For 60 clips of {corpus.name}", some, random.random(some.shape).round(2)),
     ):
         value = several(call(answer, labels, scores), 3, f"{case} your result")
-        parts = _macros(labels, scores)
-        for part, (name, right, slips) in zip(value, parts, strict=True):
+        full = labels.all(axis=0)
+        kept = labels.any(axis=0) & ~full
+        counts = "a tag that cannot be scored counts as"
+        for part, metric, name in (
+            (value[0], metrics.roc_auc, "mean ROC-AUC"),
+            (value[1], metrics.average_precision, "mean AP"),
+        ):
             if np.isscalar(part) and np.isnan(part):
                 raise Wrong(f"{case} your {name} is nan: one tag without a score did.")
             yours = number(part, f"{case} your {name}")
+            each = metric(labels, scores)
+            slips = [
+                (np.where(kept, each, 0).mean(), f"{counts} 0"),
+                (np.where(kept, each, full).mean(), f"{counts} 0 or 1"),
+            ]
             seen = f"{case} your {name} is {yours:.4f}"
-            refuse_slips(yours, right, slips, seen, "keep the tags with a score, only")
-
-
-def _macros(labels, scores):
-    """Mean ROC-AUC, mean AP, tags left out: name, right value and slips of each."""
-    of_each = metrics.roc_auc(labels, scores), metrics.average_precision(labels, scores)
-    means = [np.nanmean(each) for each in of_each]
-    kept, ones = ~np.isnan(of_each[0]), labels.mean(axis=0)
-    counts = "a tag that cannot be scored counts as"
-    parts = []
-    for name, each, other in (
-        ("mean ROC-AUC", of_each[0], means[1]),
-        ("mean AP", of_each[1], means[0]),
-    ):
-        with_full = np.where(ones == 1, 1, each)  # a tag that every clip has
-        slips = [
-            (np.nan_to_num(each).mean(), f"{counts} 0"),
-            (np.where(kept, each, 0.5).mean(), f"{counts} one half"),
-            (np.nan_to_num(with_full).mean(), f"{counts} 0 or 1"),
-            (np.nanmean(with_full), f"{counts} 1, because every clip has it"),
-            (other, "mind the order: ROC-AUC first, then AP"),
-        ]
-        parts.append((name, np.nanmean(each), slips))
-    slips = [
-        (kept.sum(), "these are the tags that were kept"),
-        ((ones == 0).sum(), "a tag that every clip has cannot be scored either"),
-        ((~kept).mean(), "a count is asked for, no share"),
-    ]
-    return [*parts, ("number of tags left out", (~kept).sum(), slips)]
+            otherwise = "keep the tags with a score, only"
+            refuse_slips(yours, each[kept].mean(), slips, seen, otherwise)
+        yours = number(value[2], f"{case} your number of tags left out")
+        slips = [(kept.sum(), "these are the tags that were kept")]
+        seen = f"{case} you leave out {yours:g} tags"
+        otherwise = "tags that no clip has, or every clip, cannot be scored"
+        refuse_slips(yours, (~kept).sum(), slips, seen, otherwise)
 
 
 @task(
@@ -196,32 +171,31 @@ def extremes(answer, corpus):
         (f"For clips of {corpus.name}", some, of_some, 3),
     ):
         value = several(call(answer, labels, scores, n), 2, f"{case} your result")
-        losses = [
-            (_losses(labels, scores, limit=0), "log(0) is infinite, limit the scores"),
-            (_losses(labels, scores, of_zeros=0), "zeros have a loss, too"),
-            (((labels - scores) ** 2).mean(axis=1), "that orders squared errors"),
-            (_losses(labels, 1 / (1 + np.exp(-scores))), "scores are no logits"),
-        ]
         loss = _losses(labels, scores)
-        lowest = loss.sort_values().index
+        unlimited = _losses(labels, scores, limit=0)
+        of_ones = _losses(labels, scores, of_zeros=0)
         for name, part, step in (("best", value[0], 1), ("worst", value[1], -1)):
             yours = several(part, n, f"{case} your list of the {name}")
             if not set(yours) <= set(labels.index):
                 given = short(np.array(yours).tolist())
                 raise Wrong(f"{case} your {name} are {given}: these are no clip ids.")
-            right = lowest[::step][:n]
+            right = loss[_first(n, loss, step)].to_numpy()
+            turned = loss[_first(n, loss, -step)]
             slips = [
                 (right[::-1], "the order is reversed, most extreme first"),
-                (lowest[::-step][:n], "best and worst are the wrong way round"),
+                (turned, "best and worst are the wrong way round"),
+                (loss[_first(n, unlimited, step)], "log(0) is infinite, limit scores"),
+                (loss[_first(n, of_ones, step)], "zeros have a loss, too"),
             ]
-            slips += [
-                (other.sort_values().index[::step][:n], text) for other, text in losses
-            ]
-            slips = [(loss[clips].to_numpy(), text) for clips, text in slips]
             seen = f"{case} the first of your {name} is clip {yours[0]}"
             seen += f" with a loss of {loss[yours[0]]:.4f}"
             otherwise = "another clip or another order is right"
-            refuse_slips(loss[yours], loss[right], slips, seen, otherwise)
+            refuse_slips(loss[yours], right, slips, seen, otherwise)
+
+
+def _first(n, losses, step):
+    """The first n clips of a list from the best on (step 1) or from the worst (-1)."""
+    return losses.sort_values().index[::step][:n]
 
 
 def _losses(labels, scores, limit=1e-6, of_zeros=1):
@@ -270,12 +244,10 @@ def mend(answer, corpus):
         free = np.where(has == 0, s, -1)
         alarms = _highest(free, n)
         right = np.where(alarms, true, has)
-        per_tag = np.stack([_highest(column, n) for column in free.T]).T
         slips = [
             (np.where(alarms, 1, has), "you believed the scores; ask the truth"),
             (true, "you set all labels right; only n false alarms were heard"),
             (np.where(_highest(s, n), true, has), "labels of 1 are no false alarms"),
-            (np.where(per_tag, true, has), "these are n for each tag; n in all"),
         ]
         seen = f"{case} and n = {n} you change {int((yours != has).sum())} fields"
         refuse_slips(yours, right, slips, seen, "take the n highest scores of label 0")
@@ -356,20 +328,15 @@ def _honest_f1(valid, early, labels, scores):
     grid = GRID[:, None, None]
     on_valid = _f1(valid, early >= grid)  # (n_thresholds, n_tags)
     on_test = _f1(labels, scores >= grid)
-    known, there = valid.any(axis=0), labels.any(axis=0)
-    lowest = on_valid.argmax(axis=0)
-    best = np.where(known, lowest, 9)  # GRID[9] is 0.5
-    tags = np.arange(len(there))
-    each = on_test[best, tags]
+    there = labels.any(axis=0)
+    best = np.where(valid.any(axis=0), on_valid.argmax(axis=0), 9)  # GRID[9] is 0.5
+    each = on_test[best, np.arange(len(best))]
     named = (scores >= GRID[best]).any(axis=0)
     above = _f1(labels, scores > GRID[best])
-    empty = "a tag that no test clip has has no F1; leave it out"
     return each[there].mean(), [
         (on_test.max(axis=0)[there].mean(), "you chose thresholds on the test clips"),
         (each[there & named].mean(), "a tag for which nothing was said counts 0"),
-        (each.mean(), empty),
-        (np.where(there | named, each, 1).mean(), empty),
-        (on_test[lowest, tags][there].mean(), "a tag without positives gets 0.5"),
+        (each.mean(), "a tag that no test clip has has no F1; leave it out"),
         (above[there].mean(), "at the threshold is a yes"),
     ]
 
@@ -442,29 +409,23 @@ def _rivals(in_groups):
 
 @functools.cache
 def _known_intervals(in_groups, n_boot=6000):
-    """The interval of a paired bootstrap over groups, and those of typical slips.
-
-    Shape: (low, high), and pairs of (low, high) and what to say of it.
-    """
+    """The interval of a paired bootstrap over groups, and those of typical slips."""
     labels, a, b, groups = _rivals(in_groups)
     random = np.random.default_rng(56)
-    sizes = np.unique(groups, return_counts=True)[1]
-    place = np.unique(groups, return_inverse=True)[1]
-    even = np.full(len(sizes), 1 / len(sizes))
+    names, place = np.unique(groups, return_inverse=True)
 
-    def areas(scores, drawn):
-        return metrics._areas(labels, scores, drawn)[0]  # (n_boot, n_tags)
-
-    def draw(share, place):
-        return random.multinomial(len(share), share, n_boot)[:, place]
+    def draw(n, place):
+        return random.multinomial(n, np.full(n, 1 / n), n_boot)[:, place]
 
     def gaps(drawn, drawn_for_b):
-        return np.nanmean(areas(a, drawn) - areas(b, drawn_for_b), axis=1)
+        of_a = metrics._areas(labels, a, drawn)[0]  # (n_boot, n_tags)
+        of_b = metrics._areas(labels, b, drawn_for_b)[0]
+        return np.nanmean(of_a - of_b, axis=1)
 
     def ends(values, outer=2.5):
         return tuple(np.percentile(values, (outer, 100 - outer)))
 
-    drawn, drawn_again = draw(even, place), draw(even, place)
+    drawn, drawn_again = draw(len(names), place), draw(len(names), place)
     paired = gaps(drawn, drawn)
     slips = [
         (ends(-paired), "it is B minus A; A minus B is asked for"),
@@ -472,10 +433,7 @@ def _known_intervals(in_groups, n_boot=6000):
         (ends(paired, 5), "it holds 90 % of the draws; 95 % are asked for"),
     ]
     if in_groups:
-        clips = draw(np.full(80, 1 / 80), np.arange(80))
-        by_size = draw(sizes / 80, place)
-        slips += [
-            (ends(gaps(clips, clips)), "single clips were drawn; draw whole groups"),
-            (ends(gaps(by_size, by_size)), "each group is to be equally likely"),
-        ]
+        clips = draw(80, np.arange(80))
+        single = ends(gaps(clips, clips))
+        slips.append((single, "single clips were drawn; draw whole groups"))
     return ends(paired), slips

@@ -42,12 +42,9 @@ def cosines(answer):
         product = vectors @ vectors.T
         lengths = np.linalg.norm(vectors, axis=1)
         one_length = product / np.where(lengths > 0, lengths, 1)
-        one_is_enough = "you divided by one of the two lengths only"
         slips = [
             (product, "these are products; divide by both lengths"),
-            (one_length, one_is_enough),
-            (one_length.T, one_is_enough),
-            (neighbours.similarity(vectors), "nothing is to be taken off here"),
+            (one_length, "you divided by one of the two lengths only"),
             (right + np.diag(lengths == 0), "a vector of zeros has no direction"),
         ]
         row, column = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
@@ -85,7 +82,6 @@ def filtered(answer):
     rough = np.random.default_rng(62).normal(size=(60, 60)).round(1) - 2
     many = np.array([f"artist {i % 13}" for i in range(60)])
     for similarities, artists, k, what in (
-        (near, np.array(list("abcdef")), 2, "six clips by six artists"),
         (near, np.array(list("abacde")), 3, "six clips by five artists"),
         (near, np.array(list("aababb")), 3, "six clips by two artists"),
         (few, np.array(list("AAB")), 1, "the artists of the text"),
@@ -103,9 +99,7 @@ def filtered(answer):
         right = neighbours.nearest(similarities, k, groups=artists)
         for clip in np.flatnonzero((yours != right).any(axis=1)):
             own, row = yours[clip], similarities[clip]
-            if clip in own:
-                fault = "it is in its own list"
-            elif (artists[own] == artists[clip]).any():
+            if (artists[own] == artists[clip]).any():
                 fault = "its own artist is in it"
             elif (row[own] == row[right[clip]]).all():
                 fault = "of equally near clips the first ones come first"
@@ -150,7 +144,6 @@ def precision(answer):
             (hits, "these are counts, a share is needed"),
             (recall, "you divided by the relevant clips: that is recall"),
             (wish[:, :k].mean(axis=1), "you took the first columns, not the found"),
-            (wish.mean(axis=1), "that is what a random list reaches"),
         ]
         query = np.abs(yours - hits / k).argmax()
         seen = f"{case} your precision of query {query} is {yours[query]:.3f}"
@@ -183,7 +176,6 @@ def varied(answer):
         (large, 11, 8, 0.6),
         (small, 0, 3, 0.0),  # the examples of the text
         (small, 0, 3, 0.5),
-        (large, 0, 2, 0.9),
         (large, 5, 8, 0.0),
         (large, 39, 12, 0.8),
         (large.round(1), 4, 10, 0.5),
@@ -198,28 +190,20 @@ def varied(answer):
             raise Wrong(f"{seen}: a clip occurs twice.")
         given = near, first, n, variety
         slips = [
-            (
-                _playlist(*given, with_first=True),
-                "the first clip is none of the others",
-            ),
+            (_playlist(*given, skip=0), "the first clip is none of the others"),
             (_playlist(*given, how=np.mean), "take the largest similarity, not a mean"),
-            (_playlist(*given, only_last=True), "only the last clip was compared"),
-            (_playlist(near, first, n, 1 - variety), "the two weights are swapped"),
             (_playlist(near, first, n, 0), "variety has no effect"),
         ]
         right = _playlist(*given)
         refuse_slips(yours, right, slips, seen, "another clip is worth more")
 
 
-def _playlist(
-    near, first, n, variety, *, how=np.max, with_first=False, only_last=False
-):
+def _playlist(near, first, n, variety, *, how=np.max, skip=1):
+    """The list by the rule, or by a slip: clips are compared with chosen[skip:]."""
     chosen = [first]
     while len(chosen) < n:
         worth = (1 - variety) * near[first]
-        others = chosen if with_first else chosen[1:]
-        if others:
-            others = others[-1:] if only_last else others
+        if others := chosen[skip:]:
             worth = worth - variety * how(near[others], axis=0)
         worth[chosen] = -np.inf
         chosen.append(int(worth.argmax()))
@@ -261,7 +245,6 @@ def hubs(answer):
         deviation = counts.std(ddof=1) or 1
         slips = [
             (cube / deviation**3, "the deviation divides by n, not by n - 1"),
-            (cube, "it is not divided by the deviation"),
             (cube / (counts.var() or 1), "divide by the cube of the deviation"),
         ]
         right = stats.skew(counts) if np.ptp(counts) else 0.0
@@ -293,15 +276,13 @@ def kept(answer):
         yours = number(call(answer, own, drawn), f"For {what} your share")
         rows = zip(own, drawn, strict=True)
         both = np.array([np.isin(mine, other).sum() for mine, other in rows])
-        k, m = own.shape[1], drawn.shape[1]
+        k = own.shape[1]
         right = both.mean() / k
         slips = [
             (both.mean(), "that is a count, divide by the length of the lists"),
-            ((both / (k + m - both)).mean(), "you divided by the clips in either list"),
             (np.isin(own, drawn).mean(), "you looked into the lists of all clips"),
-            (100 * right, "a share is asked for, not per cent"),
         ]
-        if k == m:
+        if own.shape == drawn.shape:
             slips += [((own == drawn).mean(), "the same clip may stand elsewhere")]
         seen = f"For {what} your share is {yours:.4f}"
         refuse_slips(yours, right, slips, seen, "how many of `own` are in `drawn`?")
