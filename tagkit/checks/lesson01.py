@@ -268,8 +268,8 @@ def _probe_split(split, clips):
     shares = parts.value_counts(normalize=True, dropna=False)
     if set(shares.index) != set(wanted.index) or (shares - wanted).abs().max() > 0.03:
         raise Wrong(
-            f"{start} yours has {short(shares.round(3).to_dict())}. Each share of clips "
-            "in train, valid and test may be off 12:1:3 by at most 0.03."
+            f"{start} yours has {short(shares.round(3).to_dict())}. Each share of "
+            "clips in train, valid and test may be off 12:1:3 by at most 0.03."
         )
     if (per_clip(call(split, clips), clips.index, start) != parts).any():
         raise Wrong(f"{start} a second call gives another split; fix its seed.")
