@@ -33,7 +33,8 @@ def handed_in(folder) -> pd.DataFrame:
     >>> table.groupby("learner")["points"].sum().to_dict()
     {'ada': 2}
     """
-    folder, known, learners, damaged = Path(folder), tasks(), {}, []
+    folder = Path(folder)
+    learners, damaged = {}, []
     for path in sorted(folder.rglob("*.json")):
         inside = path.relative_to(folder).parts
         if any(part.startswith(".") for part in inside):
@@ -43,9 +44,9 @@ def handed_in(folder) -> pd.DataFrame:
             stored = records.read(path)
         except (OSError, ValueError) as error:
             damaged.append(f"{path}: {error}")
-            continue
-        for id, record in stored.items():
-            done[id] = records.better(record, done.get(id, record))
+        else:
+            for id, record in stored.items():
+                done[id] = records.better(record, done.get(id, record))
     if damaged:
         raise ValueError(
             "These are no progress files that can be read; ask for them again, or "
@@ -56,12 +57,11 @@ def handed_in(folder) -> pd.DataFrame:
             f"There is no file *.json in {folder}. Put what learners handed in there: "
             "a file per learner, named after the learner, or a folder per learner."
         )
-    nothing = {"status": "not tried", "tries": 0}
-    rows = [
-        {"learner": learner, "task": id, "title": task.title, **done.get(id, nothing)}
-        for learner, done in learners.items()
-        for id, task in known.items()
-    ]
-    table = pd.DataFrame(rows)
-    points = table["task"].map({id: task.points for id, task in known.items()})
-    return table.assign(points=points.where(table["status"] == "right", 0))
+    rows = []
+    for learner, done in learners.items():
+        for id, task in tasks().items():
+            record = done.get(id, records.NOT_TRIED)
+            points = task.points if record["status"] == "right" else 0
+            row = {"learner": learner, "task": id, "title": task.title}
+            rows.append({**row, **record, "points": points})
+    return pd.DataFrame(rows)

@@ -6,10 +6,10 @@ import difflib
 import importlib
 import inspect
 import io
-import linecache
 import pkgutil
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -30,27 +30,21 @@ class NotTried(Exception):
 class Task:
     """One task of an exercise: what `check` and `hint` need to know of it."""
 
-    id: str
-    title: str
-    points: int
-    hints: tuple[str, ...]
-    praise: str
+    id: str  # lesson and number, such as "1.2"; "M.2" in the museum
+    title: str  # a few words, shown by `progress`
+    points: int  # what the task is worth when it is graded
+    hints: tuple[str, ...]  # two or three; the last one nearly gives it away
+    praise: str  # what to say when the answer is right, such as what to look at
     probe: Callable
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to one task, with which tests try its probe.
+    """Answers to one task, with which tests try its probe."""
 
-    Attributes:
-        solution: the answer of the solution notebook, in its plainest form.
-        also_right: other correct ways: other types, other order of operations.
-        wrong: pairs of a typical wrong answer and a part of the message it must get.
-    """
-
-    solution: object
-    also_right: list
-    wrong: list[tuple[object, str]]
+    solution: object  # of the solution notebook, in its plainest form
+    also_right: list  # other correct ways: other types, other order of operations
+    wrong: list[tuple[object, str]]  # each with a part of the message it must get
 
 
 TASKS: dict[str, Task] = {}
@@ -63,13 +57,6 @@ def task(id: str, title: str, *, points: int, hints, praise: str = ""):
     is right, and otherwise returns (or raises `Wrong` with) the message for the
     learner. The message names the learner's value and what is wrong with it, never
     the value that would be right.
-
-    Args:
-        id: lesson and number, such as "1.2"; "M.2" in the museum.
-        title: a few words, shown by `progress`.
-        points: what the task is worth when it is graded.
-        hints: two or three sentences; the last one nearly gives it away.
-        praise: what to say when the answer is right, for instance what to look at.
     """
 
     def declare(probe):
@@ -84,13 +71,7 @@ def tasks() -> dict[str, Task]:
     for module in pkgutil.iter_modules([str(PACKAGE)]):
         if re.fullmatch(r"lesson\d\d|museum", module.name):
             importlib.import_module(f"tagkit.checks.{module.name}")
-    return dict(sorted(TASKS.items(), key=lambda item: _order(item[0])))
-
-
-def _order(id: str) -> tuple[bool, str, int]:
-    """Lessons by their numbers, then the museum, whose tasks begin with M."""
-    lesson, _, number = id.partition(".")
-    return lesson == "M", lesson.zfill(2), int(number)
+    return TASKS
 
 
 def find(id: str) -> Task:
@@ -127,15 +108,13 @@ def check(id: str, answer=..., **given) -> Note:
     ○ 1.1 Read the table by hand: not tried yet. Replace the `...` and check again.
     """
     this = find(id)
-    try:
-        inspect.signature(this.probe).bind(answer, **given)
-    except TypeError:
-        names = list(inspect.signature(this.probe).parameters)[1:]
-        call = ", ".join([f'"{id}"', "answer", *(f"{name}=..." for name in names)])
+    needed = list(inspect.signature(this.probe).parameters)[1:]
+    if set(given) != set(needed):
+        arguments = [f'"{id}"', "answer", *(f"{name}=..." for name in needed)]
         raise ValueError(
-            f"check got {sorted(given)} for task {id}, which needs {names}. Write "
-            f"check({call}), as in the cell of the task."
-        ) from None
+            f"check got {sorted(given)} for task {id}, which needs {needed}. Write "
+            f"check({', '.join(arguments)}), as in the cell of the task."
+        )
     _gave_a_value.clear()
     try:
         if untouched(answer):
@@ -157,21 +136,16 @@ def check(id: str, answer=..., **given) -> Note:
             f"{type(answer).__name__} ({type(error).__name__}: {error}). Compare it "
             "with what the task asks you to hand in."
         )
-    outcome = Note(id, this.title, status, message or this.praise)
     if status != "not tried":
         records.keep(id, status)
-    return outcome
+    return Note(id, this.title, status, message or this.praise)
 
 
 _shown: dict[str, int] = {}
 
 
 def hint(id: str, stage: int | None = None) -> Note:
-    """Show the next hint of a task, or the one of the given stage.
-
-    Args:
-        id: the task, such as "1.2".
-        stage: 1, 2 or 3; without it, each call goes one stage further.
+    """Show the next hint of a task, or the one of the given stage, 1, 2 or 3.
 
     Raises: ValueError for an id that no task has, or a stage that it does not have.
 
@@ -195,11 +169,7 @@ def hint(id: str, stage: int | None = None) -> Note:
 
 
 def progress(lesson: int | str | None = None) -> Board:
-    """Draw which tasks are done, from this session and from `progress.json`.
-
-    Args:
-        lesson: only the tasks of this lesson, such as 1, or of the museum, "M";
-            without it, all.
+    """Draw which tasks are done: of one lesson, of the museum ("M"), or all.
 
     >>> len(progress(1).rows)
     6
@@ -207,8 +177,9 @@ def progress(lesson: int | str | None = None) -> Board:
     done, rows = records.kept(), []
     for id, this in tasks().items():
         if lesson is None or id.startswith(f"{lesson}."):
-            seen = done.get(id, {"status": "not tried", "tries": 0})
-            rows.append((id, this.title, this.points, seen["status"], seen["tries"]))
+            record = done.get(id, records.NOT_TRIED)
+            status, tries = record["status"], record["tries"]
+            rows.append((id, this.title, this.points, status, tries))
     return Board(tuple(rows))
 
 
@@ -234,7 +205,7 @@ def call(function, *arguments):
     Raises: NotTried when it returns nothing, and Wrong when it raises (with the line),
         when it changes an argument, or when it returned something in another case.
     """
-    name = getattr(function, "__name__", "your answer")
+    name = getattr(function, "__name__", type(function).__name__)
     if not callable(function):
         raise Wrong(
             f"You handed in {short(function)}, of type {type(function).__name__}; the "
@@ -251,9 +222,10 @@ def call(function, *arguments):
         ) from None
     for number, (before, after) in enumerate(zip(arguments, copies, strict=True)):
         if not unchanged(before, after):
-            changed = _parameter(function, number)
+            parameters = list(inspect.signature(function).parameters)
+            changed = parameters[min(number, len(parameters) - 1)]  # the last may be *x
             raise Wrong(
-                f"`{name}` changes {changed}, which it was given; copy it first."
+                f"`{name}` changes `{changed}`, which it was given; copy it first."
             )
     returned_before = any(function is other for other in _gave_a_value)
     if not untouched(value):
@@ -281,23 +253,12 @@ def calls(function, cases: Iterable[tuple]) -> Iterator:
             yield call(function, *case)
 
 
-def _parameter(function, number: int) -> str:
-    """The name of a function's parameter, by its place."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # some functions written in C have none
-        names = []
-    return f"`{names[number]}`" if number < len(names) else f"argument {number + 1}"
-
-
 def _where(error: BaseException) -> str:
     """The learner's own line in a traceback, as ', in line 3: `...`'."""
-    place, text = error.__traceback__, ""
+    text = ""
     library = (str(PACKAGE.parent), sys.prefix, sys.base_prefix, "<frozen", "<__array")
-    while place is not None:
-        path = place.tb_frame.f_code.co_filename
-        if not path.startswith(library) and "site-packages" not in path:
-            line = linecache.getline(path, place.tb_lineno).strip()
-            text = f", in line {place.tb_lineno}" + (f": `{line}`" if line else "")
-        place = place.tb_next
+    for place in traceback.extract_tb(error.__traceback__):
+        if not place.filename.startswith(library):
+            code = f": `{place.line}`" if place.line else ""
+            text = f", in line {place.lineno}{code}"
     return text

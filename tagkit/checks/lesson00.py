@@ -18,13 +18,11 @@ from tagkit.checks.values import number, refuse_slips
     praise="That is all there is to it. The exercises work the same way.",
 )
 def first_answer(answer, corpus):
-    labels = corpus.labels()
-    guitar = labels["guitar"]
+    guitar = corpus.labels()["guitar"]
     slips = [
-        (len(labels), "that is every clip, count those with the tag only"),
+        (len(guitar), "that is every clip, count those with the tag only"),
         ((guitar == 0).sum(), "these are the clips without the tag"),
         (guitar.mean(), "that is a share, a count is asked for"),
-        (labels.to_numpy().sum(), "these are all tags together, take one column"),
     ]
     yours = number(answer, "Your count")
     otherwise = "that is not the count"

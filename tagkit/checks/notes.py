@@ -86,18 +86,15 @@ class Board:
         return "\n".join([*lines, self.summary])
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align:left"'
-        body = "".join(
-            f"<tr><td>{id}</td><td {left}>{html.escape(title)}</td><td>{points}</td>"
-            f"<td>{tries}</td><td {left}><span style='color:{LOOKS[status][2]}'>"
-            f"{LOOKS[status][0]}</span> {LOOKS[status][1]}</td></tr>"
-            for id, title, points, status, tries in self.rows
-        )
-        head = "".join(
-            f"<th {left}>{name}</th>"
-            for name in ("task", "title", "points", "tries", "outcome")
-        )
-        return (
-            f'<table style="color:inherit"><tr>{head}</tr>{body}</table>'
-            f"<p>{self.summary}</p>"
-        )
+        lines = [_row("th", ["task", "title", "points", "tries", "outcome"])]
+        for id, title, points, status, tries in self.rows:
+            sign, label, colour = LOOKS[status]
+            outcome = f'<span style="color:{colour}">{sign}</span> {label}'
+            lines.append(_row("td", [id, html.escape(title), points, tries, outcome]))
+        table = f'<table style="color:inherit">{"".join(lines)}</table>'
+        return f"{table}<p>{self.summary}</p>"
+
+
+def _row(kind: str, cells: list) -> str:
+    left = 'style="text-align:left"'
+    return f"<tr>{''.join(f'<{kind} {left}>{c}</{kind}>' for c in cells)}</tr>"

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+NOT_TRIED = {"status": "not tried", "tries": 0}
 _session: dict[str, dict] = {}  # what this session has seen, should no file be possible
 
 
@@ -22,15 +23,18 @@ def _file() -> Path | None:
 def read(path: Path) -> dict[str, dict]:
     """Status and number of tries of each task in a file.
 
+    Any status other than "right" counts as wrong.
+
     Raises: OSError, and ValueError for a file that `keep` did not write.
     """
+    stored = {}
     try:
-        return {
-            id: {"status": _known(record["status"]), "tries": int(record["tries"])}
-            for id, record in json.loads(path.read_text("utf-8")).items()
-        }
+        for id, record in json.loads(path.read_text("utf-8")).items():
+            status = "right" if record["status"] == "right" else "wrong"
+            stored[id] = {"status": status, "tries": int(record["tries"])}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"damaged ({type(error).__name__}: {error})") from None
+    return stored
 
 
 def kept() -> dict[str, dict]:
@@ -39,12 +43,6 @@ def kept() -> dict[str, dict]:
     with contextlib.suppress(OSError, ValueError):
         stored = read(path) if path else {}
     return {**_session, **stored}
-
-
-def _known(status):
-    if status not in ("right", "wrong"):
-        raise ValueError(f"a status of {status!r}")
-    return status
 
 
 def better(one: dict, other: dict) -> dict:

@@ -64,14 +64,10 @@ def built(kind, *arguments) -> nn.Module:
 
 def output(network, *inputs) -> torch.Tensor:
     """Send inputs through a network, and say which line went wrong if one does."""
-
-    def run(*inputs):
-        return network(*inputs)
-
-    run.__name__ = type(network).__name__
-    value = call(run, *inputs)
+    value = call(network, *inputs)
     if not isinstance(value, torch.Tensor):
-        raise Wrong(f"`{run.__name__}` gives {short(value)}; a tensor is needed.")
+        name = type(network).__name__
+        raise Wrong(f"`{name}` gives {short(value)}; a tensor is needed.")
     return value
 
 

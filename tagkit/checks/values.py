@@ -61,8 +61,7 @@ def unchanged(before, after) -> bool:
         return False
     if isinstance(before, pd.DataFrame | pd.Series | pd.Index):
         return before.equals(after)
-    if isinstance(before, set | frozenset) or hasattr(before, "detach"):
-        before, after = plain(before), plain(after)
+    before, after = plain(before), plain(after)
     if isinstance(before, np.ndarray):
         floats = before.dtype.kind in "fc"
         return np.array_equal(before, after, equal_nan=floats)
@@ -85,18 +84,14 @@ def number(value, what: str) -> float:
     read = plain(value)
     if isinstance(read, list | tuple | np.ndarray) and np.size(read) == 1:
         read = np.asarray(read).reshape(-1)[0]
-    if isinstance(read, np.generic | np.ndarray):
-        read = read.item() if np.size(read) == 1 else value
+    if isinstance(read, np.generic):
+        read = read.item()
     if isinstance(read, bool) or not isinstance(read, Real | Decimal):
         kind = type(value).__name__
         raise Wrong(f"{what} is {short(value)} ({kind}); one number is needed.")
-    try:
-        read = float(read)
-    except OverflowError:
-        read = math.inf
     if not math.isfinite(read):
         raise Wrong(f"{what} is {short(value)}. Was something divided by zero?")
-    return read
+    return float(read)
 
 
 def several(value, n: int, what: str) -> list:
@@ -115,39 +110,40 @@ def several(value, n: int, what: str) -> list:
     return list(read)
 
 
+def _in_order(named, names, what: str, kind: str):
+    """A frame or Series in the order of names; without names, as it is."""
+    given, names = named.index, pd.Index(names)
+    if not given.isin(names).any():
+        return named
+    if given.has_duplicates:
+        twice = given[given.duplicated()][0]
+        raise Wrong(f"{what} has the {kind} {short(twice)} more than once.")
+    lost, more = names.difference(given), given.difference(names)
+    if len(lost):
+        raise Wrong(
+            f"{what} has no {kind} {short(lost[0])}; {len(lost)} of {len(names)} are "
+            "missing."
+        )
+    if len(more):
+        raise Wrong(f"{what} has the {kind} {short(more[0])}, which does not belong.")
+    return named.loc[names]
+
+
 def table(value, rows, columns, what: str) -> np.ndarray:
     """Read a matrix of numbers, from a frame (sorted by its names) or an array.
 
     Shape: any -> (n_rows, n_columns) float64, in the order of rows and columns.
     """
-    shape = (len(rows), len(columns))
     if isinstance(value, pd.DataFrame):
-        for names, wanted, kind in (
-            (value.index, rows, "row"),
-            (value.columns, columns, "column"),
-        ):
-            if names.has_duplicates:
-                twice = short(names[names.duplicated()][0])
-                raise Wrong(f"{what} has the {kind} {twice} more than once.")
-            if not set(wanted) & set(names):
-                continue  # unnamed: taken in the order given
-            lost, more = set(wanted) - set(names), set(names) - set(wanted)
-            if lost:
-                raise Wrong(f"{what} has no {kind} {min(map(short, lost))}.")
-            if more:
-                name = min(map(short, more))
-                raise Wrong(f"{what} has the {kind} {name}, which does not belong.")
-        if set(rows) <= set(value.index):
-            value = value.loc[list(rows)]
-        if set(columns) <= set(value.columns):
-            value = value[list(columns)]
+        value = _in_order(value, rows, what, "row")
+        value = _in_order(value.T, columns, what, "column").T
     try:
         read = np.asarray(plain(value)).astype(np.float64)
     except (TypeError, ValueError):
         raise Wrong(f"{what} is {short(value)}; numbers are needed.") from None
-    if read.shape != shape:
+    if read.shape != (len(rows), len(columns)):
         raise Wrong(
-            f"{what} has shape {read.shape}; here {shape[0]} rows and {shape[1]} "
+            f"{what} has shape {read.shape}; here {len(rows)} rows and {len(columns)} "
             "columns are needed."
         )
     return read
@@ -158,29 +154,19 @@ def per_clip(value, clip_ids: pd.Index, what: str) -> pd.Series:
 
     Shape: any -> Series (n_clips,), index as clip_ids.
     """
-    if isinstance(value, pd.DataFrame) and value.shape[1] == 1:
-        value = value.iloc[:, 0]
+    if isinstance(value, pd.DataFrame):
+        value = value.squeeze(axis=1)
     if isinstance(value, dict):
-        value = pd.Series(value, dtype=object)
-    named = isinstance(value, pd.Series) and set(value.index) & set(clip_ids)
-    if named and not value.index.equals(pd.RangeIndex(len(clip_ids))):
-        if value.index.has_duplicates:
-            twice = value.index[value.index.duplicated()][0]
-            raise Wrong(f"{what} has clip {twice} more than once.")
-        lost = clip_ids.difference(value.index)
-        if len(lost):
-            raise Wrong(
-                f"{what} leaves out {len(lost)} of {len(clip_ids)} clips, for "
-                f"instance clip {lost[0]}."
-            )
-        return value.loc[clip_ids]
+        value = pd.Series(value)
+    default = pd.RangeIndex(len(clip_ids))
+    if isinstance(value, pd.Series) and not value.index.equals(default):
+        value = _in_order(value, clip_ids, what, "clip")
     read = plain(value)
-    if isinstance(read, str) or not hasattr(read, "__len__"):
-        raise Wrong(f"{what} is {short(value)}; one value for each clip is needed.")
-    if len(read) != len(clip_ids):
+    n = len(read) if isinstance(read, list | tuple | np.ndarray) else 1
+    if n != len(clip_ids):
         raise Wrong(
-            f"{what} has {len(read)} values for {len(clip_ids)} clips; one for each "
-            "clip is needed."
+            f"{what} is {short(value)}; {len(clip_ids)} values are needed, one for "
+            "each clip."
         )
     return pd.Series(list(read), index=clip_ids)
 
@@ -191,11 +177,9 @@ def refuse_slips(
     """Raise Wrong unless yours is right, with the message of the slip that it shows.
 
     Args:
-        yours, right: numbers, or arrays of one shape.
         slips: pairs of a value that a typical slip gives, and what to say of it.
         seen: the beginning of each message, with the learner's value.
         otherwise: what to say of any other value.
-        atol: how far yours may be off.
 
     >>> refuse_slips(0.5, 0.5, [], "Yours is 0.5", "")
     """
@@ -205,4 +189,5 @@ def refuse_slips(
         if np.allclose(np.nan_to_num(yours), slip, rtol=0, atol=atol):
             otherwise = message
             break
-    raise Wrong(f"{seen}: {otherwise}" + "." * (not otherwise.endswith("?")))
+    end = "" if otherwise.endswith("?") else "."
+    raise Wrong(f"{seen}: {otherwise}{end}")
