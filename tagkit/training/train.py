@@ -212,8 +212,8 @@ def fit(
                 step_schedule(schedule, row)
                 run.save()  # best.safetensors, if it is the best epoch, and last.pt
                 log(line(row, config))
+    history.interrupted = stop.stopped
     if stop.stopped and not history.is_over(config):
-        history.interrupted = True
         log(_interrupted(history, run_dir))
     return history
 
