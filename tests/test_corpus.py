@@ -206,11 +206,6 @@ def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
         music.labels()
 
 
-def test_folder_without_anything_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="annotations_final.csv"):
-        corpus.open(tmp_path)
-
-
 def test_own_folders_of_one_name_are_kept_apart(tmp_path):
     for parent in ("a", "b"):
         write_tables(tmp_path / parent / "mini", PATHS, LABELS)
@@ -219,7 +214,9 @@ def test_own_folders_of_one_name_are_kept_apart(tmp_path):
     assert corpus.open("mini").key == "mini" != a.key
 
 
-def test_an_unfinished_download_is_no_corpus_without_tags(tmp_path):
+def test_an_empty_folder_and_an_unfinished_download_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="annotations_final.csv"):
+        corpus.open(tmp_path)
     (tmp_path / "0").mkdir()
     audio.write(tmp_path / "0/a.wav", tone(300, 1))
     (tmp_path / "annotations_final.csv.part").write_bytes(b"clip_id")

@@ -165,9 +165,6 @@ def test_what_does_not_fit_is_refused(labels, scores, words):
             metrics.compare(labels, scores, scores)
 
 
-# --- intervals
-
-
 def test_resampling_by_weights_is_resampling_with_replacement():
     """The weights' shortcut gives what drawing the clips themselves gives."""
     labels, scores = random_case(6, n_clips=30)

@@ -369,6 +369,11 @@ WRONG = [
     ("per_tag", [REPORT.loc[["none"]]], "no tag"),
     ("per_tag_compare", [REPORT, BETTER.assign(positives=9)], "same clips"),
     ("threshold_curves", [RATES[["recall"]], 0.5], "f1"),
+    ("clip_map", [np.zeros((2, 3))], "needed is"),
+    ("clip_map", [np.zeros((2, 2)), ["a"]], "1 kinds"),
+    ("clip_map", [NAN[None]], "hold NaN"),
+    ("clip_map", [np.zeros((0, 2))], "0 points"),
+    ("clip_map", [np.zeros((8, 2)), list("abcdefgh")], "8 kinds"),
     ("alt_text", [None], "plots.describe"),
     ("describe", [None, " "], "a sentence"),
 ]
