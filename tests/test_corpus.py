@@ -27,6 +27,8 @@ def test_opens_a_folder(root):
     assert mine.truth is None
     assert repr(mine) == "Corpus('mine': 6 clips, 2 tags)"
     assert corpus.open(str(root)).name == "mine"
+    with pytest.raises(ValueError, match=r"clip 11 .*10 \.\.\. 25"):
+        mine.path(11)
 
 
 def test_splits_full_and_clean(root):
@@ -125,11 +127,6 @@ def test_unknown_name_is_answered_with_what_is_needed(name, monkeypatch, tmp_pat
     monkeypatch.setattr(corpus, "DATA", tmp_path)
     with pytest.raises(ValueError, match=f"'{name}'; .*'mini', 'magnatagatune'"):
         corpus.open(name)
-
-
-def test_unknown_clip_is_named(root):
-    with pytest.raises(ValueError, match=r"clip 11 .*10 \.\.\. 25"):
-        corpus.open(root).path(11)
 
 
 def test_mini_is_as_the_design_says(mini):

@@ -3,11 +3,6 @@
 import io
 import re
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -17,13 +12,6 @@ from tagkit import models, plots, widgets
 from tagkit.data import batches, store
 from tagkit.evaluation import neighbours, predict
 from tagkit.widgets import map as maps
-
-
-@pytest.fixture(autouse=True)
-def no_figure_left():
-    yield
-    plt.close("all")
-
 
 # Four clips on a line from 0 to 90 degrees; the first two are by one artist.
 ANGLES = np.radians([0, 10, 50, 90])
@@ -194,18 +182,6 @@ def test_walk_goes_from_end_to_end():
     assert neighbours.walk(NEAR, 1, 3, 3, ARTISTS) == [1, 2, 3], "not the artist's own"
     with pytest.raises(ValueError, match="n is 1"):
         neighbours.walk(NEAR, 0, 3, 1)
-
-
-def test_clip_map_marks_kinds_and_says_so():
-    points = np.arange(8).reshape(4, 2)
-    ax = plots.clip_map(points, ["rock", "", "flute", "rock"], "A map")
-    assert plots.alt_text(ax).endswith("flute 1, rock 2, none of these 1.")
-    names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["flute (1)", "rock (2)", "none of these (1)"]
-    drawn = {len(marks.get_offsets()) for marks in ax.collections}
-    shapes = {marks.get_paths()[0].vertices.tobytes() for marks in ax.collections[:2]}
-    assert drawn == {1, 2} and len(shapes) == 2, "told apart by shape, too"
-    assert plots.clip_map(points).get_legend() is None
 
 
 def points_of(view):

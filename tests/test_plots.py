@@ -345,6 +345,17 @@ def test_threshold_curves_mark_the_threshold():
     assert np.allclose(marks, [(0.3, 0.35), (0.3, 0.75), (0.3, 0.415)])
 
 
+def test_clip_map_marks_kinds_and_says_so():
+    points = np.arange(8).reshape(4, 2)
+    ax = plots.clip_map(points, ["rock", "", "flute", "rock"], "A map")
+    assert plots.alt_text(ax).endswith("flute 1, rock 2, none of these 1.")
+    assert legend_of(ax) == ["flute (1)", "rock (2)", "none of these (1)"]
+    drawn = {len(marks.get_offsets()) for marks in ax.collections}
+    shapes = {marks.get_paths()[0].vertices.tobytes() for marks in ax.collections[:2]}
+    assert drawn == {1, 2} and len(shapes) == 2, "told apart by shape, too"
+    assert plots.clip_map(points).get_legend() is None
+
+
 NAN = np.array([0.1, np.nan])
 NOISE = np.zeros((9, 9))
 # name of a picture, arguments, and what the error must name: what came or the need
