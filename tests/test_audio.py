@@ -77,7 +77,8 @@ def bad_files(folder):
     }
     for name, (data, _) in files.items():
         (folder / name).write_bytes(data)
-    soundfile.write(folder / "nan.wav", wave, 16_000, subtype="FLOAT")
+    one_bad_channel = np.stack([tone(440, 1), wave], axis=1)
+    soundfile.write(folder / "nan.wav", one_bad_channel, 16_000, subtype="FLOAT")
     wave[7] = np.inf
     soundfile.write(folder / "inf.wav", wave, 16_000, subtype="FLOAT")
     (folder / "folder.mp3").mkdir()
@@ -93,14 +94,6 @@ def test_bad_files_are_named_with_their_reason(tmp_path):
     for name, word in bad_files(tmp_path).items():
         with pytest.raises(ValueError, match=f"{name}.*{word}"):
             audio.load(tmp_path / name)
-
-
-def test_one_bad_channel_is_enough(tmp_path):
-    wave = np.stack([tone(440, 1)] * 2, axis=1)
-    wave[5, 1] = np.nan
-    soundfile.write(tmp_path / "x.wav", wave, 16_000, subtype="FLOAT")
-    with pytest.raises(audio.AudioError, match="not numbers"):
-        audio.load(tmp_path / "x.wav")
 
 
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 32_000)  # two seconds
@@ -186,18 +179,6 @@ def uncounted(data):
     return data[data.index(data[:2], 4) :]
 
 
-def layer_two(n_frames):
-    """Frames of MPEG-2 layer II at 16 kHz, 64 kbit/s: noise in the lowest band."""
-    random = np.random.default_rng(0)
-    data = b""
-    for _ in range(n_frames):
-        bits = "1111" + "0" * 71 + "10" + "000110"  # widths of 30 bands, scale factor
-        bits += "".join(f"{value:014b}" for value in random.integers(0, 16_383, 36))
-        data += b"\xff\xf5\x88\xc4"
-        data += int(bits.ljust(8 * 572, "0"), 2).to_bytes(572, "big")
-    return data
-
-
 def test_healthy_files_of_all_kinds_are_decoded_whole(tmp_path):
     many = mp3("VARIABLE")
     tag = b"ID3\4\0\0\0\x0c\0\0" + bytes(12 << 14)
@@ -207,7 +188,6 @@ def test_healthy_files_of_all_kinds_are_decoded_whole(tmp_path):
         "note behind.wav": (encoded("WAV") + b"\xff" * 5000, 2),
         "streamed.wav": (streamed(encoded("WAV")), 2),
         "tag before.mp3": (tag + many, 10),
-        "layer two.mp3": (layer_two(28), 28 * 1152 / 16_000),
     }
     for name, (data, seconds) in files.items():
         (tmp_path / name).write_bytes(data)

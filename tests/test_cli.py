@@ -164,9 +164,7 @@ def test_tag_works_at_once(mini, capsys):
         ("train mini BoostedTrees --recipe won", "has no recipe"),
         ("train mini K2C2 optimizer=adm", "'adam' or 'sgd'"),
         ("evaluate HERE/test_cli.py", "is not a checkpoint"),
-        ("train mini ConstantPrior seed=a", "seed is 'a'; needed"),
         ("train mini xyz", "'xyz' is unknown; try DielemanRaw, "),
-        ("train mini K2C2 zzzz=1", "'zzzz' is unknown; try epochs, "),
     ],
 )
 def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
@@ -180,10 +178,8 @@ def test_a_mistake_is_explained_and_gives_exit_code_1(command, message, capsys):
     "setting, needed",
     [
         ("patience=abc", "patience is 'abc'; needed is a whole number or null"),
-        ("patience=-1", "patience is -1; needed is more than 0"),
-        ("batch_size=2.5", "batch_size is 2.5; needed is a whole number"),
-        ("augment=3", "augment is 3; needed is names with commas or null"),
         ("epochs=true", "epochs is True; needed is a whole number"),
+        ("augment=3", "augment is 3; needed is names with commas or null"),
         ("seed=-1", "seed is -1; needed is 0 or more"),
         ("width=0", "width is 0; needed is more than 0"),
         ("compile=1", "compile is 1; needed is true or false"),

@@ -27,6 +27,8 @@ def test_opens_a_folder(root):
     assert mine.truth is None
     assert repr(mine) == "Corpus('mine': 6 clips, 2 tags)"
     assert corpus.open(str(root)).name == "mine"
+    with pytest.raises(ValueError, match=r"clip 11 .*10 \.\.\. 25"):
+        mine.path(11)
 
 
 def test_splits_full_and_clean(root):
@@ -127,11 +129,6 @@ def test_unknown_name_is_answered_with_what_is_needed(name, monkeypatch, tmp_pat
         corpus.open(name)
 
 
-def test_unknown_clip_is_named(root):
-    with pytest.raises(ValueError, match=r"clip 11 .*10 \.\.\. 25"):
-        corpus.open(root).path(11)
-
-
 def test_mini_is_as_the_design_says(mini):
     assert len(mini.clips) == 480
     folder = mini.clips["mp3_path"].str[0]
@@ -206,11 +203,6 @@ def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
         music.labels()
 
 
-def test_folder_without_anything_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="annotations_final.csv"):
-        corpus.open(tmp_path)
-
-
 def test_own_folders_of_one_name_are_kept_apart(tmp_path):
     for parent in ("a", "b"):
         write_tables(tmp_path / parent / "mini", PATHS, LABELS)
@@ -219,7 +211,9 @@ def test_own_folders_of_one_name_are_kept_apart(tmp_path):
     assert corpus.open("mini").key == "mini" != a.key
 
 
-def test_an_unfinished_download_is_no_corpus_without_tags(tmp_path):
+def test_an_empty_folder_and_an_unfinished_download_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="annotations_final.csv"):
+        corpus.open(tmp_path)
     (tmp_path / "0").mkdir()
     audio.write(tmp_path / "0/a.wav", tone(300, 1))
     (tmp_path / "annotations_final.csv.part").write_bytes(b"clip_id")

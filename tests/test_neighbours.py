@@ -3,11 +3,6 @@
 import io
 import re
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -18,21 +13,11 @@ from tagkit.data import batches, store
 from tagkit.evaluation import neighbours, predict
 from tagkit.widgets import map as maps
 
-
-@pytest.fixture(autouse=True)
-def no_figure_left():
-    yield
-    plt.close("all")
-
-
 # Four clips on a line from 0 to 90 degrees; the first two are by one artist.
 ANGLES = np.radians([0, 10, 50, 90])
 VECTORS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 NEAR = np.cos(ANGLES[:, None] - ANGLES)
 ARTISTS = ["ann", "ann", "bob", "cid"]
-
-
-# -- vectors and similarity -----------------------------------------------------------
 
 
 def test_embeddings_are_what_the_last_layer_reads(tones, tmp_path):
@@ -47,12 +32,6 @@ def test_embeddings_are_what_the_last_layer_reads(tones, tmp_path):
     assert vectors.shape == (8, model.output.in_features)
     np.testing.assert_allclose(again, logits, atol=1e-4)
     assert not model.output._forward_hooks, "the hook stayed"
-
-
-def test_the_hook_goes_when_the_model_fails(tones, tmp_path):
-    made = store.prepare(tones, folder=tmp_path / "s")
-    examples = batches.examples(tones, made, tones.clips.index)
-    model = models.DielemanRaw(n_tags=2)
     model.forward = lambda samples: 1 / 0
     with pytest.raises(ZeroDivisionError):
         neighbours.embeddings(model, examples)
@@ -63,6 +42,8 @@ def test_similarity_is_the_cosine():
     lengths = np.array([[1], [2], [3], [4]])
     found = neighbours.similarity(VECTORS * lengths, centre=False)
     np.testing.assert_allclose(found, NEAR, atol=1e-12)
+    found = neighbours.similarity(np.array([[0.0, 0], [1, 0]]), centre=False)
+    np.testing.assert_array_equal(found, [[0, 0], [0, 1]])  # zeros are similar to none
 
 
 def test_centring_takes_off_what_all_share():
@@ -75,11 +56,6 @@ def test_centring_takes_off_what_all_share():
     np.testing.assert_allclose(opposite, [[1, -1], [-1, 1]])
 
 
-def test_a_vector_of_zeros_is_similar_to_none():
-    found = neighbours.similarity(np.array([[0.0, 0], [1, 0]]), centre=False)
-    np.testing.assert_array_equal(found, [[0, 0], [0, 1]])
-
-
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((0, 2)), [[np.nan, 1.0]]])
 def test_similarity_refuses(bad):
     with pytest.raises(ValueError, match="n_clips, n_features"):
@@ -90,9 +66,6 @@ def test_overlap_counts_shared_tags():
     found = neighbours.overlap([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
     assert found[0, 1] == 0.5 and found[0, 2] == 0 and found[1, 2] == 0.25
     assert (np.diag(found) == [1, 1, 1, 0]).all() and (found == found.T).all()
-
-
-# -- neighbours and their measure -----------------------------------------------------
 
 
 def test_nearest_leaves_out_the_clip_itself_and_its_group():
@@ -109,16 +82,10 @@ def test_nearest_keeps_the_order_of_ties_and_negative_similarities():
     assert neighbours.nearest(-np.ones((3, 3)), 2).tolist() == [[1, 2], [0, 2], [0, 1]]
 
 
-@pytest.mark.parametrize(
-    ("k", "groups", "message"),
-    [(4, None, "1 to 3"), (0, None, "1 to 3"), (3, ARTISTS, "1 to 2")],
-)
-def test_nearest_refuses_a_k_that_cannot_be(k, groups, message):
-    with pytest.raises(ValueError, match=message):
-        neighbours.nearest(NEAR, k, groups)
-
-
-def test_nearest_wants_a_square():
+def test_nearest_refuses():
+    for k, groups, most in ((0, None, 3), (4, None, 3), (3, ARTISTS, 2)):
+        with pytest.raises(ValueError, match=f"1 to {most}"):
+            neighbours.nearest(NEAR, k, groups)
     with pytest.raises(ValueError, match="n_clips, n_clips"):
         neighbours.nearest(NEAR[:2], 1)
 
@@ -143,9 +110,6 @@ def test_interval_of_groups_is_wider():
         neighbours.interval([])
 
 
-# -- hubs -----------------------------------------------------------------------------
-
-
 def test_hubness_by_hand():
     even = neighbours.hubness(np.array([[1], [2], [0]]), 3)
     assert even.to_dict() == {"skewness": 0, "most": 1, "never": 0}
@@ -156,11 +120,16 @@ def test_hubness_by_hand():
     assert star["skewness"] == pytest.approx(by_hand)
 
 
-def test_distances_grow_hubs_with_dimensions_and_centred_cosines_do_not():
-    points = np.random.default_rng(1).normal(size=(400, 100)) + 1
+def minus_distances(n_clips, n_features):
+    """Similarities in which hubs grow: of points, by their squared distances."""
+    points = np.random.default_rng(1).normal(size=(n_clips, n_features)) + 1
     squares = (points**2).sum(axis=1)
-    distance = squares[:, None] + squares - 2 * points @ points.T
-    ways = -distance, neighbours.similarity(points)
+    return points, 2 * points @ points.T - squares[:, None] - squares
+
+
+def test_distances_grow_hubs_with_dimensions_and_centred_cosines_do_not():
+    points, distances = minus_distances(400, 100)
+    ways = distances, neighbours.similarity(points)
     far, near = (neighbours.hubness(neighbours.nearest(w, 10), 400) for w in ways)
     assert far["skewness"] > 2 > 0.6 > near["skewness"]
     assert far["never"] > 40 and near["never"] == 0
@@ -172,17 +141,12 @@ def test_mutual_proximity_by_hand_and_against_hubs():
     assert found[0, 1] == pytest.approx(2 / 3 * 2 / 3)
     assert found[0, 3] == 0 and (np.diag(found) == 1).all()
     assert (found == found.T).all()
-    points = np.random.default_rng(1).normal(size=(200, 60))
-    squares = (points**2).sum(axis=1)
-    near = -(squares[:, None] + squares - 2 * points @ points.T)
+    _, near = minus_distances(200, 60)
     before, after = (
         neighbours.hubness(neighbours.nearest(s, 5), 200)["never"]
         for s in (near, neighbours.mutual_proximity(near))
     )
     assert after < before / 2
-
-
-# -- maps and lists -------------------------------------------------------------------
 
 
 def test_tsne_keeps_groups_together():
@@ -218,36 +182,6 @@ def test_walk_goes_from_end_to_end():
     assert neighbours.walk(NEAR, 1, 3, 3, ARTISTS) == [1, 2, 3], "not the artist's own"
     with pytest.raises(ValueError, match="n is 1"):
         neighbours.walk(NEAR, 0, 3, 1)
-
-
-# -- pictures -------------------------------------------------------------------------
-
-
-def test_clip_map_marks_kinds_and_says_so():
-    points = np.arange(8).reshape(4, 2)
-    ax = plots.clip_map(points, ["rock", "", "flute", "rock"], "A map")
-    assert plots.alt_text(ax).endswith("flute 1, rock 2, none of these 1.")
-    names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["flute (1)", "rock (2)", "none of these (1)"]
-    drawn = {len(marks.get_offsets()) for marks in ax.collections}
-    shapes = {marks.get_paths()[0].vertices.tobytes() for marks in ax.collections[:2]}
-    assert drawn == {1, 2} and len(shapes) == 2, "told apart by shape, too"
-    assert plots.clip_map(points).get_legend() is None
-
-
-@pytest.mark.parametrize(
-    ("points", "kinds", "message"),
-    [
-        (np.zeros((2, 3)), ["", ""], "needed is"),
-        (np.zeros((2, 2)), ["a"], "1 kinds"),
-        ([[0, np.nan]], [""], "hold NaN"),
-        (np.zeros((0, 2)), [], "0 points"),
-        (np.zeros((8, 2)), list("abcdefgh"), "8 kinds"),
-    ],
-)
-def test_clip_map_refuses(points, kinds, message):
-    with pytest.raises(ValueError, match=message):
-        plots.clip_map(points, kinds)
 
 
 def points_of(view):

@@ -345,6 +345,17 @@ def test_threshold_curves_mark_the_threshold():
     assert np.allclose(marks, [(0.3, 0.35), (0.3, 0.75), (0.3, 0.415)])
 
 
+def test_clip_map_marks_kinds_and_says_so():
+    points = np.arange(8).reshape(4, 2)
+    ax = plots.clip_map(points, ["rock", "", "flute", "rock"], "A map")
+    assert plots.alt_text(ax).endswith("flute 1, rock 2, none of these 1.")
+    assert legend_of(ax) == ["flute (1)", "rock (2)", "none of these (1)"]
+    drawn = {len(marks.get_offsets()) for marks in ax.collections}
+    shapes = {marks.get_paths()[0].vertices.tobytes() for marks in ax.collections[:2]}
+    assert drawn == {1, 2} and len(shapes) == 2, "told apart by shape, too"
+    assert plots.clip_map(points).get_legend() is None
+
+
 NAN = np.array([0.1, np.nan])
 NOISE = np.zeros((9, 9))
 # name of a picture, arguments, and what the error must name: what came or the need
@@ -369,6 +380,11 @@ WRONG = [
     ("per_tag", [REPORT.loc[["none"]]], "no tag"),
     ("per_tag_compare", [REPORT, BETTER.assign(positives=9)], "same clips"),
     ("threshold_curves", [RATES[["recall"]], 0.5], "f1"),
+    ("clip_map", [np.zeros((2, 3))], "needed is"),
+    ("clip_map", [np.zeros((2, 2)), ["a"]], "1 kinds"),
+    ("clip_map", [NAN[None]], "hold NaN"),
+    ("clip_map", [np.zeros((0, 2))], "0 points"),
+    ("clip_map", [np.zeros((8, 2)), list("abcdefgh")], "8 kinds"),
     ("alt_text", [None], "plots.describe"),
     ("describe", [None, " "], "a sentence"),
 ]

@@ -18,10 +18,10 @@ from made import made_examples, noise
 from test_train import FACTS, labels_of, quiet, small
 
 import tagkit
-from tagkit.data import batches, feed
+from tagkit.data import batches, feed, store
 from tagkit.evaluation import predict
 from tagkit.machine import processes
-from tagkit.training import train
+from tagkit.training import checkpoints, train
 
 # What each process of a job does: the code behind it ends with `say(...)`.
 HEAD = """
@@ -46,7 +46,6 @@ folder = Path({folder!r})
 def say(**what):
     (folder / f"said{{rank}}.json").write_text(json.dumps(what))
 def data(n=16, valid=5):
-    from tagkit.data.store import ClipStore
     from test_processes import opened
     return opened(folder / "s", n, valid)
 """
@@ -56,9 +55,7 @@ def opened(folder, n=16, valid=5):
     """Clips to train on, clips to validate, in a store that is made already or now."""
     if not (folder / "index.json").exists():
         made_examples(folder, 3 * noise(n, 6000), labels_of(n))
-    from tagkit.data.store import ClipStore
-
-    clips = ClipStore(folder)
+    clips = store.ClipStore(folder)
     tags = [f"tag {i}" for i in range(3)]
     index = pd.Index(100 + np.arange(n), name="clip_id")
     about = {"corpus": "made", "tag_list": "own", "version": "full", "part": "made"}
@@ -84,9 +81,6 @@ def job(folder, code, *options, check=True):
     return [json.loads(path.read_text()) for path in said], done.stdout + done.stderr
 
 
-# --- one process
-
-
 def test_who_meets_nobody_ends():
     code = "from tagkit.machine import processes as p; p.PATIENCE = 1; p.start()"
     world = {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "alone"}
@@ -95,13 +89,8 @@ def test_who_meets_nobody_ends():
         world |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
     words = [sys.executable, "-c", code]
     path = {"PYTHONPATH": str(Path(tagkit.__file__).parents[1])}
-    done = subprocess.run(
-        words,
-        env=os.environ | world | path,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-    )
+    pipes = {"capture_output": True, "text": True, "timeout": 1800}
+    done = subprocess.run(words, env=os.environ | world | path, **pipes)
     assert done.returncode == 1
     assert "met no other process in 1 s, ending" in done.stderr
 
@@ -122,20 +111,10 @@ def test_parts_are_the_batches_without_double_or_lost_windows(
     tmp_path, n_ranks, batch_size, crops
 ):
     part, _ = opened(tmp_path / "s")
-    whole = batches.RandomCrops(
-        part, 4000, 12_000, batch_size=batch_size, crops_per_clip=crops, seed=1
-    )
+    options = {"batch_size": batch_size, "crops_per_clip": crops, "seed": 1}
+    whole = part.crops(4000, 12_000, **options)
     parts = [
-        batches.RandomCrops(
-            part,
-            4000,
-            12_000,
-            batch_size=batch_size,
-            crops_per_clip=crops,
-            seed=1,
-            rank=rank,
-            n_ranks=n_ranks,
-        )
+        batches.RandomCrops(part, 4000, 12_000, rank=rank, n_ranks=n_ranks, **options)
         for rank in range(n_ranks)
     ]
     for number, (samples, labels) in enumerate(whole.epoch(2)):
@@ -143,10 +122,9 @@ def test_parts_are_the_batches_without_double_or_lost_windows(
             break
         rows = []
         for one in parts:
-            there = list(one.epoch(2))
-            rows += (
-                list(zip(*there[number], strict=True)) if number < len(there) else []
-            )
+            mine = list(one.epoch(2))
+            if number < len(mine):
+                rows += zip(*mine[number], strict=True)
         assert len(rows) == len(samples)
         for mine in zip(samples, labels, strict=True):
             same = [all(map(torch.equal, mine, row)) for row in rows]
@@ -194,9 +172,6 @@ def test_every_clip_is_scored_by_one_process_in_the_same_company(
             together = mine[at : at + 8]
             assert (together // 8 == together[0] // 8).all()
             assert len(together) == min(8, n - together[0])
-
-
-# --- two processes
 
 
 GRADIENTS = """
@@ -289,8 +264,6 @@ def test_two_train_as_one_and_score_to_the_last_digit(tmp_path):
     assert (first["mean"], second["mean"]) == (first["mean"], first["mean"])
     assert first["noisy"] != second["noisy"]  # dropout of its own in each
     # The weights that were saved, scored here by one process: the same digits.
-    from tagkit.training import checkpoints
-
     checkpoints.load_weights(model, tmp_path / "run" / "best.safetensors")
     found = train.validate(model, valid)
     for name in ("valid_loss", "valid_roc_auc", "valid_ap"):

@@ -2,18 +2,16 @@
 
 import contextlib
 import dataclasses
-import functools
-import http.server
 import json
 import shutil
 import tarfile
-import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from test_download import Server
 from test_processes import job
 from test_train import quiet
 
@@ -50,39 +48,17 @@ def copied(packed, tmp_path):
     return Path(shutil.copytree(packed, tmp_path / "copied"))
 
 
-class Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; its first answers may break off."""
-
-    n_broken = n_asked = 0
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        Server.n_asked += 1
-        if Server.n_asked > Server.n_broken:
-            return super().do_GET()
-        self.send_response(200)
-        self.send_header("Content-Length", "100")
-        self.end_headers()
-        self.wfile.write(b"less")  # and the connection ends
-
-
 @pytest.fixture
 def serve(monkeypatch):
-    """Gives the URL at which a local server gives a folder."""
+    """Start a local server of the files in a folder."""
     monkeypatch.setattr(shards, "PAUSE", 0)
-    monkeypatch.setattr(Server, "n_asked", 0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with contextlib.ExitStack() as servers:
 
         def start(folder):
-            handler = functools.partial(Server, directory=str(folder))
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            servers.callback(server.server_close)
-            servers.callback(server.shutdown)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            return f"http://127.0.0.1:{server.server_address[1]}"
+            server = Server({path.name: path.read_bytes() for path in folder.iterdir()})
+            servers.callback(server.close)
+            return server
 
         yield start
 
@@ -209,7 +185,7 @@ def test_url_gives_the_weights_of_the_folder_and_so_does_a_resumed_run(
     packed, serve, tmp_path
 ):
     weights = fitted(packed, tmp_path / "folder")
-    far = fitted(serve(packed) + "/", tmp_path / "far")
+    far = fitted(serve(packed).url, tmp_path / "far")
     resumed = fitted(packed, tmp_path / "resumed", stops=(1, 2))
     for name, tensor in weights.items():
         assert torch.equal(tensor, far[name]) and torch.equal(tensor, resumed[name])
@@ -226,7 +202,9 @@ say(losses=[epoch["loss"] for epoch in history.epochs])
 
 
 def test_two_processes_stream_from_a_url(packed, serve, tmp_path):
-    (first, second), _ = job(tmp_path, STREAMED.format(url=serve(packed)))
+    (first, second), _ = job(
+        tmp_path, STREAMED.format(url=serve(packed).url.rstrip("/"))
+    )
     assert first["losses"] == second["losses"] and len(set(first["losses"])) == 2
 
 
@@ -260,7 +238,7 @@ def test_broken_shard_is_named_and_skipped_only_if_asked(
     copied, serve, tmp_path, break_it, far
 ):
     break_it(copied / "train-000001.tar")
-    source = serve(copied) if far else copied
+    source = serve(copied).url if far else copied
     with pytest.raises(OSError, match="train-000001.tar .*4 of 14.*skip_broken"):
         drawn(shards.Stream(source))
     stream = shards.Stream(source, skip_broken=True)
@@ -273,14 +251,15 @@ def test_broken_shard_is_named_and_skipped_only_if_asked(
         drawn(shards.Stream(source, "valid"))  # the other parts are whole
 
 
-def test_connection_that_breaks_is_tried_again(packed, serve, monkeypatch):
-    url = serve(packed)
-    monkeypatch.setattr(Server, "n_broken", shards.TRIES - 1)
-    assert same(drawn(shards.Stream(url)), drawn(shards.Stream(packed)))
-    monkeypatch.setattr(Server, "n_asked", 0)
-    monkeypatch.setattr(Server, "n_broken", shards.TRIES)
-    with pytest.raises(ValueError, match=url):
-        shards.Stream(url)
+def test_connection_that_breaks_is_tried_again(packed, serve):
+    server = serve(packed)
+    broken = {"cut": 4}
+    for name in ("index.json", "train-000001.tar"):
+        server.script[name] = [broken] * (shards.TRIES - 1)
+    assert same(drawn(shards.Stream(server.url)), drawn(shards.Stream(packed)))
+    server.script["index.json"] = [broken] * shards.TRIES
+    with pytest.raises(ValueError, match=server.url):
+        shards.Stream(server.url)
 
 
 def test_what_has_no_shards_is_refused(tmp_path, packed):

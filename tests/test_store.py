@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from test_audio import bad_files
 
 from conftest import tone, write_tables
 from tagkit import files
@@ -103,52 +104,31 @@ def test_fewer_and_more_clips_than_before(few, tmp_path, decoded):
 
 
 def test_bad_clips_are_named_and_the_good_ones_prepared(tmp_path):
-    """One empty, one cut, one text, one stereo at 44.1 kHz, one silent, one nan."""
     root = tmp_path / "mixed"
-    names = ["good", "empty", "cut", "text", "stereo", "silent", "nan", "gone", "zero"]
-    names += ["half zero"]
-    kinds = [".mp3"] * 4 + [".wav"] * 3 + [".mp3"] * 3
-    paths = [f"0/{n}-0-29{k}" for n, k in zip(names, kinds, strict=True)]
-    ids = write_tables(root, paths, {"x": [0] * len(paths)})
-    (root / "0").mkdir()
-    file = dict(zip(names, (root / p for p in paths), strict=True))
-    audio.write(file["good"], tone(440))
-    data = file["good"].read_bytes()
-    file["empty"].write_bytes(b"")
+    (root / "0").mkdir(parents=True)
+    words = bad_files(root / "0") | {"cut.mp3": "cut short", "half zero.mp3": ""}
+    names = ["good.mp3", "stereo.wav", *words]
+    paths = [f"0/{name}" for name in names]
+    ids = write_tables(root, paths, {"x": [0] * len(names)})
+    id_of = dict(zip(names, ids, strict=True))
+    audio.write(root / "0/good.mp3", tone(440))
+    soundfile.write(root / "0/stereo.wav", tone(440, rate=44_100, channels=2), 44_100)
+    data = (root / "0/good.mp3").read_bytes()
     half = len(data) // 2
-    file["cut"].write_bytes(data[:half])
-    file["half zero"].write_bytes(data[:half] + bytes(half))
-    file["text"].write_text("not music\n" * 200)
-    file["zero"].write_bytes(b"\0" * 50_000)
-    soundfile.write(file["stereo"], tone(440, rate=44_100, channels=2), 44_100)
-    audio.write(file["silent"], np.zeros(465_984))
-    wave = tone(440)
-    wave[100] = np.nan
-    soundfile.write(file["nan"], wave, 16_000, subtype="FLOAT")
+    (root / "0/cut.mp3").write_bytes(data[:half])
+    (root / "0/half zero.mp3").write_bytes(data[:half] + bytes(half))
 
     made = store.prepare(corpus.open(root), folder=tmp_path / "s")
-    of = dict(zip(ids, names, strict=True))
-    assert [of[i] for i in made.rows.index] == ["good", "stereo"]
-    reasons = {of[i]: why for i, why in made.bad["reason"].items()}
-    for name, word in {
-        "empty": "0 bytes",
-        "cut": "cut short",
-        "text": "not audio",
-        "silent": "silent",
-        "nan": "not numbers",
-        "gone": "missing",
-        "zero": "not audio",
-        "half zero": "",
-    }.items():
-        assert word in reasons[name]
-        assert f"0/{name}-0-29" in reasons[name]
-        assert str(root) not in reasons[name]
-    difference = made.read(ids[4]) - tone(440)  # of the stereo file at 44.1 kHz
+    assert made.rows.index.tolist() == ids[:2]
+    for name, word in words.items():
+        reason = made.bad.at[id_of[name], "reason"]
+        assert word in reason and f"0/{name}" in reason and str(root) not in reason
+    difference = made.read(id_of["stereo.wav"]) - tone(440)
     assert np.abs(difference).max() < 0.01
-    with pytest.raises(ValueError, match=f"clip {ids[1]} .*0 bytes"):
-        made.read(ids[1])
+    with pytest.raises(ValueError, match=f"clip {id_of['empty.mp3']} .*0 bytes"):
+        made.read(id_of["empty.mp3"])
     # What never decoded holds no sound of the clip before it.
-    assert not made.samples[1].any() and not made.samples[3].any()
+    assert not made.samples[names.index("empty.mp3")].any()
 
 
 def test_too_little_room_is_noticed_before_decoding(few, tmp_path, monkeypatch):
@@ -310,15 +290,6 @@ def test_strange_clips_in_a_journal_are_decoded_again(few, tmp_path, clip):
     assert store.prepare(few, folder=tmp_path / "s").samples.tobytes() == wanted
 
 
-def test_changed_bytes_do_not_open(few, tmp_path):
-    store.prepare(few, folder=tmp_path / "s")
-    with (tmp_path / "s" / "samples.int16").open("r+b") as file:
-        file.seek(1000)
-        file.write(b"\1\2\3")
-    with pytest.raises(ValueError, match="clip 10;"):
-        store.ClipStore(tmp_path / "s")
-
-
 def test_store_of_a_longer_file_is_its_middle(few, tmp_path):
     rising = np.linspace(-0.9, 0.9, 40 * 16_000, dtype=np.float32)
     audio.write(few.path(10), rising)
@@ -337,14 +308,23 @@ def test_a_file_renamed_to_another_clips_name_is_decoded_again(few, tmp_path, de
     assert decoded == ["other.wav"]
 
 
-@pytest.mark.parametrize("size", [0, 1_397_942, None], ids=["empty", "cut", "lost"])
-def test_damaged_samples_file_does_not_open_and_is_made_anew(few, tmp_path, size):
+def test_changed_bytes_do_not_open(few, tmp_path):
+    store.prepare(few, folder=tmp_path / "s")
+    with (tmp_path / "s" / "samples.int16").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\1\2\3")
+    with pytest.raises(ValueError, match="clip 10;"):
+        store.ClipStore(tmp_path / "s")
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size - 10)
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_damaged_samples_file_does_not_open_and_is_made_anew(few, tmp_path, damage):
     store.prepare(few, 8_000, folder=tmp_path / "s")
-    path = tmp_path / "s" / "samples.int16"
-    if size is None:
-        path.unlink()
-    else:
-        os.truncate(path, size)
+    damage(tmp_path / "s" / "samples.int16")
     with pytest.raises(ValueError, match="tagkit prepare"):
         store.ClipStore(tmp_path / "s")
     whole(store.prepare(few, 8_000, folder=tmp_path / "s"), few)

@@ -1,7 +1,6 @@
 """Widgets: they answer to what is clicked, and read well where nothing can be."""
 
 import base64
-import csv
 import io
 import re
 
@@ -11,6 +10,7 @@ import pytest
 import soundfile
 from IPython.core.interactiveshell import InteractiveShell
 
+from conftest import write_tables
 from tagkit import widgets
 from tagkit.data import audio, corpus
 
@@ -23,7 +23,7 @@ NASTY = '<script>alert("x")</script>'
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Six clips of 2 s with three tags; clip 16 is empty; titles hold markup."""
+    """Six clips of 2 s with three tags; clip 25 is empty; titles hold markup."""
     root = tmp_path_factory.mktemp("small")
     time = np.arange(32_000) / 16_000
     paths = [f"{i}/ann-album-{i}-title-0-29.mp3" for i in range(6)]
@@ -33,25 +33,12 @@ def small(tmp_path_factory):
         audio.write(root / path, tone.astype(np.float32))
     (root / paths[5]).write_bytes(b"")
 
-    def table(name, header, rows):
-        with open(root / name, "w", newline="") as file:
-            writer = csv.writer(
-                file, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\r\n"
-            )
-            writer.writerows([header, *rows])
-
-    header = ["clip_id", *TAGS, "mp3_path"]
-    for name, values in (("annotations_final.csv", LABELS), ("truth.csv", TRUTH)):
-        table(name, header, [(11 + i, *v, paths[i]) for i, v in enumerate(values)])
-    info = (
-        "clip_id track_number title artist album url segmentStart segmentEnd "
-        "original_url mp3_path"
-    )
-    rows = [
-        (11 + i, i, NASTY, "Ann", "album", "", 0, 29, "", paths[i]) for i in range(6)
-    ]
-    table("clip_info_final.csv", info.split(), rows)
-    return corpus.open(root)
+    write_tables(root, paths, dict(zip(TAGS, zip(*TRUTH, strict=True), strict=True)))
+    (root / "annotations_final.csv").rename(root / "truth.csv")
+    write_tables(root, paths, dict(zip(TAGS, zip(*LABELS, strict=True), strict=True)))
+    opened = corpus.open(root)
+    opened.clips["title"] = NASTY
+    return opened
 
 
 def sounds(page):
@@ -90,12 +77,9 @@ def test_player_takes_any_rate(rate):
     assert 0.9 < len(samples) / found < 1.3
 
 
-def test_ten_seconds_stay_small():
+def test_long_loud_and_tiny_sounds_play():
     noise = np.random.default_rng(0).normal(size=200_000).clip(-1, 1)
-    assert len(widgets.player(noise).html) < 60_000
-
-
-def test_loud_and_tiny_sounds_play():
+    assert len(widgets.player(noise).html) < 60_000  # ten seconds stay small
     ((samples, _),) = sounds(widgets.player(5 * np.sin(np.arange(16_000) / 9)).html)
     assert np.abs(samples).max() < 1.3
     assert sounds(widgets.player(np.ones(1)).html)
@@ -188,7 +172,7 @@ def test_tag_explorer_changes_with_its_menu(small):
     view = widgets.tag_explorer(small, n_clips=2, tag_list="all")
     menu, clips = view.parts["tag"], view.parts["clips"]
     assert menu.value == "guitar" and "4 of 6 clips" in clips.value
-    assert len(sounds(clips.value)) == 1 and "is empty" in clips.value  # clip 16
+    assert len(sounds(clips.value)) == 1 and "is empty" in clips.value  # clip 25
     before = clips.value
     menu.value = "<b>loud</b>"
     assert clips.value != before
@@ -204,15 +188,12 @@ def test_tag_explorer_says_where_the_crowd_was_wrong(small):
     assert view.html.count("is true of it") == 3
     assert view.html.count("is not true of it") == 1
     assert "a menu switches to: &lt;b&gt;loud" in view.html
-
-
-def test_tag_explorer_refuses_unknown_tags(small):
     with pytest.raises(ValueError, match="no clip of small. has the tag"):
         widgets.tag_explorer(small, tag="bagpipe", tag_list="all")
 
 
 def test_guess_compares_ear_and_crowd(small):
-    view = widgets.guess(small, 12, n_choices=3)
+    view = widgets.guess(small, 13, n_choices=3)
     boxes = {box.description: box for box in view.parts["boxes"]}
     assert list(boxes) == sorted(TAGS)
     boxes["guitar"].value = boxes["no vocals"].value = True
@@ -227,12 +208,12 @@ def test_guess_compares_ear_and_crowd(small):
 
 
 def test_guess_fills_up_with_other_tags_and_knows_bad_clips(small):
-    assert len(widgets.guess(small, 14).parts["boxes"]) == 3  # the clip has no tag
-    assert "The crowd named: nothing" in widgets.guess(small, 14).html
+    assert len(widgets.guess(small, 19).parts["boxes"]) == 3  # the clip has no tag
+    assert "The crowd named: nothing" in widgets.guess(small, 19).html
     with pytest.raises(ValueError, match="not in small"):
         widgets.guess(small, 999)
     with pytest.raises(audio.AudioError, match="empty"):
-        widgets.guess(small, 16)
+        widgets.guess(small, 25)
 
 
 CHOICES = [
@@ -264,21 +245,14 @@ def test_quiz_refuses_incomplete_choices(choices):
 @pytest.mark.parametrize("static", [True, False])
 def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
     monkeypatch.setenv("TAGKIT_STATIC", "1" if static else "")
-    views = [
-        widgets.tag_explorer(small, tag_list="all"),
-        widgets.guess(small, 11),
-    ]
-    for view in views:
+    for make in (
+        lambda: widgets.tag_explorer(small, tag_list="all"),
+        lambda: widgets.guess(small, 10),
+    ):
+        view = make()
+        assert view.html == make().html  # the same page each time
         assert isinstance(view.widget, ipywidgets.Widget)  # made in both modes
         bundle = shown(view)
         assert bundle["text/html"] == view.html and bundle["text/plain"] == view.text
         assert (WIDGET in bundle) is not static
     assert WIDGET not in shown(widgets.player(np.zeros(1600)))  # needs no kernel
-
-
-def test_pages_are_the_same_each_time(small):
-    for make in (
-        lambda: widgets.guess(small, 12),
-        lambda: widgets.tag_explorer(small, tag_list="all"),
-    ):
-        assert make().html == make().html
