@@ -12,7 +12,7 @@ scores    tag_timeline, scores_with_intervals, per_tag, per_tag_compare,
 Every function takes `ax=None`: give the ax of a figure of your own, or let it make
 one of notebook width. It returns the ax and never calls show. For data that it cannot
 draw it raises ValueError, with what came and what was needed. Axes carry their units,
-colours can be summary apart with any colour vision, and `alt_text(ax)` says in one
+colours can be told apart with any colour vision, and `alt_text(ax)` says in one
 sentence what the picture shows, with numbers from the data.
 """
 
