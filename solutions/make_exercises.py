@@ -93,7 +93,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
     about = dict(notebook.metadata)
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(
-        notebook, timeout=300, resources=resources, record_timing=False
+        notebook, timeout=3600, resources=resources, record_timing=False
     ).execute()
     notebook.metadata = nbformat.from_dict(about)  # without this computer's versions
 
