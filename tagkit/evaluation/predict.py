@@ -75,9 +75,7 @@ def tag_file(
     return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
 
 
-def timeline(
-    model: Tagger, path, tags: list[str], overlap: float = 0.0
-) -> pd.DataFrame:
+def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
     """Tag a file window by window, to see when each tag is heard.
 
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
@@ -85,7 +83,7 @@ def timeline(
     Raises: as `tag_file`.
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    logits, starts = _file_logits(model, path, tags, overlap)
+    logits, starts = _file_logits(model, path, tags)
     middles = (starts + model.n_samples / 2) / model.sample_rate
     return pd.DataFrame(
         _sigmoid(logits), index=pd.Index(middles, name="seconds"), columns=list(tags)
@@ -140,13 +138,11 @@ def _noise_like(samples):
     return noise.astype(np.float32)
 
 
-def _file_logits(model, path, tags, overlap=0.0):
+def _file_logits(model, path, tags):
     """Give a file's logits (n_windows, n_tags) and the first sample of each window."""
-    samples = path
-    if not isinstance(path, np.ndarray):
-        samples = audio.load(path, model.sample_rate)
+    samples = audio.load(path, model.sample_rate)
     n = model.n_samples
-    n_windows = 1 + max(0, -(-(len(samples) - n) // int(n * (1 - overlap))))
+    n_windows = max(1, -(-len(samples) // n))
     starts = np.linspace(0, max(0, len(samples) - n), n_windows).astype(int)
     logits = []
     for part in np.array_split(starts, -(-n_windows // 16)):  # an hour is too much
