@@ -68,7 +68,8 @@ def taggram(
     """Draw what is heard when on an axis of time, to stand below a spectrogram.
 
     The n tags with the highest score in any window are drawn, each named with it; the
-    tag that is heard most over the whole length is above.
+    tag that is heard most over the whole length is above. The colours end at a score of
+    1, or at 0.5 where none is above it.
 
     Args: scores, from predict.timeline: the index is the middle of each window in
     seconds; seconds, the length of the sound.
@@ -81,16 +82,19 @@ def taggram(
     """
     _need_timeline(scores)
     middles = scores.index.to_numpy(dtype=float)
-    need(seconds > middles[-1], "seconds beyond the last window", f"{seconds} s")
     peaks = scores.max().sort_values(ascending=False, kind="stable")[:n]
     shown = scores[peaks.index].mean().sort_values(ascending=False, kind="stable").index
     table = scores[shown].T  # (n_shown, n_windows)
     edges = [0, *(middles[1:] + middles[:-1]) / 2, seconds]
+    need(edges[-1] > edges[-2] > 0 or len(edges) == 2, "the length of the sound", edges)
     rows = np.arange(len(shown) + 1)
     ax = start(ax, 1 + 0.26 * len(shown))
-    cells = ax.pcolormesh(edges, rows, table, cmap="BuPu", vmin=0, vmax=1)
+    most = 1 if peaks.iloc[0] > 0.5 else 0.5
+    cells = ax.pcolormesh(edges, rows, table, cmap="BuPu", vmin=0, vmax=most)
     ax.hlines(rows[1:-1], 0, seconds, color="white", linewidth=2)
-    ax.figure.colorbar(cells, ax=ax, pad=0.01, aspect=15, label="score (0 to 1)")
+    ax.figure.colorbar(
+        cells, ax=ax, pad=0.01, aspect=15, label=f"score (0 to {most:g})"
+    )
     ax.set_xlim(0, seconds)
     step = next(s for s in (1, 2, 5, 10, 15, 30, 60, seconds) if seconds / s <= 12)
     marks = np.arange(0, seconds, step)

@@ -5,7 +5,7 @@ sound     player, clip_view, filter_player
 ask       tag_explorer, guess, quiz
 judge     threshold_slider, relabel
 map       clip_map, clip_list, playlist_maker
-taggram   taggram, tag_upload
+song      taggram, tag_upload
 
 Each function returns a `View`. In a live notebook it shows widgets; where notebooks
 run with no front end (TAGKIT_STATIC=1), and wherever a saved notebook is read, it
@@ -18,7 +18,7 @@ from tagkit.widgets.judge import relabel, threshold_slider
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
 from tagkit.widgets.sound import clip_view, filter_player, player
-from tagkit.widgets.taggram import tag_upload, taggram
+from tagkit.widgets.song import tag_upload, taggram
 
 __all__ = [
     "MAX_SECONDS",

@@ -15,8 +15,8 @@ from tagkit.widgets import page
 from tagkit.widgets.page import View, box, safe
 
 MAX_MINUTES = 10  # of a song are drawn and played: 2.4 MB of the notebook
-STEP = 1.0  # seconds from one window to the next, in a song of at most five minutes
-MAX_WINDOWS = 300
+STEP = 1.0  # seconds from one window to the next, more in a song with more windows than
+MAX_WINDOWS = 200
 _NOW = (  # the line of this moment, out of the list of all
     ";var o=this.parentNode,l=o.querySelectorAll('li');o.querySelector('output')"
     ".textContent=l[Math.min(l.length-1,"
