@@ -14,11 +14,13 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from test_audio import by_pyav
 
 playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[1]
-HANG = 120  # seconds after which nothing comes any more
+HANG = 1800  # seconds after which nothing comes any more
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine")
 
@@ -77,6 +79,7 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
     }
@@ -268,11 +271,17 @@ def test_a_taggram_in_jupyterlab_and_of_an_uploaded_song(run, tmp_path):
         chooser.value.set_files(path)
 
     results = page.locator(".jupyter-widgets div:has(> audio)")
-    song = audio.load(corpus.open("mini").path(233))
-    audio.write(tmp_path / "mine.wav", song)
-    upload(tmp_path / "mine.wav")
-    results.get_by_text("mine.wav").wait_for(timeout=1000 * HANG)
-    plays_and_seeks(page, results)
+    song = audio.load(corpus.open("mini").path(233), 44_100)
+    audio.write(tmp_path / "mine.wav", np.stack([song] * 6, axis=1), 44_100)
+    assert (
+        tmp_path / "mine.wav"
+    ).stat().st_size > 15e6  # more than a plain server takes
+    stereo = np.stack([song, song])
+    (tmp_path / "mine.m4a").write_bytes(by_pyav("ipod", "aac", stereo, 44_100))
+    for name in ("mine.wav", "mine.m4a"):
+        upload(tmp_path / name)
+        results.get_by_text(name).wait_for(timeout=1000 * HANG)
+        plays_and_seeks(page, results)
     (tmp_path / "no.mp3").write_text("words")
     upload(tmp_path / "no.mp3")
     said = page.locator(".jupyter-widgets [role=status]").get_by_text("no.mp3")

@@ -17,8 +17,8 @@ from tagkit.widgets.ask import guess, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
-from tagkit.widgets.sound import clip_view, filter_player, player
 from tagkit.widgets.song import tag_upload, taggram
+from tagkit.widgets.sound import clip_view, filter_player, player
 
 __all__ = [
     "MAX_SECONDS",

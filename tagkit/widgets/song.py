@@ -101,7 +101,7 @@ def tag_upload(model, tags) -> View:
     button = ipywidgets.FileUpload(
         accept="audio/*,video/*",
         description="Choose a song",
-        layout={"width": "auto"},
+        layout={"width": "14em"},
     )
     said = ipywidgets.HTML()
     shown = ipywidgets.HTML()
@@ -126,7 +126,7 @@ def tag_upload(model, tags) -> View:
     path = '`widgets.taggram("song.mp3", model, tags)`'
     more = f"In JupyterLab a button takes a song of your own; or give its path: {path}."
     large = (
-        f"Nothing happens? The file is too large for the button: drop it into "
+        "Nothing happens? The file is too large for the button: drop it into "
         f"JupyterLab's file list and call {path}."
     )
     hint = ipywidgets.HTML(f"<small>{safe(large, code=True)}</small>")
