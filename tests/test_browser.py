@@ -222,7 +222,8 @@ def plays_and_seeks(page, box):
     player, picture = box.locator("audio"), box.locator("img")
     picture.scroll_into_view_if_needed()
     begin = box.evaluate(CURSOR)
-    player.evaluate("sound => sound.play()")
+    player.focus()
+    page.keyboard.press("Space")  # not JupyterLab's
     wait(lambda: box.evaluate(CURSOR) > begin + 0.04, page)
     player.evaluate("sound => sound.pause()")
 

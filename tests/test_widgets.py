@@ -250,6 +250,7 @@ def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
     for make in (
         lambda: widgets.tag_explorer(small, tag_list="all"),
         lambda: widgets.guess(small, 10),
+        lambda: widgets.tag_upload(Pitch(), TONES),
     ):
         view = make()
         assert view.html == make().html  # the same page each time
