@@ -377,7 +377,7 @@ def tag(
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
     name = "DielemanMel" if timeline else "K2C2"  # of windows of 3 s, 29 s
-    default = corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors"
+    default = corpus.SHIPPED / "checkpoints" / "mini" / f"{name}.safetensors"
     model, made = checkpoints.load(checkpoint or default)
     model.to(devices.best())
     sounds = []
