@@ -32,6 +32,7 @@ FEW = {"channels": [4, 8, 8, 8], "hidden": 16}
 SMALL |= {name: (name, FEW) for name in ("CRNN", "CRNNAttention")}
 SMALL |= {
     "DielemanRaw, average": ("DielemanRaw", {"width": 0.25, "average": True}),
+    "Musicnn, slaney": ("Musicnn", {"width": 0.05, "bands": "slaney"}),
     "ReSE2Multi, 4": ("ReSE2Multi", {"width": 0.03, "expansion": 4}),
     "ShortChunkCNN, residual": ("ShortChunkCNN", {"width": 0.04, "residual": True}),
 }
