@@ -4,9 +4,9 @@
     python data/cross_examine.py recorded   # or mini: only this one
 
 writes the numbers between the marks "cross-examination" and "recorded" of README.md
-here. The network trained on MagnaTagATune never met `mini`; it is judged by what is true
-of each clip (truth.csv) and by what the crowd said. All shipped networks are then asked
-about `recorded`, and judged by what author, metadata or package state of each piece.
+here. The network trained on MagnaTagATune never met `mini`; it is judged by what is
+true of each clip (truth.csv) and by what the crowd said. All shipped networks are then
+asked about `recorded`, and judged by what author, metadata or package state of it.
 """
 
 import sys
@@ -108,7 +108,7 @@ def examine_recorded(network: str) -> pd.DataFrame:
 
 
 def hits(answers: pd.DataFrame) -> tuple[int, int, float]:
-    """Count the pieces of which a stated tag is said; give hits, pieces, rate by chance.
+    """Count pieces of which a stated tag is said: hits, pieces, rate by chance.
 
     By chance: the rate if each piece got the answer to another one.
 
