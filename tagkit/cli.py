@@ -455,7 +455,7 @@ def tag(
         print(f"{n_other} other files beside them are no sound", file=sys.stderr)
     print(
         f"{len(sounds) - n_failed} of {len(sounds)} files tagged by {network}: "
-        f"{made['model']}, trained on {_trained_on(made)}",
+        f"{made['model']}, trained on {_trained_on(made['about'])}",
         file=sys.stderr,
     )
     if n_failed:
@@ -490,7 +490,8 @@ def networks():
         model, made = checkpoints.load(name)
         n_parameters = f"{models.count_parameters(model):,}"
         n_tags = str(len(made["tags"]))
-        trained_on, licence = _trained_on(made), made.get("licence", "MIT")
+        about = made["about"]
+        trained_on, licence = _trained_on(about), about.get("licence", "CC0")
         rows.append((name, made["model"], n_parameters, n_tags, trained_on, licence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -498,9 +499,10 @@ def networks():
         print("  ".join(cells).rstrip())
 
 
-def _trained_on(made) -> str:
-    about = made["about"]
-    return f"{about['corpus']}, {about['n_clips']:,} clips"
+def _trained_on(about) -> str:
+    """Say what a network heard, by what its checkpoint says of itself."""
+    clips = f"{about['corpus']}, {about['n_clips']} clips" if "n_clips" in about else ""
+    return about.get("sound", clips)
 
 
 @app.command(epilog="example: tagkit doctor")

@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 
 from tagkit.data import audio, corpus
@@ -86,6 +85,11 @@ def tag(
     nothing, its error is in what is yielded.
     """
     how = {"merge": merge, "timeline": timeline, "overlap": overlap}
+    if processes == 1:
+        yield from (_tag(model, list(tags), job, **how) for job in jobs)
+        return
+    import joblib  # takes a tenth of a second
+
     work = joblib.Parallel(n_jobs=processes, return_as="generator")
     yield from work(joblib.delayed(_tag)(model, list(tags), job, **how) for job in jobs)
 
@@ -349,10 +353,13 @@ class Progress:
         """Count a file, and say how far it is if nothing was said for a while."""
         self.n_done += 1
         now = time.monotonic()
-        if now - self.last < (0.5 if self.in_place else 10):
-            return
-        self.last = now
-        rate = self.n_done / (now - self.start)
+        if self.n_done == 1:  # starting up says nothing about the rate
+            self.start = now
+        elif now - self.last >= (0.5 if self.in_place else 10):
+            self.last = now
+            self._say((self.n_done - 1) / (now - self.start))
+
+    def _say(self, rate):
         n = self.n_before + self.n_done
         left = timedelta(seconds=round((self.n_files - n) / rate))
         text = f"{n} of {self.n_files} files, {rate:.2g} a second, {left} left"
