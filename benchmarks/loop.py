@@ -86,7 +86,7 @@ def window(name):
     """Milliseconds to score a window, in batches of 8."""
     model = models.build(name)
     samples = 0.1 * torch.randn(8, model.n_samples)
-    seconds = machine.fastest(lambda: predict._run(model, samples), 5)
+    seconds = machine.fastest(lambda: predict._run(model, model, samples), 5)
     return 1000 * seconds / 8
 
 

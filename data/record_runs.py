@@ -80,7 +80,8 @@ for _share in SHARES:
         RUNS[f"shares/{_model}-{_share}"] = (_model, _settings)
     RUNS[f"shares/BoostedTrees-{_share}"] = ("BoostedTrees", {})
 CHECKPOINTS = ("DielemanRaw", "DielemanMel", "K2C2", "CRNN", "CRNNAttention", "CRNNTF")
-RESULTS, CACHE = corpus.DATA / "results", corpus.DATA / "cache" / "runs"
+RESULTS, CACHE = corpus.SHIPPED / "results", corpus.DATA / "cache" / "runs"
+SHIPPED = corpus.SHIPPED / "checkpoints" / "mini"
 
 
 def halve(source: str | Path, target: str | Path):
@@ -153,7 +154,7 @@ def main():
     for name in CHECKPOINTS:
         best = CACHE / f"{name}-0" / "best.safetensors"
         if best.exists() and (RESULTS / f"{name}-0.json").exists():
-            halve(best, corpus.DATA / "checkpoints" / "mini" / f"{name}.safetensors")
+            halve(best, SHIPPED / f"{name}.safetensors")
     return 0 if all(done) else 1
 
 

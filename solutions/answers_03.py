@@ -351,7 +351,7 @@ ANSWERS["3.4"] = Answers(
 
 
 def recorded():
-    path = corpus.DATA / "checkpoints" / "mini" / "DielemanMel.safetensors"
+    path = corpus.SHIPPED / "checkpoints" / "mini" / "DielemanMel.safetensors"
     return checkpoints.load(path)[0]
 
 

@@ -32,7 +32,7 @@ def report() -> list[str]:
         print(f"{name}: {_corpus(name, problems)}")
     for folder in sorted((corpus.DATA / "cache").glob("*-[0-9]*")):
         print(f"store {folder.name}: {_store(folder, problems)}")
-    for folder in sorted((corpus.DATA / "checkpoints").glob("*/")):
+    for folder in sorted((corpus.SHIPPED / "checkpoints").glob("*/")):
         names = [_checkpoint(p, problems) for p in sorted(folder.glob("*.safetensors"))]
         print(f"checkpoints trained on {folder.name}: {', '.join(names)}")
     for path in sorted(Path().glob("runs/*/best.safetensors")):
@@ -94,7 +94,7 @@ def _checkpoint(path, problems) -> str:
 
 
 def _corpus(name, problems) -> str:
-    folder = corpus.DATA / name
+    folder = corpus.home(name)
     remedy = "get the whole repository again"
     if name == "magnatagatune":
         remedy = "`tagkit download magnatagatune` gets what is missing"

@@ -13,6 +13,7 @@ from made import made_examples, noise
 from safetensors.torch import save_file
 
 from tagkit import models
+from tagkit.data import corpus
 from tagkit.evaluation import predict
 from tagkit.training import checkpoints, train
 
@@ -155,6 +156,26 @@ def broken_files(folder, whole):
     save_file({"weight": torch.zeros(3)}, folder / "word", {"tagkit": "hello"})
     (folder / "folder").mkdir()
     return sorted(p for p in folder.iterdir() if p != trap), trap
+
+
+def test_networks_are_found_by_name_folder_and_path(run, tmp_path, monkeypatch):
+    names = checkpoints.shipped()
+    assert {"mini/K2C2", "magnatagatune", "lastfm50"} <= {*names}
+    for name in names:
+        about = checkpoints.read_checkpoint(checkpoints.find(name))
+        assert checkpoints.load(name)[1] == about
+    home = corpus.SHIPPED / "checkpoints" / "magnatagatune" / "Musicnn.safetensors"
+    assert checkpoints.find("magnatagatune/Musicnn") == home
+    best = run[0] / "best.safetensors"
+    for mine in (best, str(best), run[0]):
+        assert checkpoints.find(mine) == best
+    monkeypatch.chdir(run[0].parent)
+    assert checkpoints.find(run[0].name).resolve() == best.resolve()
+    for gone in ("mini", "minni/K2C2", tmp_path / "gone.safetensors"):
+        with pytest.raises(
+            ValueError, match=f"'{gone}'; .*mini/K2C2.*best.safetensors"
+        ):
+            checkpoints.load(gone)
 
 
 def test_what_is_no_checkpoint_is_refused_and_none_of_its_code_runs(run, tmp_path):

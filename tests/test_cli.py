@@ -336,6 +336,7 @@ def test_an_interrupted_command_gives_exit_code_130(monkeypatch, capsys):
 
 def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(corpus, "DATA", tmp_path)
+    monkeypatch.setattr(corpus, "SHIPPED", tmp_path)
     (tmp_path / "cache" / "mini-12000").mkdir(parents=True)
     damaged = tmp_path / "cache" / "mini-16000"
     made_store(damaged, np.ones((2, 100)))
@@ -358,5 +359,5 @@ def test_doctor_is_content_with_a_whole_project(capsys):
     assert cli.main(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert "mini: 480 of 480 clips" in printed
-    names = sorted(p.stem for p in (corpus.DATA / "checkpoints/mini").iterdir())
+    names = sorted(p.stem for p in (corpus.SHIPPED / "checkpoints/mini").iterdir())
     assert f"checkpoints trained on mini: {', '.join(names)}\n" in printed

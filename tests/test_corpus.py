@@ -1,5 +1,9 @@
 """A corpus: two tables that fit together, splits, floors, and what is refused."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from conftest import tone, write_tables
@@ -127,6 +131,25 @@ def test_unknown_name_is_answered_with_what_is_needed(name, monkeypatch, tmp_pat
     monkeypatch.setattr(corpus, "DATA", tmp_path)
     with pytest.raises(ValueError, match=f"'{name}'; .*'mini', 'magnatagatune'"):
         corpus.open(name)
+
+
+def test_what_is_shipped_is_found_wherever_own_data_lies(tmp_path):
+    """In a process of its own, as TAGKIT_DATA is read when tagkit is imported."""
+    code = (
+        "from tagkit.data import corpus\n"
+        "from tagkit.evaluation import results\n"
+        "from tagkit.training import checkpoints\n"
+        "mini = corpus.open('mini')\n"
+        "assert mini.key == 'mini' and len(mini.load(4)) and results.read_runs()\n"
+        "assert len(results.paper_cards()) and 'mini/K2C2' in checkpoints.shipped()\n"
+        "checkpoints.load('magnatagatune')\n"
+        "print(corpus.DATA, corpus.home('magnatagatune').parent)\n"
+    )
+    environment = os.environ | {"TAGKIT_DATA": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [str(tmp_path)] * 2, done.stderr
 
 
 def test_mini_is_as_the_design_says(mini):

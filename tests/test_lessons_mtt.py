@@ -25,7 +25,7 @@ from tagkit import widgets
 from tagkit.data import batches, corpus, store
 from tagkit.evaluation import metrics
 
-COURSE = corpus.DATA.parent / "course"
+COURSE = corpus.SHIPPED.parent / "course"
 # Words of cells that need sound, a network or a reader.
 SOUND = ("audio.", "music.load", "music.path", "clips.read", "train.fit",
          "models.", "predict.", "runs.", "features.", "batches.RandomCrops",

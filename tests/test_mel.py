@@ -59,6 +59,36 @@ def test_agrees_with_librosa(rate, n_fft, hop, n_mels):
     assert relative(bands[:, inner], power[:, inner]) < 1e-4
 
 
+@pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
+@pytest.mark.parametrize("norm", [None, "slaney"])
+def test_agrees_with_librosas_scale_and_frames_without_edges(
+    rate, n_fft, hop, n_mels, norm
+):
+    samples = signal(rate)
+    power = librosa.feature.melspectrogram(
+        y=samples,
+        sr=rate,
+        n_fft=n_fft,
+        hop_length=hop,
+        n_mels=n_mels,
+        norm=norm,
+        center=False,
+    )
+    options = {"mel_scale": "slaney", "norm": norm, "center": False}
+    bands = through(layer_of(rate, n_fft, hop, n_mels, **options), samples)
+    assert bands.shape == power.shape == (n_mels, 1 + (len(samples) - n_fft) // hop)
+    assert relative(10 ** (bands / 10), power) < 1e-4
+    htk = layer_of(rate, n_fft, hop, n_mels, norm=norm, center=False)
+    assert relative(10 ** (through(htk, samples) / 10), power) > 0.1
+
+
+def test_without_edges_a_whole_transform_is_needed():
+    layer = mel.LogMel(center=False)
+    assert layer(torch.zeros(1, 512)).shape == (1, 96, 1)
+    with pytest.raises(ValueError, match="511"):
+        layer(torch.zeros(1, 511))
+
+
 def test_agrees_with_librosa_where_the_window_is_short():
     samples = signal(12_000)
     power = librosa.feature.melspectrogram(
@@ -131,7 +161,7 @@ def test_number_of_frames(n_samples, n_frames):
 
 
 def test_a_window_with_nothing_to_reflect_is_refused():
-    with pytest.raises(ValueError, match=r"\(1, 256\).* 256 samples"):
+    with pytest.raises(ValueError, match=r"\(1, 256\).* 257 samples"):
         mel.LogMel()(torch.zeros(1, 256))
 
 
@@ -179,6 +209,10 @@ def test_filters_travel_with_the_device_but_not_into_checkpoints():
 def test_other_log_is_refused():
     with pytest.raises(ValueError, match="'ln'.*db, log1p or log10"):
         mel.LogMel(log="ln")
+    with pytest.raises(ValueError, match="mel_scale"):
+        mel.LogMel(mel_scale="bark")
+    with pytest.raises(ValueError, match="norm"):
+        mel.LogMel(norm="area")
 
 
 def plainly(layer, samples):

@@ -423,6 +423,23 @@ def test_gives_a_logit_per_clip_and_tag(model):
         assert torch.isfinite(logits).all()
 
 
+def test_embeds_what_its_last_layer_reads(model):
+    given = windows(model, 2)
+    with torch.inference_mode():
+        vectors = model.eval().embed(given)
+        torch.testing.assert_close(model.output(vectors), model(given))
+    assert vectors.shape == (2, model.n_dims)
+
+
+def test_the_fault_over_the_batch_embeds_too():
+    model = models.CRNNOverBatch(n_tags=5, width=0.05).eval()
+    given = windows(model, 2)
+    with torch.inference_mode():
+        vectors = model.embed(given)
+        torch.testing.assert_close(model.output(vectors), model(given))
+    assert vectors.shape == (2, model.n_dims)
+
+
 def test_permuting_the_batch_permutes_the_logits(model):
     """Trap 7: a recurrence over the batch, or any other leak between clips."""
     samples, order = windows(model, 4), torch.tensor([2, 0, 3, 1])

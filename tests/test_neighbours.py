@@ -5,12 +5,10 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from tagkit import models, plots, widgets
-from tagkit.data import batches, store
-from tagkit.evaluation import neighbours, predict
+from tagkit import plots, widgets
+from tagkit.evaluation import neighbours
 from tagkit.widgets import map as maps
 
 # Four clips on a line from 0 to 90 degrees; the first two are by one artist.
@@ -18,24 +16,6 @@ ANGLES = np.radians([0, 10, 50, 90])
 VECTORS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 NEAR = np.cos(ANGLES[:, None] - ANGLES)
 ARTISTS = ["ann", "ann", "bob", "cid"]
-
-
-def test_embeddings_are_what_the_last_layer_reads(tones, tmp_path):
-    made = store.prepare(tones, folder=tmp_path / "s")
-    examples = batches.examples(tones, made, tones.clips.index)
-    torch.manual_seed(0)
-    model = models.DielemanRaw(n_tags=2)  # ten windows a clip
-    vectors = neighbours.embeddings(model, examples)
-    logits = predict.window_logits(model, examples).mean(axis=1)
-    with torch.inference_mode():
-        again = model.output(torch.from_numpy(vectors)).numpy()
-    assert vectors.shape == (8, model.output.in_features)
-    np.testing.assert_allclose(again, logits, atol=1e-4)
-    assert not model.output._forward_hooks, "the hook stayed"
-    model.forward = lambda samples: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        neighbours.embeddings(model, examples)
-    assert not model.output._forward_hooks
 
 
 def test_similarity_is_the_cosine():

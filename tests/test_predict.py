@@ -10,7 +10,7 @@ from torch import nn
 
 from conftest import tone
 from tagkit import models
-from tagkit.data import audio, batches
+from tagkit.data import audio, batches, corpus, store
 from tagkit.evaluation import predict
 from tagkit.models.tagger import Tagger
 
@@ -152,6 +152,70 @@ def test_timeline_says_when(tmp_path):
     np.testing.assert_allclose(merged["loudest"], lines["loudest"].mean(), atol=1e-6)
 
 
+def test_embeddings_are_what_the_last_layer_reads(tones, tmp_path):
+    made = store.prepare(tones, folder=tmp_path / "s")
+    examples = batches.examples(tones, made, tones.clips.index)
+    torch.manual_seed(0)
+    model = models.DielemanRaw(n_tags=2)  # ten windows a clip
+    vectors = predict.embeddings(model, examples)
+    logits = predict.window_logits(model, examples).mean(axis=1)
+    with torch.inference_mode():
+        again = model.output(torch.from_numpy(vectors)).numpy()
+    assert vectors.shape == (8, model.n_dims) and vectors.dtype == np.float32
+    np.testing.assert_allclose(again, logits, atol=1e-4)
+    # Of their files the same, but for what a store rounds; no labels are needed.
+    for table in tones.root.glob("*.csv"):
+        table.unlink()
+    bare = corpus.open(tones.root)
+    files = [bare.path(clip) for clip in bare.clips.index]
+    again = predict.embeddings(model, files)
+    np.testing.assert_allclose(again, vectors, atol=1e-2)
+
+
+def test_embeddings_of_files_are_means_over_their_windows(tmp_path):
+    random = np.random.default_rng(0)
+    torch.manual_seed(0)
+    model = models.DielemanRaw(2, 32, 32, n_samples=1000).eval()
+    files, expected = [], []
+    for i, n in enumerate((400, 1000, 2600)):
+        samples = random.uniform(-0.5, 0.5, n).astype(np.float32)
+        files.append(tmp_path / f"{i}.wav")
+        soundfile.write(files[-1], samples, 12_000, subtype="FLOAT")
+        # 0.5: 1600 more samples in hops of 500 or less, so 5 windows, 400 apart.
+        starts = range(0, 1601, 400) if n == 2600 else [0]
+        windows = [np.pad(samples, (0, max(0, 1000 - n)))[s : s + 1000] for s in starts]
+        with torch.inference_mode():
+            windows = torch.from_numpy(np.stack(windows))
+            expected.append(model.embed(windows).mean(dim=0).numpy())
+    found = predict.embeddings(model, files, overlap=0.5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    one = predict.embeddings(model, str(files[2]), overlap=0.5)
+    np.testing.assert_allclose(one, expected[2:], atol=1e-5)
+    assert np.abs(predict.embeddings(model, files[2]) - expected[2]).max() > 1e-4
+
+
+def test_embeddings_of_nothing_and_of_a_model_without_them_are_refused(some):
+    with pytest.raises(ValueError, match="no clips"):
+        predict.embeddings(models.DielemanRaw(), [])
+    with pytest.raises(NotImplementedError, match="Loudness"):
+        predict.embeddings(Loudness(), some)
+
+
+def test_windows_of_a_timeline_overlap_as_asked(tmp_path):
+    samples = np.zeros(4000, dtype=np.float32)
+    samples[2000:2010] = 0.5
+    soundfile.write(tmp_path / "x.wav", samples, 12_000)
+    model = Loudness()
+    path = tmp_path / "x.wav"
+    line = predict.timeline(model, path, ["first", "loudest"], overlap=0.5)
+    np.testing.assert_allclose(12_000 * line.index, 500 + np.arange(0, 3001, 500))
+    assert (line["loudest"] > 0.9).tolist() == [False] * 3 + [True] * 2 + [False] * 2
+    assert len(predict.timeline(model, path, ["first", "loudest"])) == 4
+    for wrong in (-0.1, 1):
+        with pytest.raises(ValueError, match=str(wrong)):
+            predict.timeline(model, path, ["first", "loudest"], overlap=wrong)
+
+
 def test_tags_keep_their_scores_when_sorted(tmp_path):
     wave = np.full(1000, 0.5, np.float32)
     wave[0] = -0.5
@@ -216,6 +280,6 @@ def test_scores_do_not_depend_on_the_batches(some, monkeypatch):
     monkeypatch.setattr(
         batches.GridCrops,
         "__init__",
-        lambda self, *rest: init(self, *rest, clips_per_batch=1),
+        lambda self, *rest, **options: init(self, *rest, **options, clips_per_batch=1),
     )
     np.testing.assert_allclose(predict.clip_scores(model, some), expected, atol=1e-6)

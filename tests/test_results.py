@@ -15,14 +15,14 @@ from tagkit.data import batches, corpus
 from tagkit.evaluation import features, metrics, predict, results
 from tagkit.training import checkpoints, train
 
-ROOT = corpus.DATA.parent
-CHECKPOINTS = sorted((corpus.DATA / "checkpoints" / "mini").glob("*.safetensors"))
+ROOT = corpus.SHIPPED.parent
+CHECKPOINTS = sorted((corpus.SHIPPED / "checkpoints" / "mini").glob("*.safetensors"))
 MTT = {"corpus": "magnatagatune", "n_clips": 5329}
 
 
 @pytest.fixture
 def mini_card(monkeypatch):
-    monkeypatch.syspath_prepend(str(corpus.DATA / "build_mini"))
+    monkeypatch.syspath_prepend(str(corpus.SHIPPED / "build_mini"))
     import mini_card
 
     return mini_card
@@ -266,7 +266,7 @@ def test_arguments_of_a_card_choose_the_run():
 
 
 def test_a_card_names_a_model_and_arguments_that_there_are():
-    table = pd.read_csv(corpus.DATA / "published.csv").fillna({"arguments": ""})
+    table = pd.read_csv(corpus.SHIPPED / "published.csv").fillna({"arguments": ""})
     for card in table.dropna(subset="model").itertuples():
         known = inspect.signature(models.MODELS[card.model].cls).parameters
         assert {pair.split("=")[0] for pair in card.arguments.split()} <= set(known)
@@ -279,7 +279,7 @@ def test_a_default_that_went_through_json_is_still_the_default():
 
 def test_an_unsound_figure_has_a_reason_and_no_neighbour():
     """Runs on the very clips of each unsound figure are not put beside it."""
-    table = pd.read_csv(corpus.DATA / "published.csv")
+    table = pd.read_csv(corpus.SHIPPED / "published.csv")
     unsound = table[table["why"].notna()]
     for source in ("Weber, EPFL 2019", "Roy, Bristol", "Panwar et al. 2017"):
         assert (unsound["source"] == source).any()
@@ -352,7 +352,7 @@ def test_card_gets_the_whole_board_and_readme_the_best_five(
     (folder / "results").mkdir(parents=True)
     readme, card = tmp_path / "README.md", folder / "README.md"
     readme.write_text((ROOT / "README.md").read_text())
-    card.write_text((corpus.DATA / "README.md").read_text())
+    card.write_text((corpus.SHIPPED / "README.md").read_text())
     tags = list(corpus.open("mini").labels().columns)
     names = ["PredictNothing", *(f"Net{n}" for n in range(6))]
     runs = [run(name, roc=0.5 + n / 20, loss=None) for n, name in enumerate(names)]
@@ -362,7 +362,7 @@ def test_card_gets_the_whole_board_and_readme_the_best_five(
     monkeypatch.setattr(mini_card, "contact_sheet", lambda *_: None)
     monkeypatch.setattr(mini_card, "sound_lines", lambda *_: ["no sound"])
     for _ in range(2):  # the second time nothing changes
-        mini_card.write(corpus.DATA / "mini", folder)
+        mini_card.write(corpus.SHIPPED / "mini", folder)
         rows = [line for line in card.read_text().splitlines() if "one run" in line]
         assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in names[::-1]]
         worst = "0.500 | one run | 0.400 to 0.600 | 0.250 | inf | 50 | 10 |"
@@ -405,17 +405,17 @@ def test_what_does_not_listen_scores_as_recorded(name, mini, recorded):
 
 def test_every_model_and_baseline_has_the_records_of_three_seeds(monkeypatch, board):
     assert (board["seeds"] == 3).all()
-    monkeypatch.syspath_prepend(str(corpus.DATA))
+    monkeypatch.syspath_prepend(str(corpus.SHIPPED))
     import record_runs
 
-    folder = corpus.DATA / "results"
+    folder = corpus.SHIPPED / "results"
     names = {str(p.relative_to(folder))[:-5] for p in folder.rglob("*.json")}
     assert names == {f"{name}-{s}" for name in record_runs.RUNS for s in range(3)}
     recorded = {model for model, _ in record_runs.RUNS.values()}
     assert recorded == {*models.MODELS, *features.BASELINES}
     for name, (model, settings) in record_runs.RUNS.items():
         for seed in range(3):
-            path = corpus.DATA / "results" / f"{name}-{seed}.json"
+            path = corpus.SHIPPED / "results" / f"{name}-{seed}.json"
             run = json.loads(path.read_text())
             kept = run["config"] | run["arguments"]
             assert run["model"] == model and kept["seed"] == seed
@@ -425,7 +425,7 @@ def test_every_model_and_baseline_has_the_records_of_three_seeds(monkeypatch, bo
 
 def test_runs_on_shares_differ_in_their_clips_alone():
     """As many windows and the same rule for each; the boards above never see them."""
-    shares = results.read_runs(corpus.DATA / "results" / "shares")
+    shares = results.read_runs(corpus.SHIPPED / "results" / "shares")
     rows = {}
     for run in shares:
         key = run["model"], run["n_train"]
@@ -447,7 +447,7 @@ def test_runs_on_shares_differ_in_their_clips_alone():
 
 
 def test_readmes_hold_the_leaderboard(board, mini_card):
-    whole = (corpus.DATA / "README.md").read_text()
+    whole = (corpus.SHIPPED / "README.md").read_text()
     best = (ROOT / "README.md").read_text()
     for line in mini_card.board_lines(board):
         assert line in whole

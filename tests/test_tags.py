@@ -68,6 +68,19 @@ def test_unknown_tags_are_answered_with_the_nearest(wanted, words):
     assert all(word in str(caught.value) for word in words)
 
 
+def test_lastfm_tags_have_one_kind_each():
+    assert len(set(tags.LASTFM50)) == 50
+    kinds = [tag for kind in tags.LASTFM50_KINDS.values() for tag in kind]
+    assert sorted(kinds) == sorted(tags.LASTFM50)
+    for kind in tags.LASTFM50_KINDS.values():  # the most frequent first
+        places = [tags.LASTFM50.index(tag) for tag in kind]
+        assert places == sorted(places)
+    labels = frame(**{tag: [1] for tag in reversed(tags.LASTFM50)})
+    assert list(tags.choose(labels, "lastfm50")) == tags.LASTFM50
+    with pytest.raises(ValueError, match="'pop'"):
+        tags.choose(labels.drop(columns="pop"), "lastfm50")
+
+
 def test_folder_split_by_the_first_folder():
     paths = pd.Series([f"{f}/x.mp3" for f in "0123456789abcdef"], index=range(5, 21))
     split = tags.folder_split(paths)

@@ -203,7 +203,10 @@ class RandomCrops:
 class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
-    As few as cover the clip, evenly spaced from its start to its end: they may overlap.
+    As few as cover the clip, evenly spaced from its start to its end, see `starts`.
+
+    Args:
+        overlap: the least share of a window that the next one hears again.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
     """
@@ -215,20 +218,21 @@ class GridCrops:
         sample_rate: int,
         *,
         clips_per_batch: int = 8,
+        overlap: float = 0.0,
     ):
         self.examples = examples
         self.clips_per_batch = clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        self.n_windows = -(-self.window.n_row // self.window.n_cut)
+        self.starts = starts(self.window.n_row, self.window.n_cut, overlap)
+        self.n_windows = len(self.starts)
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
         """Yield the windows as stored, int16, in tuples of one."""
-        starts = np.linspace(0, self.window.last_start, self.n_windows).astype(int)
         for first in range(0, len(self.rows), self.clips_per_batch):
             rows = self.rows[first : first + self.clips_per_batch]
-            every = np.tile(starts, len(rows))
+            every = np.tile(self.starts, len(rows))
             yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
@@ -298,6 +302,26 @@ class Window:
                 f"{path} has {n_bytes} bytes, {self.samples.nbytes} when it was opened"
                 "; make it with `tagkit prepare`, then call the same training again"
             )
+
+
+def starts(n_samples: int, n_window: int, overlap: float = 0.0) -> np.ndarray:
+    """Place as few windows as cover a sound, evenly from its start to its end.
+
+    Args:
+        overlap: the least share of a window that the next one hears again, 0 to below
+            1; 0.5 gives about twice as many windows as 0.
+
+    Shape: (n_windows,), the first sample of each; one for a sound shorter than it.
+    Raises: ValueError for another overlap.
+
+    >>> starts(10, 4)
+    array([0, 3, 6])
+    """
+    if not 0 <= overlap < 1:
+        raise ValueError(f"overlap is {overlap}; needed is 0 to below 1, such as 0.5")
+    last = max(0, n_samples - n_window)
+    hop = max(1, round(n_window * (1 - overlap)))
+    return np.linspace(0, last, 1 + -(-last // hop)).astype(int)
 
 
 def cut_length(n_samples: int, from_rate: int, to_rate: int) -> int:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from tagkit.data import annotations, audio, tags
 
-DATA = Path(os.environ.get("TAGKIT_DATA") or Path(__file__).parents[2] / "data")
+SHIPPED = Path(__file__).parents[2] / "data"  # what comes with the project
+DATA = Path(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
 NAMED = ("mini", "magnatagatune")
 VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
 
@@ -48,7 +49,7 @@ class Corpus:
     @property
     def key(self) -> str:
         """A name that no other folder has, for what is kept in data/cache."""
-        if self.root == DATA / self.name:
+        if self.name in NAMED and self.root == home(self.name):
             return self.name
         digest = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()
         return f"{self.name}-{digest[:6]}"
@@ -206,6 +207,11 @@ def sound_files(folder: Path) -> list[Path]:
     )
 
 
+def home(name: str) -> Path:
+    """Give the folder of a corpus of NAMED: shipped, or for magnatagatune yours."""
+    return (DATA if name == "magnatagatune" else SHIPPED) / name
+
+
 def open(name: str | Path) -> Corpus:
     """Open a corpus: "mini", "magnatagatune", or a folder of your own.
 
@@ -221,14 +227,14 @@ def open(name: str | Path) -> Corpus:
     Corpus('mini': 480 clips, 64 tags)
     """
     is_named = name in NAMED
-    root = DATA / name if is_named else Path(name)
+    root = home(name) if is_named else Path(name)
     if not root.is_dir():
         raise ValueError(
             f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
             "'magnatagatune' (once downloaded) or a folder"
         )
     title = str(name) if is_named else root.resolve().name
-    if title in NAMED and root.resolve() != (DATA / title).resolve():
+    if title in NAMED and root.resolve() != home(title).resolve():
         title = f"own {title}"  # scores on it are not scores on that one
     labels_path = _table(root, "annotations_final.csv")
     info_path = _table(root, "clip_info_final.csv")

@@ -22,6 +22,35 @@ RAW50 = (
     "choral"
 ).split(", ")
 
+# The 50 most frequent Last.fm tags of the Million Song Dataset, most frequent first, as
+# Choi et al. 2017 and Pons & Serra 2019 spell them, and the kinds of Wells 2018, table
+# 3.1, who numbers them in the same order.
+LASTFM50 = (
+    "rock, pop, alternative, indie, electronic, female vocalists, dance, 00s, "
+    "alternative rock, jazz, beautiful, metal, chillout, male vocalists, "
+    "classic rock, soul, indie rock, Mellow, electronica, 80s, folk, 90s, chill, "
+    "instrumental, punk, oldies, blues, hard rock, ambient, acoustic, experimental, "
+    "female vocalist, guitar, Hip-Hop, 70s, party, country, easy listening, sexy, "
+    "catchy, funk, electro, heavy metal, Progressive rock, 60s, rnb, indie pop, sad, "
+    "House, happy"
+).split(", ")
+LASTFM50_KINDS = {
+    "genre": (
+        "rock, pop, alternative, indie, electronic, dance, alternative rock, jazz, "
+        "metal, classic rock, soul, indie rock, electronica, folk, punk, blues, "
+        "hard rock, acoustic, experimental, Hip-Hop, country, funk, electro, "
+        "heavy metal, Progressive rock, rnb, indie pop, House"
+    ).split(", "),
+    "mood": (
+        "beautiful, chillout, Mellow, chill, oldies, ambient, party, easy listening, "
+        "sexy, catchy, sad, happy"
+    ).split(", "),
+    "instrument": (
+        "female vocalists, male vocalists, instrumental, female vocalist, guitar"
+    ).split(", "),
+    "era": "00s, 80s, 90s, 70s, 60s".split(", "),
+}
+
 # Keunwoo Choi's 29 groups of synonyms (magnatagatune-list), with the forgotten
 # `female vocal` added. The first word of each group is the name after merging.
 # fmt: off
@@ -126,8 +155,9 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
 
     Args:
         tag_list: "raw50", the 50 most frequent tags, by count; "merged50", the 50
-            most frequent after merging synonyms, by alphabet; "all"; or a list of
-            names. Scores on different lists do not compare.
+            most frequent after merging synonyms, by alphabet; "lastfm50", those of
+            LASTFM50, for labels from Last.fm; "all"; or a list of names. Scores on
+            different lists do not compare.
 
     Shape: (n_clips, n_tags) -> (n_clips, n_chosen), uint8.
     Raises: ValueError for an unknown tag or list, with the nearest names.
@@ -140,16 +170,19 @@ def choose(labels: pd.DataFrame, tag_list: str | list[str]) -> pd.DataFrame:
             return merged[sorted(top(merged))]
         if tag_list == "all":
             return labels
-        raise ValueError(
-            f"tag list {tag_list!r} is unknown; needed is 'raw50', 'merged50', 'all' "
-            f"or a list of tags such as [{tag_list!r}]"
-        )
+        if tag_list != "lastfm50":
+            raise ValueError(
+                f"tag list {tag_list!r} is unknown; needed is 'raw50', 'merged50', "
+                f"'lastfm50', 'all' or a list of tags such as [{tag_list!r}]"
+            )
+        tag_list = LASTFM50
     for tag in tag_list:
         if tag not in labels.columns:
             near = difflib.get_close_matches(str(tag).lower(), labels.columns)
             raise ValueError(
                 f"tag {tag!r} is not among the {labels.shape[1]} tags of this corpus; "
-                f"the nearest are {near or 'none'} (lists are raw50, merged50 and all)"
+                f"the nearest are {near or 'none'} (lists are raw50, merged50, "
+                "lastfm50 and all)"
             )
     return labels[list(tag_list)]
 

@@ -1,6 +1,7 @@
 """From vectors of clips to clips that sound alike: neighbours, playlists, hubs, maps.
 
-A clip's vector may be its scores, its logits, or what a network's last layer reads.
+A clip's vector may be its scores, its logits, or what a network's last layer reads
+(`predict.embeddings`).
 
 Notebook: course/06_recommendation.ipynb
 """
@@ -9,26 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tagkit.data import batches
-from tagkit.evaluation import metrics, predict
-from tagkit.models.tagger import Tagger
-
-
-def embeddings(model: Tagger, examples: batches.Examples) -> np.ndarray:
-    """Compute what a model's last layer reads, the mean over the windows of each clip.
-
-    Shape: (n_clips, n_features) float32, n_features being the inputs of that layer.
-    """
-    parts = []
-    hook = model.output.register_forward_hook(
-        lambda layer, inputs, output: parts.append(inputs[0].float().cpu().numpy())
-    )
-    try:
-        n_windows = predict.window_logits(model, examples).shape[1]
-    finally:
-        hook.remove()
-    windows = np.concatenate(parts)  # (n_clips * n_windows, n_features)
-    return windows.reshape(len(examples), n_windows, -1).mean(axis=1)
+from tagkit.evaluation import metrics
 
 
 def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
@@ -237,7 +219,7 @@ def _units(vectors, centre) -> np.ndarray:
     if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
         raise ValueError(
             f"vectors have shape {vectors.shape} or values that are not finite; needed "
-            "is (n_clips, n_features); take predict.clip_scores or embeddings"
+            "is (n_clips, n_features); take predict.clip_scores or predict.embeddings"
         )
     if centre:
         vectors = vectors - vectors.mean(axis=0)

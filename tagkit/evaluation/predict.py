@@ -3,6 +3,7 @@
 Notebook: course/02_raw_waveform_cnns.ipynb
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,7 @@ def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
     Shape: (n_clips, n_windows, n_tags), any real number.
     Raises: ValueError if window and store do not fit, see `batches.Window`.
     """
-    crops = batches.GridCrops(examples, model.n_samples, model.sample_rate)
-    device = next(model.parameters()).device
-    windows = feed.to_device(crops.cuts(), crops.finish, device)
-    logits = [_run(model, samples) for (samples,) in windows]
-    return np.concatenate(logits).reshape(len(examples), crops.n_windows, -1)
+    return _clip_windows(model, model, examples)
 
 
 def merge_windows(logits: np.ndarray, merge: str = "mean") -> np.ndarray:
@@ -75,15 +72,48 @@ def tag_file(
     return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
 
 
-def timeline(model: Tagger, path: str | Path, tags: list[str]) -> pd.DataFrame:
+def embeddings(
+    model: Tagger,
+    clips: batches.Examples | Iterable[str | Path],
+    *,
+    overlap: float = 0.0,
+) -> np.ndarray:
+    """Describe each clip by what a model's last layer reads, the mean of its windows.
+
+    Sounds with near vectors sound alike to the network: see `neighbours`.
+
+    Args:
+        clips: examples of a store; or files of any length, such as those that
+            corpus.sound_files(folder) lists. No labels are looked at.
+        overlap: as in `batches.starts`; more windows give a steadier mean.
+
+    Shape: (n_clips, n_dims) float32.
+    Raises: as `window_logits` for examples, `audio.AudioError` for files; ValueError
+    for no clips.
+    """
+    if isinstance(clips, batches.Examples):
+        return _clip_windows(model, model.embed, clips, overlap).mean(axis=1)
+    paths = [clips] if isinstance(clips, str | Path) else list(clips)
+    if not paths:
+        raise ValueError("there are no clips; needed are examples or files of sound")
+    files = (_file_windows(model, model.embed, path, overlap)[0] for path in paths)
+    return np.stack([windows.mean(axis=0) for windows in files])
+
+
+def timeline(
+    model: Tagger, path: str | Path, tags: list[str], *, overlap: float = 0.0
+) -> pd.DataFrame:
     """Tag a file window by window, to see when each tag is heard.
+
+    Args:
+        overlap: as in `batches.starts`; more windows give a finer picture.
 
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
     seconds, columns tags.
     Raises: as `tag_file`.
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    logits, starts = _file_logits(model, path, tags)
+    logits, starts = _file_logits(model, path, tags, overlap)
     middles = (starts + model.n_samples / 2) / model.sample_rate
     return pd.DataFrame(
         _sigmoid(logits), index=pd.Index(middles, name="seconds"), columns=list(tags)
@@ -119,14 +149,14 @@ def occlusion(
     fill = _noise_like(samples) if filling == "noise" else np.zeros_like(samples)
     edges = np.linspace(0, len(samples), n_pieces + 1).astype(int)
     n = model.n_samples
-    starts = np.linspace(0, len(samples) - n, -(-len(samples) // n)).astype(int)
+    starts = batches.starts(len(samples), n)
     logits = []
     nothing_hidden = (0, 0)
     for first, last in [nothing_hidden, *zip(edges[:-1], edges[1:], strict=True)]:
         covered = samples.copy()
         covered[first:last] = fill[first:last]
         windows = torch.from_numpy(np.stack([covered[s : s + n] for s in starts]))
-        logits.append(_run(model, windows).mean(axis=0))
+        logits.append(_run(model, model, windows).mean(axis=0))
     return logits[0] - np.stack(logits[1:])
 
 
@@ -138,17 +168,9 @@ def _noise_like(samples):
     return noise.astype(np.float32)
 
 
-def _file_logits(model, path, tags):
+def _file_logits(model, path, tags, overlap=0.0):
     """Give a file's logits (n_windows, n_tags) and the first sample of each window."""
-    samples = audio.load(path, model.sample_rate)
-    n = model.n_samples
-    n_windows = max(1, -(-len(samples) // n))
-    starts = np.linspace(0, max(0, len(samples) - n), n_windows).astype(int)
-    logits = []
-    for part in np.array_split(starts, -(-n_windows // 16)):  # an hour is too much
-        windows = [audio.fit_length(samples[s : s + n], n) for s in part]
-        logits.append(_run(model, torch.from_numpy(np.stack(windows))))
-    logits = np.concatenate(logits)
+    logits, starts = _file_windows(model, model, path, overlap)
     if logits.shape[1] != len(tags):
         raise ValueError(
             f"the model has {logits.shape[1]} outputs, you gave {len(tags)} tags; use "
@@ -157,14 +179,47 @@ def _file_logits(model, path, tags):
     return logits, starts
 
 
-def _run(model: Tagger, samples: torch.Tensor) -> np.ndarray:
+def _file_windows(model, compute, path, overlap):
+    """Compute what `_run` does for each window of a file, and where each begins.
+
+    Shape: (n_windows, n), (n_windows,).
+    """
+    samples = audio.load(path, model.sample_rate)
+    n = model.n_samples
+    starts = batches.starts(len(samples), n, overlap)
+    outputs = []
+    for part in np.array_split(starts, -(-len(starts) // 16)):  # an hour is too much
+        windows = [audio.fit_length(samples[s : s + n], n) for s in part]
+        outputs.append(_run(model, compute, torch.from_numpy(np.stack(windows))))
+    return np.concatenate(outputs), starts
+
+
+def _clip_windows(model, compute, examples, overlap=0.0):
+    """Compute what `_run` does for each window of each clip.
+
+    Shape: (n_clips, n_windows, n).
+    """
+    n, rate = model.n_samples, model.sample_rate
+    crops = batches.GridCrops(examples, n, rate, overlap=overlap)
+    device = next(model.parameters()).device
+    windows = feed.to_device(crops.cuts(), crops.finish, device)
+    outputs = [_run(model, compute, samples) for (samples,) in windows]
+    return np.concatenate(outputs).reshape(len(examples), crops.n_windows, -1)
+
+
+def _run(model: Tagger, compute, samples: torch.Tensor) -> np.ndarray:
+    """Compute the model itself, or its `embed`, in evaluation mode, without gradients.
+
+    Shape: (batch, n_samples) -> (batch, n_tags) or (batch, n_dims).
+    """
     training = model.training
     device = next(model.parameters()).device
     if device.type == "cpu":
         devices.keep_freed_memory()
     try:
         with torch.inference_mode():
-            return model.eval()(samples.to(device)).float().cpu().numpy()
+            model.eval()
+            return compute(samples.to(device)).float().cpu().numpy()
     finally:
         model.train(training)
 

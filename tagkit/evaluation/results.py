@@ -42,7 +42,7 @@ def read_runs(folder: str | Path | None = None) -> list[dict]:
 
     Raises: ValueError for a file that `record` did not write.
     """
-    folder = Path(folder or corpus.DATA / "results")
+    folder = Path(folder or corpus.SHIPPED / "results")
     return [_read_run(path) for path in sorted(folder.glob("*.json"))]
 
 
@@ -150,7 +150,7 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     print it), ours with its t-interval over seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
     """
-    cards = pd.read_csv(corpus.DATA / "published.csv")
+    cards = pd.read_csv(corpus.SHIPPED / "published.csv")
     cards = cards.fillna({"model": "", "arguments": "", "why": ""})
     rows = []
     for card in cards.to_dict("records"):

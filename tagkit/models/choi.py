@@ -59,10 +59,10 @@ class K2C1(Tagger):
         self.dense = two_dense(4 * channels[-1], n_dense)
         self.output = nn.Linear(n_dense, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.units(self.image(samples))  # (batch, 304, 1, 4)
-        return self.output(self.dense(x.flatten(1)))  # (batch, n_tags)
+        return self.dense(x.flatten(1))  # (batch, 304)
 
 
 class K1C2(Tagger):
@@ -91,10 +91,10 @@ class K1C2(Tagger):
         self.dense = two_dense(96 * channels[-1], n_dense)
         self.output = nn.Linear(n_dense, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.units(self.image(samples))  # (batch, 95, 96, 1)
-        return self.output(self.dense(x.flatten(1)))  # (batch, n_tags)
+        return self.dense(x.flatten(1))  # (batch, 95)
 
 
 class K2C2(Tagger):
@@ -120,10 +120,10 @@ class K2C2(Tagger):
         self.units = pyramid(channels, ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)))
         self.output = nn.Linear(channels[-1], n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.units(self.image(samples))  # (batch, 271, 1, 1)
-        return self.output(x.flatten(1))  # (batch, n_tags)
+        return x.flatten(1)  # (batch, 271)
 
 
 def pyramid(channels: list[int], pools, ceil: bool = False) -> nn.Sequential:

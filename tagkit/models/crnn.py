@@ -54,11 +54,11 @@ class CRNN(Tagger):
         self.gru = nn.GRU(scaled_channels[-1], n_hidden, num_layers=2, batch_first=True)
         self.output = nn.Linear(n_hidden, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.units(self.image(samples))  # (batch, 128, 1, 15)
         states, _ = self.gru(x.squeeze(2).transpose(1, 2))  # (batch, 15, hidden)
-        return self.output(self.merge(states))  # (batch, n_tags)
+        return self.merge(states)  # (batch, hidden)
 
     def merge(self, states: torch.Tensor) -> torch.Tensor:
         """Take the last of 15 states. Shape: (batch, 15, n) -> (batch, n)."""
@@ -127,7 +127,7 @@ class CRNNTF(Tagger):
         self.dropout = nn.Dropout(0.5)
         self.output = nn.Linear(8 * n_hidden, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         corner = self.units(self.image(samples))  # (batch, 128, 6, 6)
         starts = [corner, corner.flip(2), corner.flip(3), corner.flip(2, 3)]
@@ -136,7 +136,7 @@ class CRNNTF(Tagger):
             scan(x.flatten(2).transpose(1, 2))[0][:, -1]  # 36 steps -> (batch, 32)
             for scan, x in zip(self.scans, orders, strict=True)
         ]
-        return self.output(self.dropout(torch.cat(states, dim=1)))  # (batch, n_tags)
+        return self.dropout(torch.cat(states, dim=1))  # (batch, 256)
 
 
 class CRNNOverBatch(CRNN):
@@ -163,8 +163,8 @@ class CRNNOverBatch(CRNN):
         self.gru = nn.GRU(15, 15, num_layers=2, batch_first=batch_first)
         self.output = nn.Linear(15 * n_channels, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.units(self.image(samples)).squeeze(2)  # (batch, 128, 15)
         states, _ = self.gru(x)  # the same shape
-        return self.output(states.flatten(1))  # (batch, n_tags)
+        return states.flatten(1)  # (batch, 1920)

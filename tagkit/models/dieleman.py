@@ -58,10 +58,10 @@ class DielemanRaw(Tagger):
         self.network = _body(n_channels, n_frames, padding, average, width)
         self.output = nn.Linear(scaled(100, width), n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         frames = self.strided(samples[:, None]).relu()  # (batch, n_filters, n_frames)
-        return self.output(self.network(frames))  # (batch, n_tags)
+        return self.network(frames)  # (batch, 100)
 
 
 class DielemanMel(Tagger):
@@ -99,9 +99,9 @@ class DielemanMel(Tagger):
         self.network = _body(n_mels, n_frames, padding, average, width)
         self.output = nn.Linear(scaled(100, width), n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.output(self.network(self.mel(samples)))  # (batch, n_tags)
+        return self.network(self.mel(samples))  # (batch, 100)
 
 
 class RoyBase(Tagger):
@@ -138,9 +138,9 @@ class RoyBase(Tagger):
         )
         self.output = nn.Linear(n_dense, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
+        return self.network(samples[:, None])  # (batch, 100)
 
 
 class RoyImproved(Tagger):
@@ -177,9 +177,9 @@ class RoyImproved(Tagger):
         self.network = nn.Sequential(*layers)
         self.output = nn.Linear(n_dense, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
+        return self.network(samples[:, None])  # (batch, 100)
 
 
 def _body(n_in, n_frames, padding, average, width):

@@ -66,13 +66,18 @@ class LogMel(nn.Module):
         win_length: samples in the window; default n_fft. A short window in a long
             transform gives fine time without empty mel bands.
         log: "db", 10 log10(power), at least -100 dB; "log1p", log(1 + 10000 power)
-            as Dieleman 2014; "log10", log10(1 + 10000 power) as musicnn (whose mel
-            bands are librosa's, with some 35 times less power).
+            as Dieleman 2014; "log10", log10(1 + 10000 power) as musicnn.
+        mel_scale: "htk", or "slaney", straight up to 1 kHz: librosa's default.
+        norm: None for triangles of height 1, or "slaney" for triangles of area 1,
+            librosa's default, which gives some 35 times less power.
+        center: pad n_fft // 2 samples of reflected sound on each side, so that frames
+            lie around 0, hop, 2 hop ...; False takes no sound but what is there.
 
-    Shape: (batch, n_samples) -> (batch, n_mels, 1 + n_samples // hop). Frames are
-    centred and edges reflected; HTK scale, triangles of height 1; float32 even inside
+    Shape: (batch, n_samples) -> (batch, n_mels, 1 + n_samples // hop), or without
+    center (batch, n_mels, 1 + (n_samples - n_fft) // hop); float32 even inside
     torch.autocast.
-    Raises: ValueError for another log, or for n_fft // 2 samples or fewer.
+    Raises: ValueError for another log, scale or norm, or for too few samples to
+    transform or to reflect.
     Source: the settings 512/256/96 at 12 kHz of Choi 2016 and Wells 2018.
     Notebook: course/03_spectrogram_cnns.ipynb
 
@@ -88,6 +93,10 @@ class LogMel(nn.Module):
         n_mels: int = 96,
         win_length: int | None = None,
         log: str = "db",
+        *,
+        mel_scale: str = "htk",
+        norm: str | None = None,
+        center: bool = True,
     ):
         super().__init__()
         if log not in ("db", "log1p", "log10"):
@@ -96,8 +105,9 @@ class LogMel(nn.Module):
         self.n_fft = n_fft
         self.hop = hop
         self.log = log
+        self.n_half = n_fft // 2 if center else 0  # samples reflected on each side
         filters = torchaudio.functional.melscale_fbanks(
-            1 + n_fft // 2, 0.0, sample_rate / 2, n_mels, sample_rate
+            1 + n_fft // 2, 0.0, sample_rate / 2, n_mels, sample_rate, norm, mel_scale
         )  # (n_bins, n_mels)
         filters = filters.repeat_interleave(2, dim=0)  # real and imaginary part
         self.bins = [_bins(bands) for bands in filters.split(BANDS, dim=1)]
@@ -110,11 +120,11 @@ class LogMel(nn.Module):
         self.floor = -100.0 if log == "db" else 0.0  # what silence gives, to pad with
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        half = self.n_fft // 2
-        if samples.shape[-1] <= half:
+        fewest = self.n_half + 1 if self.n_half else self.n_fft
+        if samples.shape[-1] < fewest:
             raise ValueError(
                 f"samples have shape {tuple(samples.shape)}; a transform of "
-                f"{self.n_fft} needs more than {half} samples, give longer windows"
+                f"{self.n_fft} needs {fewest} samples or more, give longer windows"
             )
         n_clips = len(samples)
         if samples.device.type == "cpu":  # few enough to stay in its caches
@@ -125,10 +135,10 @@ class LogMel(nn.Module):
             return torch.cat([self._log_mel(s) for s in samples.split(n_clips)])
 
     def _log_mel(self, samples: torch.Tensor) -> torch.Tensor:
-        half = self.n_fft // 2
-        before = samples[:, 1 : half + 1].flip(1)  # edges reflected
-        after = samples[:, -half - 1 : -1].flip(1)
-        samples = torch.cat([before, samples, after], dim=1)
+        if half := self.n_half:
+            before = samples[:, 1 : half + 1].flip(1)  # edges reflected
+            after = samples[:, -half - 1 : -1].flip(1)
+            samples = torch.cat([before, samples, after], dim=1)
         frames = samples.unfold(1, self.n_fft, self.hop)  # (batch, n_frames, n_fft)
         spectrum = torch.fft.rfft(frames * self.window)  # (batch, n_frames, n_bins)
         # The squares of a bin's real and imaginary part sum to its power.

@@ -14,6 +14,10 @@ from tagkit.models.tagger import Tagger, scaled
 
 N_FRAMES = 187  # 3 s: 47,616 samples at 16 kHz, a frame every 256, the first at 0
 N_SAMPLES = 256 * (N_FRAMES - 1)
+BANDS = {
+    "htk": {"mel_scale": "htk", "norm": None, "center": True},
+    "slaney": {"mel_scale": "slaney", "norm": "slaney", "center": False},
+}
 
 
 class PonsWaveform(Tagger):
@@ -53,10 +57,10 @@ class PonsWaveform(Tagger):
         self.backend = Backend(channels[-1], n_back, n_dense, width)
         self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         features = self.frontend(samples[:, None])  # (batch, 256, 20)
-        return self.output(self.backend(features))  # (batch, n_tags)
+        return self.backend(features)  # (batch, 500)
 
 
 class PonsSpectrogram(Tagger):
@@ -104,14 +108,14 @@ class PonsSpectrogram(Tagger):
         self.backend = Backend(n_features, n_back, n_dense, width)
         self.output = nn.Linear(scaled(n_dense, width), n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 187)
         envelope = image.mean(dim=2)  # (batch, 1, 187)
         features = [filters(image) for filters in self.timbre]
         features += [filters(envelope) for filters in self.tempo]
         x = torch.cat(features, dim=1)  # (batch, 464, 187)
-        return self.output(self.backend(x))  # (batch, n_tags)
+        return self.backend(x)  # (batch, 500)
 
 
 class Musicnn(Tagger):
@@ -121,18 +125,31 @@ class Musicnn(Tagger):
     7 x 38, 51 each of 128, 64 and 32 frames by one band, all with the maximum over
     frequency; three conv 64 x 7, each added to the one before; front and middle side
     by side; maximum and mean over time; batch norm, dropout 0.5, dense 200, ReLU,
-    batch norm, dropout 0.5, dense n_tags. Their mel filters have areas of one, ours
-    heights of one, which makes the power before the logarithm some 35 times larger.
-    Their weights would not fit.
+    batch norm, dropout 0.5, dense n_tags.
 
-    Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags);
-    561 x 187, 753 x 187, 1,506.
+    Args:
+        bands: "htk", mel bands as in our other models, edges reflected; or "slaney",
+            all as the authors' weights need it: librosa's scale and areas, an eps of
+            0.001 in batch norm, and a window with 256 samples more at each end, so
+            that no frame is made of reflected sound.
+
+    Shape: (batch, 47_616) at 16 kHz, or (batch, 48_128) with "slaney", 187 frames ->
+    (batch, n_tags); 561 x 187, 753 x 187, 1,506.
+    Raises: ValueError for other bands.
     Source: Pons & Serra, 2019, and their code; 787,159 parameters with 50 tags.
     """
 
-    def __init__(self, n_tags: int = 50, width: float = 1.0):
-        super().__init__(N_SAMPLES, 16_000, {"n_tags": n_tags, "width": width})
-        self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
+    def __init__(self, n_tags: int = 50, width: float = 1.0, *, bands: str = "htk"):
+        if bands not in BANDS:
+            raise ValueError(f"bands {bands!r} are unknown; needed is htk or slaney")
+        arguments = {"n_tags": n_tags, "width": width}
+        if bands != "htk":  # checkpoints of 0.6 know no bands
+            arguments["bands"] = bands
+        n_context = 0 if bands == "htk" else 512
+        super().__init__(N_SAMPLES + n_context, 16_000, arguments)
+        self.mel = mel.LogMel(
+            16_000, n_fft=512, hop=256, n_mels=96, log="log10", **BANDS[bands]
+        )
         self.scale = nn.BatchNorm2d(1, affine=False)
         self.gain = nn.Parameter(torch.ones(1))  # `Filters` applies gain and shift
         self.shift = nn.Parameter(torch.zeros(1))
@@ -156,8 +173,12 @@ class Musicnn(Tagger):
             nn.Dropout(0.5),
         )
         self.output = nn.Linear(n_dense, n_tags)
+        if bands == "slaney":
+            for layer in self.modules():
+                if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+                    layer.eps = 1e-3  # TensorFlow's
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 96, 187)
         front = [filters(image, self.gain, self.shift) for filters in self.frontend]
@@ -168,7 +189,7 @@ class Musicnn(Tagger):
         c = b + third(b)
         x = torch.cat([front, a, b, c], dim=1)  # (batch, 753, 187)
         x = torch.cat([x.amax(dim=2), x.mean(dim=2)], dim=1)  # (batch, 1506)
-        return self.output(self.dense(x))  # (batch, n_tags)
+        return self.dense(x)  # (batch, 200)
 
 
 class Tall(nn.Module):

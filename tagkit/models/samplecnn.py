@@ -37,9 +37,9 @@ class SampleCNN(Tagger):
         self.network = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5))
         self.output = nn.Linear(n_out, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
-        return self.output(self.network(samples[:, None]))  # (batch, n_tags)
+        return self.network(samples[:, None])  # (batch, 512)
 
 
 class ReSE2Multi(Tagger):
@@ -79,14 +79,14 @@ class ReSE2Multi(Tagger):
         )
         self.output = nn.Linear(n, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         x = self.strided(samples[:, None])  # (batch, 128, 19_683)
         levels = []
         for block in self.blocks:
             x = block(x)  # (batch, n_channels, a third of the frames)
             levels.append(x.amax(dim=2))
-        return self.output(self.dense(torch.cat(levels[-3:], dim=1)))
+        return self.dense(torch.cat(levels[-3:], dim=1))  # (batch, 1024)
 
 
 class ReSE2Block(nn.Module):

@@ -45,11 +45,11 @@ class ShortChunkCNN(Tagger):
         )
         self.output = nn.Linear(n, n_tags)
 
-    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
         self.check(samples)
         image = self.scale(self.mel(samples)[:, None])  # (batch, 1, 128, 231)
         x = self.units(image).amax(dim=(2, 3))  # (batch, 512)
-        return self.output(self.dense(x))  # (batch, n_tags)
+        return self.dense(x)  # (batch, 512)
 
 
 def plain(n_in: int, n_out: int) -> nn.Sequential:

@@ -8,6 +8,9 @@ from torch.nn import functional
 class Tagger(nn.Module):
     """A network from samples to logits, the base of every model.
 
+    A model defines `embed`, from samples to the vector that its last layer reads, and
+    that layer, `output`; or a `forward` of its own.
+
     Attributes:
         n_samples: length of its window.
         sample_rate: in Hz.
@@ -28,6 +31,26 @@ class Tagger(nn.Module):
         self.n_samples = n_samples
         self.sample_rate = sample_rate
         self.arguments = arguments
+
+    @property
+    def n_dims(self) -> int:
+        """Count the numbers in a vector of `embed`."""
+        return self.output.in_features
+
+    def embed(self, samples: torch.Tensor) -> torch.Tensor:
+        """Give what the last layer reads, as a description of the sound.
+
+        Shape: (batch, n_samples) -> (batch, n_dims).
+        Raises: ValueError for windows of another length; NotImplementedError from a
+        model of your own that has only a `forward`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no embed(samples); define it to give what the "
+            "last layer, self.output, reads, and leave forward to models.Tagger"
+        )
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        return self.output(self.embed(samples))  # (batch, n_tags)
 
     def check(self, samples: torch.Tensor):
         """Refuse a batch that is not (batch, n_samples)."""

@@ -25,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from tagkit import models
+from tagkit.data import corpus
 from tagkit.evaluation.results import without_nan
 from tagkit.files import write_atomically
 from tagkit.machine import devices, processes
@@ -47,21 +48,55 @@ def read_checkpoint(path: str | Path) -> dict:
         ) from None
 
 
-def load(path: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]:
+def shipped() -> list[str]:
+    """Name the networks that come with the project, as `load` takes them.
+
+    A folder with one network goes by the folder's name.
+
+    >>> shipped()[:3]
+    ['lastfm50', 'magnatagatune', 'mini/CRNN']
+    """
+    names = []
+    for folder in sorted((corpus.SHIPPED / "checkpoints").iterdir()):
+        stems = [path.stem for path in sorted(folder.glob("*.safetensors"))]
+        inside = [f"{folder.name}/{stem}" for stem in stems]
+        names += [folder.name] if len(stems) == 1 else inside
+    return names
+
+
+def find(network: str | Path) -> Path:
+    """Give the file of a network: one of `shipped`, your own, or a run's folder.
+
+    Raises: ValueError, naming what is there, if it is none of them.
+    """
+    for home in (Path(), corpus.SHIPPED / "checkpoints"):
+        inside = list((home / network).glob("*.safetensors"))
+        named = home / network, home / f"{network}.safetensors"
+        for path in (*named, *inside[: len(inside) == 1]):
+            if path.is_file():
+                return path
+    raise ValueError(
+        f"there is no network {str(network)!r}; needed is one of {', '.join(shipped())}"
+        ", or a file such as best.safetensors in the folder of a run"
+    )
+
+
+def load(network: str | Path, tags: list[str] | None = None) -> tuple[Tagger, dict]:
     """Build the model of a checkpoint, with its weights.
 
     Args:
+        network: as in `find`, such as "magnatagatune", "mini/K2C2" or a path.
         tags: as in `load_weights`.
 
     Shape: the model, in evaluation mode, and what `read_checkpoint` gives.
-    Raises: ValueError as `read_checkpoint`, `models.build` and `load_weights`.
+    Raises: ValueError as `find`, `read_checkpoint`, `models.build` and `load_weights`.
     Notebook: course/05_per_tag_evaluation.ipynb
 
-    >>> from tagkit.data import corpus
-    >>> model, about = load(corpus.DATA / "checkpoints" / "mini" / "K2C2.safetensors")
+    >>> model, about = load("mini/K2C2")
     >>> about["tags"][:3]
     ['slow', 'guitar', 'classical']
     """
+    path = find(network)
     about = read_checkpoint(path)
     name = about["model"]
     if name not in models.MODELS:
