@@ -6,6 +6,7 @@ them, so that `tagkit --help` answers at once. The file is long because it holds
 eight commands with their options.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -402,6 +403,8 @@ def tag(
 
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
+    if overlap and not (timeline or embeddings):
+        raise BadParameter("needs --timeline or --embeddings", param_hint="--overlap")
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5
@@ -410,47 +413,34 @@ def tag(
         raise ValueError(f"no sound in {', '.join(map(str, files))}")
     model, made = checkpoints.load(network)
     model.to(devices.choose(device))
-    if out is None and format == "csv" and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a name as its bytes
-    head = ["file", "seconds"] if timeline else ["file"]
-    output = tagging.Output(format, head + made["tags"], path=out)
+    tags = made["tags"]
+    columns = ["file", *(["seconds"] if timeline else []), *tags]
     vectors = tagging.Embeddings(embeddings, network) if embeddings else None
-    wanted = [
-        tagging.Job(
-            path,
-            rows=str(path) not in output.done,
-            embedding=vectors is not None and str(path) not in vectors.vectors,
-        )
-        for path in sounds
-    ]
-    todo = [job for job in wanted if job.rows or job.embedding]
-    n_before = len(sounds) - len(todo)
-    in_place = sys.stderr.isatty() and (out is not None or not sys.stdout.isatty())
-    progress = tagging.Progress(len(sounds), n_before, in_place=in_place)
+    output = tagging.Output(format, columns, out)
+    todo = tagging.todo(sounds, output, vectors)
+    n_before, n_failed = len(sounds) - len(todo), 0
     how = {"merge": merge, "timeline": timeline, "overlap": overlap}
-    n_failed = 0
-    try:
-        for done in tagging.tag(model, made["tags"], todo, **how, processes=jobs):
-            for text in (*done.warnings, *filter(None, [done.error])):
+    progress = tagging.Progress(len(sounds), n_before, beside_table=out is None)
+    with contextlib.ExitStack() as at_end:  # all of it, whatever happens
+        at_end.callback(output.close)
+        if vectors:
+            at_end.callback(vectors.save)
+        at_end.callback(progress.clear)
+        for done in tagging.tag(model, tags, todo, **how, processes=jobs):
+            for text in done.remarks:
+                progress.clear()
                 print(f"tagkit tag: {text}", file=sys.stderr)
-            if done.error:
-                n_failed += 1
-            if done.rows and (top or threshold is not None):
-                done = done._replace(
-                    rows=[tagging.strongest(row, top, threshold) for row in done.rows]
-                )
+            progress.step()
+            n_failed += not done.is_sound
+            if top or threshold is not None:
+                rows = [tagging.strongest(row, top, threshold) for row in done.rows]
+                done = done._replace(rows=rows)
             if done.rows:
                 output.write(done.rows)
             if done.embedding is not None:
                 vectors.add(str(done.path), done.embedding)
-            progress.step()
-    finally:
-        progress.close()
-        output.close()
-        if vectors:
-            vectors.save()
     if n_before:
-        print(f"{n_before} files were there already", file=sys.stderr)
+        print(f"{n_before} of them were there already", file=sys.stderr)
     if n_other:
         print(f"{n_other} other files beside them are no sound", file=sys.stderr)
     print(

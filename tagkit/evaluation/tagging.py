@@ -6,6 +6,7 @@ A row is a dict: the file's name, in a timeline also the second, and a score per
 import csv
 import io
 import json
+import os
 import sys
 import time
 import warnings
@@ -22,30 +23,30 @@ from tagkit.evaluation import predict
 from tagkit.files import write_atomically
 from tagkit.models.tagger import Tagger
 
-FORMATS = ("csv", "json", "jsonl")  # of files; "table" is for people
 DIGITS = 4  # of a score
-ANY_NAME = {
-    "encoding": "utf-8",
-    "errors": "surrogateescape",
-}  # a name may hold any byte
+ANY_NAME = {"encoding": "utf-8", "errors": "surrogateescape"}  # a name's own bytes
 
 
 class Job(NamedTuple):
     """A file, and what is wanted of it."""
 
     path: Path
-    rows: bool = True
-    embedding: bool = False
+    rows: bool
+    embedding: bool
 
 
 class Tagged(NamedTuple):
-    """What came out for a file: rows and embedding if they were wanted, or an error."""
+    """What came out for a file: rows and embedding, if they were wanted.
+
+    Attributes:
+        remarks: what the decoder said of the file, or why it is no sound.
+    """
 
     path: Path
-    rows: list[dict] | None = None
-    embedding: np.ndarray | None = None
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
+    is_sound: bool
+    rows: list[dict]
+    embedding: np.ndarray | None
+    remarks: list[str]
 
 
 def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
@@ -95,7 +96,7 @@ def tag(
 
 
 def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
-    rows = embedding = error = None
+    rows, embedding, refused = [], None, []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -103,21 +104,20 @@ def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
                 frame = predict.timeline(model, job.path, tags, overlap=overlap)
                 rows = frame.reset_index().to_dict("records")
             elif job.rows:
-                scores = predict.tag_file(model, job.path, tags, merge)
-                rows = [scores[tags].to_dict()]
+                rows = [predict.tag_file(model, job.path, tags, merge)[tags].to_dict()]
             if job.embedding:
                 vectors = predict.embeddings(model, [job.path], overlap=overlap)
                 embedding = vectors[0]
-        except audio.AudioError as refused:
-            rows, error = None, str(refused)
-    if rows is not None:
-        rows = [
-            {"file": str(job.path)}
-            | {name: round(float(value), DIGITS) for name, value in row.items()}
-            for row in rows
-        ]
-    said = tuple(dict.fromkeys(str(warning.message) for warning in caught))
-    return Tagged(job.path, rows, embedding, said, error)
+        except audio.AudioError as error:
+            refused = [str(error)]
+    rows = [{name: round(float(n), DIGITS) for name, n in row.items()} for row in rows]
+    return Tagged(
+        job.path,
+        is_sound=not refused,
+        rows=[{"file": str(job.path)} | row for row in rows],
+        embedding=embedding,
+        remarks=list(dict.fromkeys(str(said.message) for said in caught)) + refused,
+    )
 
 
 def strongest(row: dict, top: int | None, threshold: float | None) -> dict:
@@ -150,9 +150,7 @@ class Output:
     Raises: ValueError if the file holds anything else.
     """
 
-    def __init__(
-        self, format: str, columns: Sequence[str], *, path: Path | None = None
-    ):
+    def __init__(self, format: str, columns: Sequence[str], path: Path | None = None):
         self.format = format
         self.columns = list(columns)
         self.done: set[str] = set()
@@ -174,20 +172,20 @@ class Output:
         """Find out what a file holds, and where its last whole row ends."""
         data = path.read_bytes()
         start = head or b'{"file": "'
-        if not (data.startswith(start) or start.startswith(data)):
+        n = len(os.path.commonprefix([data, start]))
+        if n < min(len(data), len(start)):
             raise ValueError(
-                f"{path} is no {self.format} with these columns: it begins with "
-                f"{data[:40]!r}, needed is {start[:40]!r}; name another file"
+                f"{path} cannot be continued: at byte {n} it has "
+                f"{data[n : n + 30]!r}, needed is {start[n : n + 30]!r}; it may be of "
+                "other tags; name another file"
             )
         last, start_of_last = None, len(head)
         self.end = len(head) if data.startswith(head) else 0
         try:
             for end, row in _whole_rows(data, self.format):
-                is_timeline = "seconds" in self.columns
-                if not set(row) <= set(self.columns) or is_timeline != (
-                    "seconds" in row
-                ):
-                    raise ValueError("its columns are others")
+                other = set(row) - set(self.columns)
+                if other or ("seconds" in self.columns) != ("seconds" in row):
+                    raise ValueError(f"its columns are others ({', '.join(row)[:60]})")
                 if row["file"] != last:
                     last, start_of_last = row["file"], self.end
                 self.end = end
@@ -336,17 +334,38 @@ class Embeddings:
         write_atomically(self.path, data.getvalue())
 
 
+def todo(
+    files: Sequence[Path], output: Output, embeddings: Embeddings | None
+) -> list[Job]:
+    """List what is still to be done for each file, without those that are done."""
+    there = embeddings.vectors if embeddings else {}
+    jobs = [
+        Job(
+            path,
+            rows=str(path) not in output.done,
+            embedding=embeddings is not None and str(path) not in there,
+        )
+        for path in files
+    ]
+    return [job for job in jobs if job.rows or job.embedding]
+
+
 class Progress:
     """How far a long run is, on the standard error stream.
 
     In a terminal a line that changes, else a line every ten seconds.
+
+    Args:
+        beside_table: results go to the standard output; where that is the terminal,
+            a changing line would stand among them.
     """
 
-    def __init__(self, n_files: int, n_before: int, *, in_place: bool):
+    def __init__(self, n_files: int, n_before: int, *, beside_table: bool):
         self.n_files = n_files
         self.n_before = n_before
         self.n_done = 0
-        self.in_place = in_place
+        among = beside_table and sys.stdout.isatty()
+        self.in_place = sys.stderr.isatty() and not among
         self.start = self.last = time.monotonic()
 
     def step(self):
@@ -370,7 +389,7 @@ class Progress:
             flush=True,
         )
 
-    def close(self):
-        """Clear the line that changes."""
+    def clear(self):
+        """Clear the line that changes, so that something else can be said."""
         if self.in_place:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
