@@ -204,7 +204,7 @@ class Tall(nn.Module):
         self.norm = nn.BatchNorm2d(n_filters)
 
     def forward(self, image: torch.Tensor, gain=1.0, shift=0.0) -> torch.Tensor:
-        return self.norm(self.conv(image, gain, shift).relu()).amax(dim=2)
+        return self.norm(self.conv(image, gain, shift).relu_()).amax(dim=2)
 
 
 class Filters(nn.Conv2d):
