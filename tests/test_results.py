@@ -186,7 +186,7 @@ def test_every_published_figure_has_a_source_a_protocol_and_a_status():
     assert set(cards["status"]) == {"verified", "recalled"}
     assert cards["roc_auc"].between(0.4, 1, inclusive="neither").all()
     assert (cards["ap"].dropna() < cards["roc_auc"][cards["ap"].notna()]).all()
-    assert (cards["ap"].dropna() > 0.3).all()
+    assert (cards["ap"].dropna() > 0.25).all()
     assert not cards.duplicated(["system", "source"]).any()
     assert cards["ours"].isna().all() and (cards["why"] != "").all()
 
@@ -201,7 +201,7 @@ def test_published_figures_are_those_of_the_documents():
         "Dieleman & Schrauwen 2014": 10 + 6,
     }
     assert cards["source"].value_counts()[list(n_figures)].to_dict() == n_figures
-    assert len(cards) == 106
+    assert len(cards) == 108
     roc_auc = {
         ("Dieleman & Schrauwen 2014", "spectrogram 256/256"): 0.8815,
         ("Elwood & Varosyan, Bristol", "CRNN"): 0.8949,
@@ -214,6 +214,14 @@ def test_published_figures_are_those_of_the_documents():
     assert named.loc[list(roc_auc), "roc_auc"].to_dict() == roc_auc
     assert named["ap"]["Won et al. 2020", "short-chunk CNN + residual"] == 0.4614
     assert named["ap"]["Pons & Serra 2019 (musicnn)", "musicnn"] == 0.38311
+    for network, system in (
+        ("magnatagatune", "musicnn"),
+        ("lastfm50", "musicnn, Last.fm"),
+    ):
+        about = checkpoints.read_checkpoint(checkpoints.find(network))["about"]
+        card = named.loc["Pons & Serra 2019 (musicnn)", system]
+        assert about["stated"]["roc_auc"] == card["roc_auc"]
+        assert about["stated"]["ap"] == card["ap"]
     assert set(named.loc["Pons et al. 2018", "status"]) == {"recalled"}
     assert set(named.loc["Wells, Cambridge 2018", "status"]) == {"verified"}
     five = cards[cards["sd"].notna()].set_index("system")

@@ -1,0 +1,58 @@
+"""Networks on corpora that they never met: the tables of the data card."""
+
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+
+from tagkit.data import corpus
+
+sys.path.insert(0, str(corpus.SHIPPED))
+
+import cross_examine  # noqa: E402
+
+
+def test_the_card_holds_what_was_measured_beforehand():
+    """MTT_musicnn on mini, measured elsewhere: truth .883, crowd .848, 47 tags."""
+    card = (corpus.SHIPPED / "README.md").read_text()
+    numbers = card.split(cross_examine.MARKS[0])[1].split(cross_examine.MARKS[1])[0]
+    rows = {}
+    for row in re.findall(r"^\| (truth|crowd) \| (.*) \|$", numbers, re.M):
+        rows[row[0]] = row[1].split(" | ")
+    expected = {"truth": 0.883, "crowd": 0.848}
+    for name, value in expected.items():
+        n_clips, n_tags, area = rows[name][:3]
+        assert (n_clips, n_tags) == ("480", "47")
+        mean, low, high = map(float, re.findall(r"0\.\d+", area))
+        assert abs(mean - value) <= 0.005 and low < mean < high
+    assert len(re.findall(r"^\| \d+ \|", numbers, re.M)) == 47
+
+
+def test_lines_and_marks_by_hand(tmp_path, mini):
+    """Scores that are the truth itself reach 1; the rest of the file stays."""
+    ids = mini.clips.index[::8]
+    truth = mini.truth.loc[ids, ["rock", "slow"]]
+    noise = pd.DataFrame(
+        np.random.default_rng(0).random(truth.shape), ids, truth.columns
+    )
+    reports = {
+        "truth": cross_examine.judge(truth, truth, mini),
+        "crowd": cross_examine.judge(
+            mini.labels(["rock", "slow"]).loc[ids], noise, mini
+        ),
+    }
+    lines = list(cross_examine.mini_lines(reports))
+    assert "| truth | 60 | 2 | 1.000 (1.000 to 1.000) |" in lines[2]
+    n_slow = int(truth["slow"].sum())
+    assert any(f"| slow | {n_slow} | 1.000 (" in line for line in lines[6:])
+    card = tmp_path / "README.md"
+    begin, end = cross_examine.MARKS
+    card.write_text(f"before\n\n{begin}\nold\n{end}\n\nafter\n")
+    cross_examine.replace(card, lines)
+    cross_examine.replace(card, lines)
+    text = card.read_text()
+    assert text.startswith(f"before\n\n{begin}\n") and text.endswith(
+        f"{end}\n\nafter\n"
+    )
+    assert text.count(lines[2]) == 1 and "old" not in text
