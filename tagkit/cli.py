@@ -440,9 +440,9 @@ def tag(
             if done.embedding is not None:
                 vectors.add(str(done.path), done.embedding)
     if n_before:
-        print(f"{n_before} of them were there already", file=sys.stderr)
+        print(f"{n_before} of {len(sounds)} were there already", file=sys.stderr)
     if n_other:
-        print(f"{n_other} other files beside them are no sound", file=sys.stderr)
+        print(f"files beside them that are no sound: {n_other}", file=sys.stderr)
     print(
         f"{len(sounds) - n_failed} of {len(sounds)} files tagged by {network}: "
         f"{made['model']}, trained on {_trained_on(made['about'])}",

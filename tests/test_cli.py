@@ -118,7 +118,7 @@ def test_tag_files_and_folders(small, tmp_path, capsys):
     high, low = json.loads(out)
     assert high["file"].endswith("high.wav") and low["file"].endswith("low.flac")
     assert high["high"] > high["low"] and low["low"] > low["high"]
-    assert "1 other files" in err  # the notes
+    assert "no sound: 1\n" in err  # the notes
     assert f"2 of 2 files tagged by {best[1]}: DielemanRaw, trained on" in err
 
     assert cli.main(["tag", str(music / "low.flac"), *best, "--top", "1"]) == 0

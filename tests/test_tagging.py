@@ -97,8 +97,8 @@ def test_a_run_that_is_stopped_five_times_has_each_file_once(
     assert tag(music, "--out", out) == 0
     assert sorted(names_in(out)) == sounds_in(music)
     err = capsys.readouterr().err
-    assert f"{n_before} of them were there already" in err
-    assert "1 other files beside them are no sound" in err and "16 of 16" in err
+    assert f"{n_before} of 16 were there already" in err
+    assert "no sound: 1\n" in err and "16 of 16" in err
     before = out.read_bytes()
     monkeypatch.setattr(predict, "tag_file", None)  # what is there is not computed
     assert tag(music, "--out", out) == 0 and out.read_bytes() == before
