@@ -385,7 +385,7 @@ def tag(
     timeline: Annotated[bool, Option("--timeline", help="scores by window")] = False,
     overlap: Annotated[float, Option(help="of the windows of a timeline")] = 0.0,
     embeddings: Annotated[Path | None, Option(help="an .npz to write, too")] = None,
-    jobs: Annotated[int, Option(min=1, help="files at a time")] = 1,
+    jobs: Annotated[int, Option(min=1, help="files at a time, in processes")] = 1,
     device: Annotated[str | None, Option(help="cpu, cuda ...; default: best")] = None,
     merge: Merge = "mean",
 ):

@@ -226,8 +226,8 @@ def test_top_and_threshold_leave_tags_out(music, tmp_path, capsys):
 
 
 def test_embeddings_are_continued_beside_the_scores(music, tmp_path, monkeypatch):
-    files, out = sorted(music.glob("*.wav")), tmp_path / "tags.jsonl"
-    npz = tmp_path / "vectors.npz"
+    files, out = sorted(music.glob("*.wav")), tmp_path / "new" / "tags.jsonl"
+    npz = tmp_path / "new" / "vectors.npz"
     assert tag(*files[:2], "--out", out) == 0  # scores only
     assert tag(*files[:3], "--out", out, "--embeddings", npz) == 0
     assert names_in(out) == [str(path) for path in files[:3]]

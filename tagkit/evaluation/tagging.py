@@ -165,6 +165,7 @@ class Output:
         is_new = not path.exists() or path.stat().st_size == 0
         if not is_new:
             self._read(path, head.encode(**ANY_NAME))
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.file = path.open("w+b" if is_new else "r+b")
         self._append(head if self.end == 0 else "")
 
