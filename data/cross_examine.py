@@ -17,10 +17,7 @@ from tagkit.evaluation import metrics, predict
 from tagkit.files import write_atomically
 from tagkit.training import checkpoints
 
-MARKS = (
-    "<!-- cross-examination: begin (cross_examine.py) -->",
-    "<!-- cross-examination: end -->",
-)
+MARKS = "<!-- {0}: begin (cross_examine.py) -->", "<!-- {0}: end -->"
 
 
 def examine_mini(network: str = "magnatagatune") -> dict[str, pd.DataFrame]:
@@ -86,17 +83,19 @@ def area(row, kind) -> str:
     return f"{value:.3f} ({row[f'{kind}_low']:.3f} to {row[f'{kind}_high']:.3f})"
 
 
-def replace(readme: Path, lines):
-    """Put lines between the marks."""
-    before, rest = readme.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    text = "\n".join((before + MARKS[0], "", *lines, "", MARKS[1] + after))
+def replace(readme: Path, name: str, lines):
+    """Put lines between the marks of that name."""
+    begin, end = (mark.format(name) for mark in MARKS)
+    before, rest = readme.read_text().split(begin)
+    after = rest.split(end)[1]
+    text = "\n".join((before + begin, "", *lines, "", end + after))
     write_atomically(readme, text.encode())
 
 
 def main():
     """Write all tables into the data card."""
-    replace(Path(__file__).parent / "README.md", mini_lines(examine_mini()))
+    readme = Path(__file__).parent / "README.md"
+    replace(readme, "cross-examination", mini_lines(examine_mini()))
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ def test_no_circle():
     [
         ("soundfile", {"data.audio"}),
         ("soxr", {"data.audio"}),
+        ("av", {"data.audio"}),
         ("requests", {"data.download", "data.shards"}),
         ("filelock", {"data.download", "data.store"}),
         ("webdataset", {"data.shards"}),

@@ -16,7 +16,8 @@ import cross_examine  # noqa: E402
 def test_the_card_holds_what_was_measured_beforehand():
     """MTT_musicnn on mini, measured elsewhere: truth .883, crowd .848, 47 tags."""
     card = (corpus.SHIPPED / "README.md").read_text()
-    numbers = card.split(cross_examine.MARKS[0])[1].split(cross_examine.MARKS[1])[0]
+    begin, end = (mark.format("cross-examination") for mark in cross_examine.MARKS)
+    numbers = card.split(begin)[1].split(end)[0]
     rows = {}
     for row in re.findall(r"^\| (truth|crowd) \| (.*) \|$", numbers, re.M):
         rows[row[0]] = row[1].split(" | ")
@@ -47,10 +48,10 @@ def test_lines_and_marks_by_hand(tmp_path, mini):
     n_slow = int(truth["slow"].sum())
     assert any(f"| slow | {n_slow} | 1.000 (" in line for line in lines[6:])
     card = tmp_path / "README.md"
-    begin, end = cross_examine.MARKS
+    begin, end = (mark.format("some") for mark in cross_examine.MARKS)
     card.write_text(f"before\n\n{begin}\nold\n{end}\n\nafter\n")
-    cross_examine.replace(card, lines)
-    cross_examine.replace(card, lines)
+    cross_examine.replace(card, "some", lines)
+    cross_examine.replace(card, "some", lines)
     text = card.read_text()
     assert text.startswith(f"before\n\n{begin}\n") and text.endswith(
         f"{end}\n\nafter\n"

@@ -12,11 +12,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
+from test_audio import by_pyav
 
 from tagkit.data import audio, corpus
 
 SECONDS = 4
-# name: format, subtype, rate, channels; None: the start of an mp3 as it is shipped
+# name: format, subtype or codec, rate, channels, by soundfile if the format is in
+# capitals, else by PyAV; None: the start of an mp3 as it is shipped
 SOURCES = {
     "shipped.mp3": None,
     "stereo.mp3": ("MP3", "MPEG_LAYER_III", 44_100, 2),
@@ -30,6 +32,15 @@ SOURCES = {
     "stereo.ogg": ("OGG", "VORBIS", 44_100, 2),
     "opus.ogg": ("OGG", "OPUS", 48_000, 2),
     "mono.aiff": ("AIFF", "PCM_16", 8_000, 1),
+    "mono.m4a": ("ipod", "aac", 16_000, 1),
+    "stereo.m4a": ("ipod", "alac", 44_100, 2),
+    "stereo.aac": ("adts", "aac", 44_100, 2),
+    "stereo.wma": ("asf", "wmav2", 44_100, 2),
+    "stereo.webm": ("webm", "libopus", 48_000, 2),
+    "mono.mka": ("matroska", "mp2", 16_000, 1),
+    "stereo.mp2": ("mp2", "mp2", 44_100, 2),
+    "stereo.wv": ("wv", "wavpack", 44_100, 2),
+    "mono.au": ("au", "pcm_s16be", 16_000, 1),
 }
 
 
@@ -138,6 +149,11 @@ def clean():
             continue
         kind, subtype, rate, channels = form
         sound = audio.resample(samples, 16_000, rate)
+        if kind.islower():
+            layout = ["mono", "stereo"][channels - 1]
+            sound = np.stack([sound, sound / 2][:channels])
+            files[name] = by_pyav(kind, subtype, sound, rate, layout)
+            continue
         if channels == 2:
             sound = np.stack([sound, sound / 2], axis=1)
         file = io.BytesIO()
@@ -152,7 +168,7 @@ def damaged(clean):
     for name, data in clean.items():
         suffix = name[name.index(".") :]
         yield "none", name, suffix, data
-        for other in {".mp3", ".wav", ".flac", ".ogg", ".raw", ".txt", ""} - {suffix}:
+        for other in {*".mp3 .wav .flac .ogg .m4a .raw .txt".split(), ""} - {suffix}:
             yield "wrong name", name, other, data
         for kind, change in DAMAGE.items():
             yield kind, name, suffix, change(data, rng)

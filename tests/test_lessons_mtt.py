@@ -154,6 +154,7 @@ STAND_INS = {
         "logits": lambda space: dice(len(space["ids"]), 50) - 0.5,
         "scores": lambda space: dice(len(space["ids"]), 50),
         "embeddings": lambda space: dice(len(space["ids"]), 65),
+        "part": lambda space: space["music"].split().loc[space["ids"]].to_numpy(),
     },
 }
 
@@ -184,11 +185,11 @@ def test_lesson_01_counts_what_it_says(space, capsys):
     assert about["title"].nunique() == 5_248
     assert about.groupby(["artist", "title"]).ngroups == 5_306
     assert about.groupby(["artist", "album"]).ngroups == 446
-    assert shares["folders"]["track"] == 0
-    assert round(shares["folders"]["artist"], 3) == 0.616
+    assert shares["folders"]["same track"] == 0
+    assert round(shares["folders"]["same artist"], 3) == 0.616
     for name in ("random clips 0", "random clips 1", "random clips 2"):
-        assert round(shares[name]["track"], 2) == 0.96
-        assert round(shares[name]["artist"], 2) == 1
+        assert round(shares[name]["same track"], 2) == 0.96
+        assert round(shares[name]["same artist"], 2) == 1
     floors = pd.DataFrame(space["rows"]).T["AP floor"].round(4)
     assert floors["raw50"].tolist() == [0.0531, 0.0653]
     assert floors["merged50"].tolist() == [0.0526, 0.0639]

@@ -320,9 +320,6 @@ def attention(answer):
     pool = built(answer, 6)
     states = 2 * torch.randn(4, 5, 6)
     real = torch.arange(5) < torch.tensor([5, 3, 1, 4])[:, None]
-    n = sum(p.numel() for p in pool.parameters())
-    if n not in (48, 49):
-        return f"For n = 6 yours has {n} parameters; W, b and v have 48 together."
     for part in (slice(None), slice(1, 2)):  # all clips, and one alone
         _judge_attention(pool, states[part], real[part])
 
@@ -330,6 +327,11 @@ def attention(answer):
 def _judge_attention(pool, states, real):
     batch, n_steps, n = states.shape
     pooled, weights = several(call(pool, states, real), 2, "What it gives")
+    n_numbers = sum(p.numel() for p in pool.parameters())
+    if n_numbers not in (48, 49):
+        raise Wrong(
+            f"For n = 6 yours has {n_numbers} parameters; W, b and v have 48 together."
+        )
     pooled = array(pooled, (batch, n), "Your pooled state", "(batch, n)")
     weights = weights.squeeze(2) if weights.ndim == 3 else weights
     weights = array(weights, (batch, n_steps), "Your weights", "(batch, n_steps)")

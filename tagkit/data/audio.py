@@ -1,6 +1,8 @@
 """Files to samples and back: the only file that names a decoder.
 
 Everywhere else sound is a float32 array in [-1, 1], mono, 16,000 samples a second.
+soundfile decodes what it knows. PyAV, which brings the libraries of ffmpeg, decodes
+what soundfile refuses or does not read to its end.
 
 Notebook: course/01_dataset_analysis.ipynb
 """
@@ -8,9 +10,10 @@ Notebook: course/01_dataset_analysis.ipynb
 import io
 import os
 import re
-import shlex
+import types
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -19,9 +22,23 @@ import soxr
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
 CLIP_SAMPLES = 809 * 576  # 465,984 samples = 29.124 s
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
-FOREIGN = (".m4a", ".aac", ".wma", ".au", ".caf")  # sound that must be converted
-FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
+# What a folder is searched for; a file that is named may have any suffix.
+SUFFIXES = tuple(
+    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .m4a .aac .wma .webm .mka .m4b .mp4 "
+    ".aifc .au .caf .w64 .wv .ape .mpc .tta .tak .dsf .mp2 .ac3 .eac3 .amr .spx".split()
+)
+BY_SOUNDFILE = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
+# PyAV's names. It knows more, but some of those take any text for sound, and some open
+# what the file names. Of STREAMS it may only estimate the length.
+FILES = "aiff ape asf au avi caf dsf flac flv matroska mov mpc mpc8 rm tak tta".split()
+FILES += ["voc", "w64", "wav", "wv"]
+STREAMS = "aac ac3 amr dts eac3 loas mp3 mpeg mpegts ogg".split()
+NO_SOUND = {  # the first bytes of what may hold some sound, but is none
+    rb"PK\x03\x04": "a zip archive",
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF.{4}WEBP": "a picture",
+    rb"%PDF": "a PDF",
+    rb"\s*<(!doctype\s+)?html": "a web page",
+}
 RATES = (4_000, 400_000)  # samples a second, by a file's header
 MOST_CHANNELS = 64
 MOST_HOURS = 12
@@ -31,7 +48,7 @@ SHORTEST = 1  # second of a longer file that must be left of it
 BLOCK = 1 << 16
 UNKNOWN = 1 << 62  # libsndfile gives at least so many frames where it knows no number
 STREAMED = 0x7FFF_F000  # sizes from here on stand for "not known" in a wav
-TAIL = 4096  # bytes behind the sound that other programs may have left there
+TAIL = 1024  # bytes behind the sound that other programs may have left there
 
 
 class AudioError(ValueError):
@@ -45,13 +62,23 @@ class _Stream(soundfile.SoundFile):
         return False
 
 
+class _Decoded(NamedTuple):
+    """What a decoder made of a file."""
+
+    samples: np.ndarray = np.zeros(0, np.float32)
+    promised: float = 0.0  # seconds by the header, 0 where it promises nothing
+    n_left: int = 0  # bytes that were not read and may be sound
+    unknown: str = ""  # why the file could not be opened
+    damage: str = ""  # why it could not be read to the end
+
+
 def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Decode a file (wav, flac, ogg, mp3, aiff) to mono samples at one rate.
+    """Decode a file of any usual kind (mp3, flac, m4a, wma ...) to mono samples.
 
     Channels are averaged, and the suffix does not matter. A file that ends early is
     decoded as far as it goes, with a warning that names both lengths. An mp3 without a
     count of its frames, an ogg, and a streamed wav promise no length; a lost end of
-    theirs goes unnoticed.
+    theirs goes unnoticed. Of a film the best sound track is decoded.
 
     Shape: (n_samples,) float32 in [-1, 1].
     Raises: AudioError, naming file and reason, if the file is missing, no audio,
@@ -67,8 +94,6 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         samples, early_end = _decode(path, sample_rate)
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
-    except soundfile.SoundFileError as error:
-        reason = f"is damaged ({_reason(error)}); get the file again"
     except MemoryError:
         reason = "is too long for this machine; cut it"
     except AudioError as error:
@@ -86,86 +111,191 @@ def _decode(path, sample_rate):
         raise AudioError("is missing; needed is a file with sound")
     if path.stat().st_size == 0:
         raise AudioError("is empty (0 bytes); get the file again")
-    with path.open("rb", buffering=0) as file, _open(file, path) as sound:
-        samples, seconds = _read(sound, sample_rate, path)
-        promised = _promised_seconds(sound, path)
-        n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
+    found = first = _by_soundfile(path, sample_rate)
+    if len(first.samples) == 0 or first.n_left > TAIL:
+        second = _by_pyav(path, sample_rate)
+        n_more = len(second.samples) - len(first.samples)
+        if len(first.samples) == 0 or n_more > TOLERANCE * sample_rate:
+            found = second._replace(promised=first.promised or second.promised)
+    seconds = len(found.samples) / sample_rate
+    if first.unknown and found.unknown:
+        raise AudioError(
+            f"is not audio that can be decoded ({first.unknown}; {found.unknown}); "
+            "needed is wav, flac, ogg, mp3, m4a, wma or another usual kind; get the "
+            "file again"
+        )
+    if first.damage and seconds < SHORTEST:
+        raise AudioError(f"is damaged ({first.damage}); get the file again")
     early_end = None
-    if n_left > TAIL and _is_guessed(sound, path):
-        early_end = f"is decoded for {seconds:.1f} s only; {n_left} bytes are left"
-    if seconds < promised - TOLERANCE:
-        early_end = f"ends after {seconds:.1f} s of the {promised:.1f} s it promises"
+    if found.n_left > TAIL and not found.promised:
+        early_end = (
+            f"is decoded for {seconds:.1f} s only; {found.n_left} bytes are left"
+        )
+    if seconds < found.promised - TOLERANCE:
+        early_end = (
+            f"ends after {seconds:.1f} s of the {found.promised:.1f} s it promises"
+        )
         if seconds < SHORTEST:
             raise AudioError(f"{early_end}; get the file again")
-    return _checked(samples), early_end
+    return _checked(found.samples), early_end
 
 
-def _open(file, path) -> soundfile.SoundFile:
-    """Open a file for the decoder; raises AudioError if it is no sound."""
+def _by_soundfile(path, to_rate) -> _Decoded:
+    with path.open("rb", buffering=0) as file:
+        head = file.read(64)
+        for start, kind in NO_SOUND.items():
+            if re.match(start, head, re.DOTALL | re.IGNORECASE):
+                raise AudioError(f"is {kind}, not audio; get the file again")
+        file.seek(0)
+        try:
+            # By its number: an object would hold up other threads, and if a name ends
+            # in .mp3, libsndfile takes whatever it is for mp3.
+            sound = _Stream(file.fileno(), closefd=False)
+        except soundfile.SoundFileError as error:
+            return _Decoded(unknown=_reason(error))
+        with sound:
+            if sound.format not in BY_SOUNDFILE:
+                return _Decoded(unknown=f"format {sound.format}")
+            _check_form(sound.samplerate, sound.channels)
+            promised = _promised_seconds(sound, path)
+            guess = sound.frames / sound.samplerate if sound.frames < UNKNOWN else 0
+            try:
+                samples = _joined(_soundfile_blocks(sound), to_rate, path, guess)
+            except soundfile.SoundFileError as error:
+                return _Decoded(promised=promised, damage=_reason(error))
+            n_left = 0
+            if sound.format in ("MP3", "OGG", "FLAC"):  # another piece may follow
+                n_left = path.stat().st_size - os.lseek(file.fileno(), 0, os.SEEK_CUR)
+    return _Decoded(samples, promised, n_left)
+
+
+def _soundfile_blocks(sound):
+    """Yield sampling rate and samples (n, n_channels) to the end of the file."""
+    # Memory that is used again is faster than memory asked for anew.
+    buffer = np.empty((BLOCK, sound.channels), np.float32)
+    n_read = 0
+    # Not beyond the end: a tag behind a flac is no frame, and an error there.
+    while len(block := sound.read(out=buffer[: sound.frames - n_read])):
+        n_read += len(block)
+        yield sound.samplerate, block
+
+
+def _by_pyav(path, to_rate) -> _Decoded:
+    import av  # here, since it takes a tenth of a second and most files do without
+
+    with path.open("rb", buffering=0) as file:
+        # Without its name, so that the suffix does not matter.
+        source = types.SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
+        options = {"format_whitelist": ",".join(FILES + STREAMS)}
+        try:
+            with av.open(source, options=options, metadata_errors="ignore") as sound:
+                stream = sound.streams.best("audio")
+                if stream is None or stream.codec_context is None:
+                    return _Decoded(unknown="it holds no sound")
+                promised = _pyav_promise(sound, stream)
+                blocks = _pyav_blocks(sound, stream)
+                return _Decoded(_joined(blocks, to_rate, path, promised), promised)
+        except av.FFmpegError as error:
+            return _Decoded(unknown=str(error.strerror))
+
+
+def _pyav_promise(sound, stream) -> float:
+    """Give the seconds that a header promises, 0 where it promises nothing."""
+    if sound.format.name in STREAMS:
+        return 0.0
+    if stream.duration:
+        return max(0.0, float(stream.duration * stream.time_base))
+    # In microseconds; with pictures beside the sound it may be theirs.
+    return max(0, sound.duration or 0) / 1e6 if len(sound.streams) == 1 else 0.0
+
+
+def _pyav_blocks(sound, stream):
+    """Yield sampling rate and samples (n, n_channels); pass over what is damaged."""
+    import av
+
+    form = gather = None
+    for packet in _packets(sound, stream):
+        try:
+            frames = stream.decode(packet)  # of None what the decoder holds back
+        except av.FFmpegError:
+            continue
+        for frame in frames:
+            now = frame.sample_rate, frame.layout.name, frame.format.name
+            if now != form:  # as between two mp3 files one behind the other
+                _check_form(frame.sample_rate, frame.layout.nb_channels)
+                yield from _gathered(gather, None)
+                # Not "fltp": PyAV crashes where 8 channels or more lie one by one.
+                form, gather = now, av.AudioResampler("flt", frame_size=BLOCK)
+            frame.pts = None  # one after the other, whatever the time stamps say
+            yield from _gathered(gather, frame)
+    yield from _gathered(gather, None)
+
+
+def _packets(sound, stream):
+    """Yield the packets of a stream, and None where the file is damaged and ends."""
+    import av
+
     try:
-        # By its number: an object would hold up other threads, and if a name ends in
-        # .mp3, libsndfile takes whatever it is for mp3.
-        sound = _Stream(file.fileno(), closefd=False)
-        if sound.format in FORMATS:
-            return sound
-        sound.close()
-        reason = f"format {sound.format}"
-    except soundfile.SoundFileError as error:
-        reason = _reason(error)
-    remedy = "get the file again"
-    if path.suffix.lower() in FOREIGN:
-        command = shlex.join(["ffmpeg", "-i", path.name, path.stem + ".flac"])
-        remedy = f"convert it: {command}"
-    needed = "needed is wav, flac, ogg, mp3 or aiff"
-    raise AudioError(f"is not audio that can be decoded ({reason}); {needed}; {remedy}")
+        yield from sound.demux(stream)
+    except av.FFmpegError:
+        yield None
 
 
-def _read(sound, to_rate, path):
-    """Read, mix and resample block by block; give the samples and the seconds read."""
-    rate, n_channels = sound.samplerate, sound.channels
+def _gathered(gather, frame):
+    """Yield the blocks that are full, or, for no frame, what is left."""
+    for block in gather.resample(frame) if gather else ():
+        samples = block.to_ndarray().reshape(-1, block.layout.nb_channels)
+        yield block.sample_rate, samples
+
+
+def _check_form(rate, n_channels):
     if not RATES[0] <= rate <= RATES[1] or n_channels > MOST_CHANNELS:
         raise AudioError(
             f"has {rate} samples a second and {n_channels} channels by its header; "
             f"needed are {RATES[0]} to {RATES[1]} and at most {MOST_CHANNELS}"
         )
-    limit = min(MOST_HOURS * 3600 * rate, 1000 * path.stat().st_size)
-    guess = sound.frames if sound.frames < UNKNOWN else 32 * rate
-    samples = np.empty(round(min(guess, limit) / rate * to_rate), np.float32)
-    resampler = None
-    if to_rate != rate:
-        resampler = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
-    # Memory that is used again is faster than memory asked for anew.
-    buffer = np.empty((BLOCK, n_channels), np.float32)
-    n_read = n_samples = 0
-    more = True
-    while more:
-        # Not beyond the end: a tag behind a flac is no frame, and an error there.
-        block = sound.read(out=buffer[: sound.frames - n_read])
-        more = len(block) > 0
-        mono = block.mean(axis=1) if n_channels > 1 else block[:, 0]
-        n_read += len(mono)
-        if n_read > limit:
-            hours = limit / rate / 3600
+
+
+def _joined(blocks, to_rate, path, guess):
+    """Mix, resample and join blocks; guess is about how many seconds they hold."""
+    limit = min(MOST_HOURS * 3600 * to_rate, 1000 * path.stat().st_size)
+    samples = np.empty(round(min((guess or 32) * to_rate, limit)), np.float32)
+    n_samples = 0
+    for mono in _resampled(blocks, to_rate):
+        if n_samples + len(mono) > limit:
+            hours = limit / to_rate / 3600
             raise AudioError(f"unpacks to more than {hours:.2g} hours; cut it")
-        if resampler:
-            mono = resampler.resample_chunk(mono, last=not more)
         if n_samples + len(mono) > len(samples):
             samples.resize(2 * n_samples + len(mono), refcheck=False)
         samples[n_samples : n_samples + len(mono)] = mono
         n_samples += len(mono)
-    return samples[:n_samples], n_read / rate
+    return samples[:n_samples]
 
 
-def _is_guessed(sound, path) -> bool:
-    """Say whether libsndfile guesses the length: an mp3 without a count of frames."""
-    return sound.format == "MP3" and not re.search(rb"Xing|Info", path.read_bytes())
+def _resampled(blocks, to_rate):
+    """Average the channels and resample, anew where the rate changes."""
+    rate, resampler = to_rate, None
+    for block_rate, block in blocks:
+        if block_rate != rate:
+            if resampler:
+                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            rate, resampler = block_rate, None
+            if rate != to_rate:
+                resampler = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
+        mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
+        yield resampler.resample_chunk(mono) if resampler else mono
+    if resampler:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def _promised_seconds(sound, path) -> float:
     """Give the seconds that a header promises, 0 where it promises nothing."""
-    n_frames = sound.frames if sound.frames < UNKNOWN else 0
-    if _is_guessed(sound, path):
+    if sound.format == "OGG" or sound.frames >= UNKNOWN:
         return 0.0
+    # Without a count of its frames the length of an mp3 is libsndfile's guess.
+    if sound.format == "MP3" and not re.search(rb"Xing|Info", path.read_bytes()):
+        return 0.0
+    n_frames = sound.frames
     # Of a wav or aiff libsndfile counts what is there, and notes what the header says.
     note = r"(?:data|SSND|Riff size|riff) : (\d+) \(should be (\d+)\)"
     for size, n_bytes in re.findall(note, sound.extra_info):

@@ -199,11 +199,11 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """List the sound files below a folder in order, also those of no known decoder."""
+    """List the sound files below a folder in order, known by their suffix."""
     return sorted(
         path
         for path in folder.rglob("[!.]*")  # not the hidden files of the system
-        if path.suffix.lower() in audio.SUFFIXES + audio.FOREIGN and path.is_file()
+        if path.suffix.lower() in audio.SUFFIXES and path.is_file()
     )
 
 

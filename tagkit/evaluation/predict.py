@@ -14,6 +14,7 @@ from tagkit.data import audio, batches, feed
 from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
+CPU_WINDOWS = 16  # computed at a time
 MERGES = ("mean", "vote", "max", "mean_logits")
 
 
@@ -188,7 +189,8 @@ def _file_windows(model, compute, path, overlap):
     n = model.n_samples
     starts = batches.starts(len(samples), n, overlap)
     outputs = []
-    for part in np.array_split(starts, -(-len(starts) // 16)):  # an hour is too much
+    n_parts = -(-len(starts) // CPU_WINDOWS)  # an hour at once is too much
+    for part in np.array_split(starts, n_parts):
         windows = [audio.fit_length(samples[s : s + n], n) for s in part]
         outputs.append(_run(model, compute, torch.from_numpy(np.stack(windows))))
     return np.concatenate(outputs), starts
@@ -214,12 +216,15 @@ def _run(model: Tagger, compute, samples: torch.Tensor) -> np.ndarray:
     """
     training = model.training
     device = next(model.parameters()).device
-    if device.type == "cpu":
+    n_windows = len(samples)
+    if device.type == "cpu":  # few enough for its caches and its memory
         devices.keep_freed_memory()
+        n_windows = CPU_WINDOWS
     try:
         with torch.inference_mode():
             model.eval()
-            return compute(samples.to(device)).float().cpu().numpy()
+            parts = [compute(part.to(device)) for part in samples.split(n_windows)]
+            return torch.cat(parts).float().cpu().numpy()
     finally:
         model.train(training)
 
