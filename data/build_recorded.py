@@ -6,10 +6,10 @@
     python data/build_recorded.py --card       # renew the list of pieces in README.md
 
 data/recorded/recorded.csv is written by hand, but for two columns: `start`, the second
-at which a piece is cut, is where `swing` finds it, and `tags` follows from `words`, what
-author, metadata or package state, by the list WORDS. No network has a say in either.
+at which a piece is cut, is where `swing` finds it, and `tags` follows from `words`,
+what author, metadata or package state, by the list WORDS. No network has a say in them.
 
-Packages that are not in the folder of --packages are fetched there, 3.2 GB in all, by
+Packages that are not in the folder of --packages are fetched there, 2.7 GB in all, by
 `apt-get download` (Debian 12) and pip; old versions are at snapshot.debian.org. Needed
 are dpkg and tar. Checksums may differ with other versions of LAME, libsndfile or soxr.
 """
@@ -201,6 +201,28 @@ def build(root: Path, packages: Path):
     (root / SUMS).write_text("".join(lines))
 
 
+def card(root: Path):
+    """Yield the list of pieces as Markdown."""
+    yield "| | title | artist | licence | package | from | stated | notes |"
+    yield "|---|---|---|---|---|---|---|---|"
+    table = pd.read_csv(root / "recorded.csv", keep_default_na=False)
+    for row in table.itertuples():
+        licence = f"[{row.licence}]({row.licence_url})"
+        names = " + ".join(Path(path).name for path in row.path.split(" + "))
+        cells = [row.clip_id, row.title, row.artist, licence]
+        cells += [f"{row.package} {row.version}, `{names}`", f"{row.start} s"]
+        cells += [row.words or "-", row.note or "-"]
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def renew(readme: Path, root: Path):
+    """Write the list of pieces between its marks."""
+    before, rest = readme.read_text().split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    lines = (before + MARKS[0], "", *card(root), "", MARKS[1] + after)
+    readme.write_text("\n".join(lines))
+
+
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -217,8 +239,12 @@ if __name__ == "__main__":
     parser.add_argument("--root", type=Path, default=DATA / "recorded")
     parser.add_argument("--packages", type=Path, default=DATA / "cache" / "packages")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--card", action="store_true")
     options = parser.parse_args()
     if options.check:
         changed = check(options.root)
         sys.exit(f"not as in {SUMS}: {', '.join(changed)}" if changed else 0)
-    build(options.root, options.packages)
+    if options.card:
+        renew(DATA / "README.md", options.root)
+    else:
+        build(options.root, options.packages)
