@@ -296,15 +296,15 @@ class Terminal:
 
 
 def test_progress_is_said_now_and_then(monkeypatch):
-    for is_terminal, n_lines, change in ((False, 5, "\n"), (True, 49, "\r")):
+    for is_terminal, n_lines, change in ((False, 5, "\n"), (True, 50, "\r")):
         clock = iter(range(0, 1000, 1))
         monkeypatch.setattr(tagging.time, "monotonic", lambda c=clock: next(c))
         monkeypatch.setattr(sys, "stderr", Terminal(is_terminal))
-        progress = tagging.Progress(150, 100, beside_table=False)
-        for _ in range(50):
+        progress = tagging.Progress(151, 100, beside_table=False)
+        for _ in range(51):
             progress.step()
         assert sys.stderr.text.count(change) == n_lines
-        assert "150 of 150 files, 1 a second, 0:00:00 left" in sys.stderr.text
+        assert "151 of 151 files, 1 a second, 0:00:00 left" in sys.stderr.text
         assert ("\n" in sys.stderr.text) != is_terminal
     # Among the lines of a table, in the same terminal, no line changes.
     monkeypatch.setattr(sys, "stdout", Terminal(True))

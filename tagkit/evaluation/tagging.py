@@ -374,7 +374,7 @@ class Progress:
         self.n_done += 1
         now = time.monotonic()
         if self.n_done == 1:  # starting up says nothing about the rate
-            self.start = now
+            self.start = self.last = now
         elif now - self.last >= (0.5 if self.in_place else 10):
             self.last = now
             self._say((self.n_done - 1) / (now - self.start))
@@ -382,7 +382,8 @@ class Progress:
     def _say(self, rate):
         n = self.n_before + self.n_done
         left = timedelta(seconds=round((self.n_files - n) / rate))
-        text = f"{n} of {self.n_files} files, {rate:.2g} a second, {left} left"
+        rate = f"{rate:.2g}" if rate < 100 else f"{rate:.0f}"
+        text = f"{n} of {self.n_files} files, {rate} a second, {left} left"
         print(
             f"\r{text}\x1b[K" if self.in_place else text,
             end="" if self.in_place else "\n",
