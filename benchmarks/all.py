@@ -13,8 +13,8 @@ from pathlib import Path
 import machine
 
 HERE = Path(__file__).parent
-SCRIPTS = ("decode", "reading", "mel", "loop", "steps", "models", "scaling")
-SCRIPTS += ("memory", "tables")
+SCRIPTS = ("decode", "reading", "mel", "loop", "steps", "models", "tagging")
+SCRIPTS += ("scaling", "memory", "tables")
 
 
 def main():

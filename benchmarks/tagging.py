@@ -1,0 +1,106 @@
+"""Tagging files: `tagkit tag` beside the package that its network comes from.
+
+20 clips of `mini`, called as a user calls it. Seconds a clip are what 21 files take
+longer than one, over 20; three rounds in turn, their median. FLOP are counted by
+PyTorch for the network's ten windows; a large matrix product gives the limit. For the
+other package give the Python of an environment that has it (it needs TensorFlow):
+
+    python -m venv other && other/bin/pip install tensorflow-cpu tf_keras librosa
+    other/bin/pip install --no-deps musicnn==0.1.0
+    python benchmarks/tagging.py other/bin/python
+
+Its spectrograms are made float32 there: as published, in float16, they overflow.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import machine
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tagkit.data import corpus
+from tagkit.training import checkpoints
+
+N_CLIPS, ROUNDS = 20, 3
+TAGKIT = Path(sys.executable).with_name("tagkit")
+OTHER = """
+import sys, types
+import numpy as np
+from musicnn import extractor
+extractor.np = types.SimpleNamespace(**vars(np))
+extractor.np.float16 = np.float32
+for path in sys.argv[1:]:
+    scores, tags = extractor.extractor(path, "MTT_musicnn", extract_features=False)
+    print(path, [tags[i] for i in scores.mean(axis=0).argsort()[::-1][:3]])
+"""
+
+
+def took(command, cwd):
+    """Seconds of a process, and what it said."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    start = time.perf_counter()
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | quiet,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"{command[:3]} failed:\n{done.stderr[-2000:]}")
+    return seconds, done.stdout
+
+
+def main():
+    """Print the table, the ratio, and the share of the machine's FLOP rate."""
+    mini = corpus.open("mini")
+    files = [str(mini.path(i)) for i in mini.clips.index[:: 480 // (N_CLIPS + 1)]]
+    files = files[: N_CLIPS + 1]
+    ways = {"tagkit tag": [str(TAGKIT), "tag", "--top", "3"]}
+    if len(sys.argv) > 1:
+        python = str(Path(sys.argv[1]).absolute())
+        ways["musicnn 0.1.0"] = [python, "-c", OTHER]
+    found = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(ROUNDS):
+            for name, command in ways.items():
+                one, _ = took([*command, files[0]], folder)
+                many, _ = took([*command, *files], folder)
+                found[name].append((one, (many - one) / N_CLIPS))
+        helped, _ = took([str(TAGKIT), "--help"], folder)
+    rows = [
+        [name, *(f"{value:.2f}" for value in np.median(rounds, axis=0))]
+        for name, rounds in found.items()
+    ]
+    print(machine.table(["command", "one file, s", "each further clip, s"], rows))
+    print(f"\n`tagkit --help`: {helped:.2f} s.")
+    if len(ways) > 1:
+        ours, theirs = (np.array(rounds)[:, 1] for rounds in found.values())
+        ratios = theirs / ours
+        print(
+            f"\nmusicnn / tagkit, each further clip: {np.median(ratios):.1f} "
+            f"({ratios.min():.1f} to {ratios.max():.1f})."
+        )
+    model, _ = checkpoints.load("magnatagatune")
+    samples = 0.1 * torch.randn(10, model.n_samples)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(samples)
+    with torch.inference_mode():
+        seconds = machine.fastest(lambda: model(samples), 5)
+    gflop = counter.get_total_flops() / 1e9
+    share = gflop * 1e9 / seconds / machine.flop_rate()
+    print(
+        f"\nThe network alone: {gflop:.1f} GFLOP a clip in {seconds:.3f} s, "
+        f"{share:.0%} of the rate of a large matrix product."
+    )
+
+
+if __name__ == "__main__":
+    main()
