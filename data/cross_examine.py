@@ -21,7 +21,7 @@ MARKS = "<!-- {0}: begin (cross_examine.py) -->", "<!-- {0}: end -->"
 
 
 def examine_mini(network: str = "magnatagatune") -> dict[str, pd.DataFrame]:
-    """Score a shipped network on all clips of mini, for the tags that both know.
+    """Score a shipped network on all clips of mini, for the tags of its list and raw50.
 
     Intervals draw whole artists.
 
@@ -30,7 +30,7 @@ def examine_mini(network: str = "magnatagatune") -> dict[str, pd.DataFrame]:
     """
     model, made = checkpoints.load(network)
     mini = corpus.open("mini")
-    shared = [tag for tag in made["tags"] if tag in mini.annotations]
+    shared = [tag for tag in made["tags"] if tag in mini.labels("raw50")]
     clips = store.prepare(mini, model.sample_rate)
     every = batches.examples(mini, clips, mini.clips.index, shared)
     scores = pd.DataFrame(
