@@ -60,6 +60,7 @@ prepared: setup
 		-c constraints.txt -e '.[course,test]'
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp .jupyter/overrides.json .venv/share/jupyter/lab/settings/
+	@cp .jupyter/jupyter_server_config.json .venv/etc/jupyter/
 	@$(BIN)/jupyter labextension disable @jupyter/nbgrader 2> /dev/null
 	@touch $@
 

@@ -1,16 +1,20 @@
 """What networks that learned from recordings make of `mini`, and the other way round.
 
-    python data/cross_examine.py
+    python data/cross_examine.py            # both
+    python data/cross_examine.py recorded   # or mini: only this one
 
-writes the numbers between the marks "cross-examination" of README.md here. The network
-trained on MagnaTagATune never met `mini`; it is judged by what is true of each clip
-(truth.csv) and by what the crowd said.
+writes the numbers between the marks "cross-examination" and "recorded" of README.md
+here. The network trained on MagnaTagATune never met `mini`; it is judged by what is
+true of each clip (truth.csv) and by what the crowd said. All shipped networks are then
+asked about `recorded`, and judged by what author, metadata or package state of it.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from tagkit.data import batches, corpus, store
 from tagkit.evaluation import metrics, predict
@@ -18,6 +22,7 @@ from tagkit.files import write_atomically
 from tagkit.training import checkpoints
 
 MARKS = "<!-- {0}: begin (cross_examine.py) -->", "<!-- {0}: end -->"
+N_FIRST = 3  # of a network's tags, its highest, that are held against the stated words
 
 
 def examine_mini(network: str = "magnatagatune") -> dict[str, pd.DataFrame]:
@@ -83,6 +88,71 @@ def area(row, kind) -> str:
     return f"{value:.3f} ({row[f'{kind}_low']:.3f} to {row[f'{kind}_high']:.3f})"
 
 
+def examine_recorded(network: str) -> pd.DataFrame:
+    """Ask a shipped network for its three highest tags of each piece of recorded.
+
+    Shape: a row per clip id; `said`, the three tags; `true`, those stated tags that the
+    network knows, of its own spelling (none: the piece does not count).
+    """
+    model, made = checkpoints.load(network)
+    recorded = corpus.open("recorded")
+    rows = {}
+    for clip_id, stated in recorded.clips["tags"].items():
+        scores = predict.tag_file(model, recorded.path(clip_id), made["tags"])
+        true = {tag.casefold() for tag in stated.split(", ")}
+        rows[clip_id] = {
+            "said": list(scores.index[:N_FIRST]),
+            "true": [tag for tag in made["tags"] if tag.casefold() in true],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def hits(answers: pd.DataFrame) -> tuple[int, int, float]:
+    """Count pieces of which a stated tag is said: hits, pieces, rate by chance.
+
+    By chance: the rate if each piece got the answer to another one.
+
+    >>> said = [["rock"], ["piano"], ["rock"]]
+    >>> hits(pd.DataFrame({"said": said, "true": [["rock"], ["rock"], []]}))
+    (1, 2, 0.5)
+    """
+    counted = answers[answers["true"].str.len() > 0]
+    found = [
+        [not set(true).isdisjoint(said) for said in counted["said"]]
+        for true in counted["true"]
+    ]
+    found = np.array(found)
+    n, n_hits = len(found), int(np.trace(found))
+    return n_hits, n, float((found.sum() - n_hits) / (n * (n - 1)))
+
+
+def recorded_lines(answers: dict[str, pd.DataFrame]):
+    """Yield rates, and all answers with what is true in bold, as Markdown."""
+    yield "| network | pieces | a stated word among its first three | by chance |"
+    yield "|---|---|---|---|"
+    for name, answer in answers.items():
+        n_hits, n, chance = hits(answer)
+        low, high = stats.binomtest(n_hits, n).proportion_ci(method="wilson")
+        rate = f"{n_hits}: {n_hits / n:.2f} ({low:.2f} to {high:.2f})"
+        yield f"| {name} | {n} | {rate} | {chance:.2f} |"
+    clips = corpus.open("recorded").clips
+    on_mini = [name for name in answers if name.startswith("mini/")]
+    for names in ([name for name in answers if name not in on_mini], on_mini):
+        yield ""
+        yield "| | piece | stated | " + " | ".join(names) + " |"
+        yield "|---|---|---|" + "---|" * len(names)
+        for clip_id, clip in clips.iterrows():
+            cells = [first_three(answers[name].loc[clip_id]) for name in names]
+            stated = clip["words"] or "-"
+            yield f"| {clip_id} | {clip['title']} | {stated} | {' | '.join(cells)} |"
+
+
+def first_three(answer) -> str:
+    """Write the tags that were said, true ones bold; in brackets: does not count."""
+    tags = [f"**{tag}**" if tag in answer["true"] else tag for tag in answer["said"]]
+    return ", ".join(tags) if answer["true"] else f"({', '.join(tags)})"
+
+
 def replace(readme: Path, name: str, lines):
     """Put lines between the marks of that name."""
     begin, end = (mark.format(name) for mark in MARKS)
@@ -92,11 +162,16 @@ def replace(readme: Path, name: str, lines):
     write_atomically(readme, text.encode())
 
 
-def main():
-    """Write all tables into the data card."""
+def main(parts):
+    """Write the tables of these parts into the data card."""
     readme = Path(__file__).parent / "README.md"
-    replace(readme, "cross-examination", mini_lines(examine_mini()))
+    if "mini" in parts:
+        replace(readme, "cross-examination", mini_lines(examine_mini()))
+    if "recorded" in parts:
+        names = sorted(checkpoints.shipped(), key=lambda name: name.startswith("mini/"))
+        answers = {name: examine_recorded(name) for name in names}
+        replace(readme, "recorded", recorded_lines(answers))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["mini", "recorded"])

@@ -19,6 +19,7 @@ training    from a model and clips to a trained tagger
   recipes      how the papers trained, as values           recipes.RECIPES
 evaluation  from a trained tagger to scores and their worth
   predict      scores (n_clips, n_tags) in [0, 1]          predict.clip_scores
+  tagging      many files: tagged, written, continued      tagging.tag
   metrics      a row per tag, with intervals               metrics.evaluate
   results      recorded runs, leaderboard, paper cards     results.leaderboard
   features     hand-made features, models that use them    features.BoostedTrees

@@ -1,11 +1,12 @@
-"""The command `tagkit`: download, prepare, pack, train, evaluate, tag, doctor.
+"""The command `tagkit`: from download and train to tag, networks and doctor.
 
 A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
 explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
 them, so that `tagkit --help` answers at once. The file is long because it holds all
-seven commands with their options.
+eight commands with their options.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -38,15 +39,30 @@ Tags = Annotated[str, Option(help="raw50, merged50, all, or names with commas")]
 Version = Annotated[str, Option(help="full, clean, artist, or 'clean artist'")]
 Rate = Annotated[int, Option(help="Hz")]
 Merge = Annotated[str, Option(help="mean, vote, max, mean_logits")]
-Format = Literal["table", "json", "csv"]
 
 app = Typer(
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Music tagging with neural networks.",
     epilog="`tagkit COMMAND --help` says all about a command, with an example.",
 )
+
+
+def _print_version(is_asked: bool):
+    if is_asked:
+        from importlib.metadata import version
+
+        print(f"tagkit {version('tagkit')}")
+        raise Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, Option("--version", is_eager=True, callback=_print_version)
+    ] = False,
+):
+    """Music tagging with neural networks."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except SystemExit as stop:
         if stop.code == 130:
-            those = "download, prepare, pack and train --run"
+            those = "download, prepare, pack, train --run and tag --out"
             print(f"\nstopped; {those} go on when called again", file=sys.stderr)
         return stop.code
 
@@ -353,66 +369,130 @@ def evaluate(
     _print_report(examples.labels, scores, about)
 
 
-@app.command(epilog="example: tagkit tag song.mp3 folder/of/music --top 5")
+@app.command(epilog="example: tagkit tag folder/of/music --out tags.csv")
 def tag(
-    files: Annotated[list[Path], Argument(help="wav, flac, ogg, mp3, or folders")],
-    checkpoint: Annotated[Path | None, Option(help="best.safetensors of a run")] = None,
-    top: Annotated[int, Option(min=1, help="tags shown")] = 5,
-    format: Annotated[Format, Option(help="json and csv hold all tags")] = "table",
+    files: Annotated[list[Path], Argument(help="anything with sound, or folders")],
+    network: Annotated[
+        str, Option(help="see `tagkit networks`; or the path of a best.safetensors")
+    ] = "magnatagatune",
+    top: Annotated[int | None, Option(min=1, help="at most so many tags")] = None,
+    threshold: Annotated[float | None, Option(help="only tags from this on")] = None,
+    format: Annotated[
+        Literal["table", "csv", "json", "jsonl"] | None,
+        Option(help="default: by the suffix of --out, else table", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, Option(help="a .csv, .json or .jsonl")] = None,
     timeline: Annotated[bool, Option("--timeline", help="scores by window")] = False,
+    overlap: Annotated[float, Option(help="of the windows of a timeline")] = 0.0,
+    embeddings: Annotated[Path | None, Option(help="an .npz to write, too")] = None,
+    jobs: Annotated[int, Option(min=1, help="files at a time, in processes")] = 1,
+    device: Annotated[str | None, Option(help="cpu, cuda ...; default: best")] = None,
     merge: Merge = "mean",
 ):
     """Tag files of sound.
 
-    Without --checkpoint a network answers that was trained on mini, the embedded
-    corpus of 480 synthesised clips: it shows how tagging works, not how well it can.
-    It is K2C2, which hears 29 s at once; with --timeline it is DielemanMel, which
-    hears 3 s.
+    Folders are searched to the bottom. A table shows the 5 strongest tags; csv, json
+    and jsonl hold all, unless --top or --threshold leave some out (in csv an empty
+    cell). With --out a run that was stopped goes on when called again; what is in the
+    file, or in that of --embeddings, is not computed again. Exit code 1: a file could
+    not be read; each is named with the reason.
     """
-    from tagkit.data import audio, corpus
-    from tagkit.evaluation import predict
+    from tagkit.evaluation import tagging
     from tagkit.machine import devices
     from tagkit.training import checkpoints
 
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
-    name = "DielemanMel" if timeline else "K2C2"  # of windows of 3 s, 29 s
-    default = corpus.SHIPPED / "checkpoints" / "mini" / f"{name}.safetensors"
-    model, made = checkpoints.load(checkpoint or default)
-    model.to(devices.best())
-    sounds = []
-    for path in files:
-        sounds += corpus.sound_files(path) if path.is_dir() else [path]
+    if overlap and not (timeline or embeddings):
+        raise BadParameter("needs --timeline or --embeddings", param_hint="--overlap")
+    format = _output_format(format, out)
+    if format == "table" and top is None and threshold is None:
+        top = 5
+    sounds, n_other = tagging.find(files)
     if not sounds:
-        listed = ", ".join(map(str, files))
-        raise ValueError(f"no sound in {listed}; needed is {', '.join(audio.SUFFIXES)}")
-    n_tagged = 0
-    for path in sounds:
-        try:
-            if timeline:
-                scores = predict.timeline(model, path, made["tags"]).reset_index()
-            else:
-                row = predict.tag_file(model, path, made["tags"], merge)
-                scores = row[made["tags"]].to_frame().T
-        except audio.AudioError as error:
-            print(f"tagkit tag: {error}", file=sys.stderr)
-            continue
-        scores = scores.astype(float).round(4)
-        scores.insert(0, "file", str(path))
-        is_first = n_tagged == 0
-        _print_tags(scores, format, top=top, timeline=timeline, is_first=is_first)
-        n_tagged += 1
-    if format == "json":
-        print("]" if n_tagged else "[]")
-    trained_on = made["about"]
+        raise ValueError(f"no sound in {', '.join(map(str, files))}")
+    model, made = checkpoints.load(network)
+    model.to(devices.choose(device))
+    tags = made["tags"]
+    columns = ["file", *(["seconds"] if timeline else []), *tags]
+    vectors = tagging.Embeddings(embeddings, network) if embeddings else None
+    output = tagging.Output(format, columns, out)
+    todo = tagging.todo(sounds, output, vectors)
+    n_before, n_failed = len(sounds) - len(todo), 0
+    how = {"merge": merge, "timeline": timeline, "overlap": overlap}
+    progress = tagging.Progress(len(sounds), n_before, beside_table=out is None)
+    with contextlib.ExitStack() as at_end:  # all of it, whatever happens
+        at_end.callback(output.close)
+        if vectors:
+            at_end.callback(vectors.save)
+        at_end.callback(progress.clear)
+        for done in tagging.tag(model, tags, todo, **how, processes=jobs):
+            for text in done.remarks:
+                progress.clear()
+                print(f"tagkit tag: {text}", file=sys.stderr)
+            progress.step()
+            n_failed += not done.is_sound
+            if top or threshold is not None:
+                rows = [tagging.strongest(row, top, threshold) for row in done.rows]
+                done = done._replace(rows=rows)
+            if done.rows:
+                output.write(done.rows)
+            if done.embedding is not None:
+                vectors.add(str(done.path), done.embedding)
+    if n_before:
+        print(f"{n_before} of {len(sounds)} were there already", file=sys.stderr)
+    if n_other:
+        print(f"files beside them that are no sound: {n_other}", file=sys.stderr)
     print(
-        f"{n_tagged} of {len(sounds)} files tagged by {made['model']}, which was "
-        f"trained on {trained_on['corpus']}, {trained_on['n_clips']} clips; it knows "
-        "no other music and no other tags",
+        f"{len(sounds) - n_failed} of {len(sounds)} files tagged by {network}: "
+        f"{made['model']}, trained on {_trained_on(made['about'])}",
         file=sys.stderr,
     )
-    if n_tagged < len(sounds):
+    if n_failed:
         raise Exit(1)
+
+
+def _output_format(format, out):
+    """Settle the format by --format, or by the suffix of --out."""
+    if out is None:
+        return format or "table"
+    format = format or out.suffix.lower().lstrip(".")
+    if format not in ("csv", "json", "jsonl"):
+        raise BadParameter(
+            f"{str(out)!r} is to hold {format or 'nothing known'}; needed is csv, json "
+            "or jsonl, as its suffix or with --format",
+            param_hint="--out",
+        )
+    return format
+
+
+@app.command(epilog="example: tagkit networks")
+def networks():
+    """List the networks that are here, and what each knows.
+
+    The names are for `tagkit tag --network`.
+    """
+    from tagkit import models
+    from tagkit.training import checkpoints
+
+    rows = [("name", "model", "parameters", "tags", "trained on", "licence")]
+    for name in checkpoints.shipped():
+        model, made = checkpoints.load(name)
+        n_parameters = f"{models.count_parameters(model):,}"
+        n_tags = str(len(made["tags"]))
+        about = made["about"]
+        trained_on, licence = _trained_on(about), about.get("licence", "CC0")
+        rows.append((name, made["model"], n_parameters, n_tags, trained_on, licence))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(n) for text, n in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _trained_on(about) -> str:
+    """Say what a network heard, by what its checkpoint says of itself."""
+    clips = f"{about['corpus']}, {about['n_clips']} clips" if "n_clips" in about else ""
+    return about.get("sound", clips)
 
 
 @app.command(epilog="example: tagkit doctor")
@@ -472,24 +552,6 @@ def _unknown(kind, name, names) -> str:
     near = difflib.get_close_matches(name.lower(), lower, 3, 0.5)
     listed = ", ".join(lower[n] for n in near or lower)
     return f"{kind} {name!r} is unknown; try {listed}"
-
-
-def _print_tags(table, format, *, top, timeline, is_first):
-    """Print the scores of one file at once, so that they outlast what comes after."""
-    if format == "csv":
-        print(table.to_csv(index=False, header=is_first), end="", flush=True)
-        return
-    for row in table.to_dict("records"):
-        if format == "json":
-            print(("[" if is_first else ",") + json.dumps(row), flush=True)
-            is_first = False
-            continue
-        name = row.pop("file")
-        if timeline:
-            name += f" at {row.pop('seconds'):.1f} s"
-        best = sorted(row, key=row.get, reverse=True)[:top]
-        scores = ", ".join(f"{tag} {row[tag]:.2f}" for tag in best)
-        print(f"{name}: {scores}", flush=True)
 
 
 def _print_report(labels, scores, about):

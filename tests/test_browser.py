@@ -14,7 +14,9 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from test_audio import by_pyav
 
 playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,17 @@ FOUND = """() => {
     without_alt: [...panel.node.querySelectorAll('.jp-OutputArea img')].filter(
       i => !i.alt).length}; }"""
 
+TAGGRAM = """from tagkit import widgets
+from tagkit.data import corpus
+from tagkit.training import checkpoints
+
+model, made = checkpoints.load(corpus.DATA / "checkpoints/mini/DielemanMel.safetensors")
+mini = corpus.open("mini")
+view = widgets.taggram(mini.path(233), model, made["tags"], title="Clip 233")
+view
+---
+widgets.tag_upload(model, made["tags"])"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -54,6 +67,10 @@ def lab(tmp_path_factory):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, root / path.name)
+    cells = [nbformat.v4.new_code_cell(code) for code in TAGGRAM.split("\n---\n")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, root / "taggram.ipynb")
     settings = root / "settings"  # all cells in the page, also those far below
     tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
@@ -62,6 +79,7 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
     }
@@ -191,3 +209,82 @@ def test_lesson_06_plays_the_point_that_is_clicked(run):
     wait(lambda: page.locator("audio").evaluate_all(playing) == 1, page)
     artist = point.get_attribute("title").split(",")[0]
     assert artist in page.locator("output").first.inner_text()
+
+
+CURSOR = """box => {
+  const picture = box.querySelector('img').getBoundingClientRect();
+  const line = box.querySelector('img + i').getBoundingClientRect();
+  return (line.x - picture.x) / picture.width; }"""
+
+
+def plays_and_seeks(page, box):
+    """The cursor of a taggram moves with its sound, and a click plays from there."""
+    player, picture = box.locator("audio"), box.locator("img")
+    picture.scroll_into_view_if_needed()
+    begin = box.evaluate(CURSOR)
+    player.focus()
+    page.keyboard.press("Space")  # not JupyterLab's
+    wait(lambda: box.evaluate(CURSOR) > begin + 0.04, page)
+    player.evaluate("sound => sound.pause()")
+
+    # Stopped where it begins, or the line would run on while we look.
+    player.evaluate("sound => { sound.onseeked = () => sound.pause() }")
+    size = picture.bounding_box()
+    for share in (0.7, 0.4):
+        x, y = share * size["width"], size["height"] / 2
+        picture.click(position={"x": x, "y": y})
+        wait(lambda: player.evaluate("s => s.paused && s.played.length"), page)
+        wait(lambda at=share: abs(box.evaluate(CURSOR) - at) < 0.02, page)
+        at = player.evaluate("sound => sound.currentTime / sound.duration")
+        assert at == pytest.approx((share - begin) / 0.73, abs=0.05)
+        minutes, seconds = box.locator("output").inner_text().split()[0].split(":")
+        middle = 60 * int(minutes) + int(seconds)
+        assert middle == pytest.approx(player.evaluate("s => s.currentTime"), abs=2)
+
+
+def test_a_taggram_lives_in_a_file(browser, tmp_path):
+    """As on a web site: no kernel, no server."""
+    from tagkit import widgets
+    from tagkit.data import corpus
+    from tagkit.training import checkpoints
+
+    path = corpus.DATA / "checkpoints/mini/DielemanMel.safetensors"
+    model, made = checkpoints.load(path)
+    song = corpus.open("mini").path(233)
+    view = widgets.taggram(song, model, made["tags"], caption="Kept, CC0")
+    (tmp_path / "page.html").write_text(f"<meta charset=utf-8>{view.html}")
+    page = browser.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    plays_and_seeks(page, page.locator("body > div"))
+    page.close()
+
+
+def test_a_taggram_in_jupyterlab_and_of_an_uploaded_song(run, tmp_path):
+    from tagkit.data import audio, corpus
+
+    page = run("taggram")
+    plays_and_seeks(page, page.locator(".jp-OutputArea-output div:has(> audio)").first)
+
+    def upload(path):
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Choose a song").click()
+        chooser.value.set_files(path)
+
+    results = page.locator(".jupyter-widgets div:has(> audio)")
+    song = audio.load(corpus.open("mini").path(233), 44_100)
+    audio.write(tmp_path / "mine.wav", np.stack([song] * 6, axis=1), 44_100)
+    assert (
+        tmp_path / "mine.wav"
+    ).stat().st_size > 15e6  # more than a plain server takes
+    stereo = np.stack([song, song])
+    (tmp_path / "mine.m4a").write_bytes(by_pyav("ipod", "aac", stereo, 44_100))
+    for name in ("mine.wav", "mine.m4a"):
+        upload(tmp_path / name)
+        results.get_by_text(name).wait_for(timeout=1000 * HANG)
+        plays_and_seeks(page, results)
+    (tmp_path / "no.mp3").write_text("words")
+    upload(tmp_path / "no.mp3")
+    said = page.locator(".jupyter-widgets [role=status]").get_by_text("no.mp3")
+    wait(lambda: "is not audio" in "".join(said.all_inner_texts()), page)
+    assert results.count() == 0

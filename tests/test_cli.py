@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import get_type_hints
 
@@ -111,13 +112,14 @@ def test_tag_files_and_folders(small, tmp_path, capsys):
     audio.write(music / "low.flac", tone(400, 4, 8_000), 8_000)
     (music / "notes.txt").write_text("not a sound file, and not looked at")
     capsys.readouterr()
-    best = ["--checkpoint", str(run / "best.safetensors")]
+    best = ["--network", str(run / "best.safetensors")]
     assert cli.main(["tag", str(music), *best, "--format", "json"]) == 0
     out, err = capsys.readouterr()
     high, low = json.loads(out)
     assert high["file"].endswith("high.wav") and low["file"].endswith("low.flac")
     assert high["high"] > high["low"] and low["low"] > low["high"]
-    assert "2 of 2 files tagged by DielemanRaw, which was trained on" in err
+    assert "no sound: 1\n" in err  # the notes
+    assert f"2 of 2 files tagged by {best[1]}: DielemanRaw, trained on" in err
 
     assert cli.main(["tag", str(music / "low.flac"), *best, "--top", "1"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
@@ -128,6 +130,8 @@ def test_tag_files_and_folders(small, tmp_path, capsys):
     rows = capsys.readouterr().out.splitlines()
     assert rows[0] == "file,seconds,high,low"
     assert len(rows) == 1 + 3 + 2  # windows of 2.9 s
+    assert cli.main([*command, "--overlap", "0.5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 4 + 2  # a hop of 1.45 s
 
     (music / "broken.mp3").write_bytes(b"no sound at all" * 99)
     assert cli.main(["tag", str(music), *best]) == 1  # the others are tagged still
@@ -137,13 +141,31 @@ def test_tag_files_and_folders(small, tmp_path, capsys):
 
 
 def test_tag_works_at_once(mini, capsys):
-    """With the checkpoints that are shipped."""
+    """With the networks that are shipped."""
     file = str(mini.path(mini.clips.index[0]))
     assert cli.main(["tag", file]) == 0
-    assert cli.main(["tag", file, "--timeline"]) == 0
+    assert cli.main(["tag", file, "--network", "mini/DielemanMel", "--timeline"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 1 + 10
-    assert "trained on mini, 360 clips; it knows no other music" in err
+    first, second = err.splitlines()
+    assert "magnatagatune: Musicnn, trained on MagnaTagATune" in first
+    assert "mini/DielemanMel: DielemanMel, trained on mini, 360 clips" in second
+
+
+def test_networks_says_what_each_knows(capsys):
+    assert cli.main(["networks"]) == 0
+    head, *rows = (
+        re.split("  +", line) for line in capsys.readouterr().out.splitlines()
+    )
+    assert head == ["name", "model", "parameters", "tags", "trained on", "licence"]
+    assert [row[0] for row in rows] == checkpoints.shipped()
+    (real,) = [row for row in rows if row[0] == "magnatagatune"]
+    assert real[1:4] == ["Musicnn", "787,159", "50"] and "ISC" in real[5]
+
+
+def test_version_is_that_of_the_package(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tagkit {metadata.version('tagkit')}\n"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +176,9 @@ def test_tag_works_at_once(mini, capsys):
         ("train mini k2c3", "K2C2"),
         ("train mini K2C2 widht=1", "width"),
         ("train mini K2C2 --tags guitar,pianno", "'piano'"),
-        ("tag HERE", ".wav, "),
+        ("tag HERE", "no sound in "),
+        ("tag x --network mini/k2", "magnatagatune, mini/CRNN"),
+        ("tag x --device gpu", "is not on this machine"),
         ("train mini K2C2 --version dirty", "'clean'"),
         ("train mini K2C2 --recipe wonn", "won"),
         ("train mini K2C2 learning_rate=1 --recipe won", "differ in learning_rate"),
@@ -224,6 +248,10 @@ def test_values_that_a_training_can_have_are_taken():
         ("evaluate x --part all", "'train', 'valid', 'test'"),
         ("tag x --timeline --merge max", "--timeline"),
         ("tag x --top 0", "--top"),
+        ("tag x --overlap .5", "needs --timeline or --embeddings"),
+        ("tag x --out tags.txt", "needed is csv, json or jsonl"),
+        ("tag x --out tags.csv --format table", "needed is csv, json or jsonl"),
+        ("tag x --format xml", "jsonl"),
     ],
 )
 def test_a_mistyped_command_gives_exit_code_2(command, message, capsys):

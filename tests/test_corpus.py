@@ -129,7 +129,9 @@ def test_missing_table_is_named(root, name):
 @pytest.mark.parametrize("name", ["minni", "/no/such", "magnatagatune"])
 def test_unknown_name_is_answered_with_what_is_needed(name, monkeypatch, tmp_path):
     monkeypatch.setattr(corpus, "DATA", tmp_path)
-    with pytest.raises(ValueError, match=f"'{name}'; .*'mini', 'magnatagatune'"):
+    with pytest.raises(
+        ValueError, match=f"'{name}'; .*'mini', 'recorded', 'magnatagatune'"
+    ):
         corpus.open(name)
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from tagkit import plots
 from tagkit.plots import picture
+from tagkit.plots.sound import log_mel
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +102,10 @@ PICTURES = {
     "tag_timeline": (
         [WINDOWS, ["guitar"]],
         ["3 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)"],
+    ),
+    "taggram": (
+        [WINDOWS, 9.0],
+        ["9.0 s, 3 of 3 tags in 3 windows", "guitar is highest at 1.5 s (0.70)"],
     ),
     "scores_with_intervals": (
         [{"raw": (0.7, 0.65, 0.75), "mel": pd.Series(0.8, ["roc", "low", "high"])}],
@@ -321,6 +326,38 @@ def test_a_tag_timeline_has_a_row_per_tag_and_a_column_per_window():
     assert not ax.texts and ticks(ax.xaxis)[1] == "61.5" and len(ticks(ax.xaxis)) == 12
 
 
+def test_a_taggram_lies_on_the_axis_of_time():
+    ax = plots.taggram(WINDOWS, 9.5, n=2)
+    # Chosen by their peaks, and the one that is heard most is above.
+    assert ticks(ax.yaxis) == ["guitar 0.70", r"a\$b\$ 0.90"]
+    assert np.array_equal(cells(ax), WINDOWS[["guitar", "a$b$"]].T)
+    edges = ax.collections[0].get_coordinates()[0, :, 0]
+    assert [*edges] == [0, 3, 6, 9.5] and ax.get_xlim() == (0, 9.5)
+    assert ax.collections[0].get_clim() == (0, 1)
+    assert plots.taggram(WINDOWS / 2, 9).collections[0].get_clim() == (0, 0.5)
+    seconds = np.arange(200) * 3 + 1.5
+    ax = plots.taggram(pd.DataFrame({"harp": 1.0}, seconds), 600)
+    assert ticks(ax.xaxis)[:3] == ["0:00", "1:00", "2:00"]
+    # A sound that is shorter than its one window.
+    ax = plots.taggram(WINDOWS.head(1), 0.4)
+    assert ax.get_xlim() == (0, 0.4) and cells(ax).shape == (3, 1)
+
+
+@pytest.mark.parametrize("seconds", [3, 90])
+def test_a_log_mel_shows_a_tone_where_it_sounds(seconds):
+    """Silence, then 1000 Hz for the last third."""
+    time = np.arange(seconds * 12_000) / 12_000
+    tone = np.sin(2 * np.pi * 1000 * time) * (time > 2 / 3 * seconds)
+    mel_db, hop = log_mel(tone, 12_000, n_frames=200)
+    assert mel_db.shape == (96, len(tone) // hop + 1) and len(mel_db.T) <= 201
+    assert mel_db.max() == 0 and mel_db.min() == -80
+    begins = np.argmax(mel_db.max(axis=0) > -20) * hop / 12_000
+    assert begins == pytest.approx(2 / 3 * seconds, abs=0.02 * seconds)
+    mels = np.linspace(0, 2595 * np.log10(1 + 6000 / 700), 98)[1:-1]
+    loudest = 700 * (10 ** (mels[mel_db[:, -3].argmax()] / 2595) - 1)
+    assert loudest == pytest.approx(1000, rel=0.03)
+
+
 def test_intervals_go_from_low_to_high():
     ax = plots.scores_with_intervals({"a": (0.7, 0.65, 0.75)}, chance=0.5)
     assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([0.65, 0.75])
@@ -375,6 +412,8 @@ WRONG = [
     ("costs", [{"a": np.nan}, "seconds"], "above 0"),
     ("tag_timeline", [WINDOWS[::-1]], "7.5"),
     ("tag_timeline", [WINDOWS * np.nan], "predict.timeline"),
+    ("taggram", [WINDOWS[::-1], 9], "7.5"),
+    ("taggram", [WINDOWS, 6], "length of the sound"),
     ("scores_with_intervals", [{"a": (0.5, 0.6, 0.7)}], "0.6"),
     ("per_tag", [HISTORY], "positives"),
     ("per_tag", [REPORT.loc[["none"]]], "no tag"),

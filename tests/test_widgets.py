@@ -1,6 +1,7 @@
 """Widgets: they answer to what is clicked, and read well where nothing can be."""
 
 import base64
+import datetime
 import io
 import re
 
@@ -8,10 +9,11 @@ import ipywidgets
 import numpy as np
 import pytest
 import soundfile
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from conftest import write_tables
-from tagkit import widgets
+from tagkit import models, widgets
 from tagkit.data import audio, corpus
 
 TAGS = ["guitar", "no vocals", "<b>loud</b>"]
@@ -248,6 +250,7 @@ def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
     for make in (
         lambda: widgets.tag_explorer(small, tag_list="all"),
         lambda: widgets.guess(small, 10),
+        lambda: widgets.tag_upload(Pitch(), TONES),
     ):
         view = make()
         assert view.html == make().html  # the same page each time
@@ -256,3 +259,105 @@ def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
         assert bundle["text/html"] == view.html and bundle["text/plain"] == view.text
         assert (WIDGET in bundle) is not static
     assert WIDGET not in shown(widgets.player(np.zeros(1600)))  # needs no kernel
+
+
+class Pitch(models.Tagger):
+    """Two tags: a high tone, a low tone, told by how often a window crosses zero."""
+
+    def __init__(self):
+        super().__init__(12_000, 12_000, {})  # a second
+        self.middle = torch.nn.Parameter(torch.tensor(1000.0))  # Hz
+
+    def forward(self, samples):
+        self.check(samples)
+        crossings = (samples[:, 1:] * samples[:, :-1] < 0).sum(dim=1) / 2  # Hz
+        high = (crossings - self.middle) / 50
+        return torch.stack([high, -high], dim=1)  # (batch, 2)
+
+
+TONES = ["high & <b>", "low"]
+
+
+def siren(*tones, rate=16_000):
+    """Three seconds of each tone."""
+    time = np.arange(3 * rate) / rate
+    return np.concatenate([np.sin(2 * np.pi * hz * time) / 2 for hz in tones])
+
+
+def moments(page):
+    return re.findall(r"<li>([^<]+)</li>", page)
+
+
+def test_a_taggram_says_and_plays_what_is_heard_when():
+    samples = siren(300, 2000, 300).astype(np.float32)
+    kept = samples.copy()
+    view = widgets.taggram(samples, Pitch(), TONES, title=NASTY, caption="By <i>Ann")
+    assert np.array_equal(samples, kept)
+    ((played, rate),) = sounds(view.html)
+    assert rate == 12_000 and len(played) / rate == pytest.approx(9, abs=0.2)
+    first = [moment.split()[:2] for moment in moments(view.html)]
+    assert [name for _, name in first] == [*["low"] * 3, *["high"] * 3, *["low"] * 3]
+    assert first[0][0] == "0:00" and first[-1][0] == "0:08"
+    (alt,) = re.findall(r'alt="([^"]+)"', view.html)
+    assert "Spectrogram of 96 bands" in alt and "2 of 2 tags in 9 windows" in alt
+    assert f'<output aria-live="off">{moments(view.html)[0]}<' in view.html
+    assert "<script" not in view.html and "By &lt;i&gt;Ann" in view.html
+    assert "<b>," not in view.html and "high &amp; &lt;b&gt;" in view.html
+
+
+def test_a_taggram_of_a_file_is_that_of_its_samples(tmp_path):
+    samples = siren(300, 2000).astype(np.float32)
+    audio.write(tmp_path / "mine.wav", samples)
+    of_file = widgets.taggram(str(tmp_path / "mine.wav"), Pitch(), TONES)
+    of_samples = widgets.taggram(samples, Pitch(), TONES)
+    assert moments(of_file.html) == moments(of_samples.html)
+    assert "<b>mine.wav</b> 0:06" in of_file.html
+    assert repr(of_file).startswith("Taggram: mine.wav, 0:06, highest")
+    high = siren(2000, rate=48_000)
+    view = widgets.taggram(high, Pitch(), TONES, sample_rate=48_000)
+    assert moments(view.html)[0].startswith("0:00 high")
+
+
+def test_a_short_and_a_long_taggram(monkeypatch):
+    short = widgets.taggram(siren(2000)[:6000], Pitch(), TONES)
+    assert len(moments(short.html)) == 1 and sounds(short.html)
+    monkeypatch.setattr("tagkit.widgets.song.MAX_MINUTES", 1)
+    samples = np.tile(siren(300), 30)  # 90 s
+    view = widgets.taggram(samples, Pitch(), TONES)
+    ((played, rate),) = sounds(view.html)
+    assert len(played) / rate == pytest.approx(60, abs=0.2)
+    assert "the first 1:00 of 1:30" in view.html
+    assert moments(view.html)[-1].startswith("0:59")
+
+
+def test_a_taggram_refuses(tmp_path):
+    with pytest.raises(audio.AudioError, match="missing"):
+        widgets.taggram(tmp_path / "no.mp3", Pitch(), TONES)
+    with pytest.raises(ValueError, match="needed is sound"):
+        widgets.taggram(np.array([np.nan]), Pitch(), TONES)
+    with pytest.raises(ValueError, match="you gave 3 tags"):
+        widgets.taggram(siren(300), Pitch(), TAGS)
+
+
+def upload(view, name, content):
+    """What the front end does when a file is chosen."""
+    file = {
+        "name": name,
+        "type": "audio/wav",
+        "size": len(content),
+        "content": memoryview(content),
+        "last_modified": datetime.datetime.now(datetime.UTC),
+    }
+    view.parts["upload"].value = (file,)
+
+
+def test_an_uploaded_song_is_tagged_and_a_wrong_file_named_in_place():
+    view = widgets.tag_upload(Pitch(), TONES)
+    said, shown = view.parts["said"], view.parts["shown"]
+    upload(view, "my <b>song.wav", audio.encode(siren(300), kind="wav"))
+    assert "my &lt;b&gt;song.wav</b> 0:03" in shown.value and "low" in shown.value
+    assert len(sounds(shown.value)) == 1 and "Listening" not in said.value
+    upload(view, "no.mp3", b"words, not sound")
+    assert shown.value == "" and "no.mp3 is no" in said.value
+    assert "/no.mp3" not in said.value, "the temporary folder is nobody's business"
+    assert "<audio" not in view.html and "taggram(" in view.html

@@ -47,7 +47,7 @@ def main() -> int:
     shutil.copy(Path(__file__).with_name("_config.yml"), SITE)
     (SITE / "_static").mkdir()
     (SITE / "_static" / "site.css").write_text(STYLE)
-    for name in (*PAGES, "data/mini_contact_sheet.png"):
+    for name in (*PAGES, "data/mini_contact_sheet.png", "data/taggram.png"):
         (SITE / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, SITE / name)
     toc = ["format: jb-book", "root: README", "parts:"]

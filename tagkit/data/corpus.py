@@ -16,7 +16,7 @@ from tagkit.data import annotations, audio, tags
 
 SHIPPED = Path(__file__).parents[2] / "data"  # what comes with the project
 DATA = Path(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
-NAMED = ("mini", "magnatagatune")
+NAMED = ("mini", "recorded", "magnatagatune")
 VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
 
 # These three mp3 files of MagnaTagATune have 0 bytes in every copy of it.
@@ -34,7 +34,7 @@ class Corpus:
     """The tables and the sound of one corpus; `corpus.open` makes it.
 
     Attributes:
-        name: "mini", "magnatagatune" or the folder's name.
+        name: "mini", "recorded", "magnatagatune" or the folder's name.
         root: the folder that holds tables and sound.
         annotations: labels of every annotated clip, (n_annotated, n_tags) uint8,
             including those whose sound is known to be missing.
@@ -67,6 +67,11 @@ class Corpus:
         Shape: (n_clips, n_tags) uint8, index clip_id, columns in the list's order.
         Raises: ValueError for unknown tags, or a folder without tables.
         """
+        if self.annotations.shape[1] == 0 and self.name == "recorded":
+            raise ValueError(
+                "recorded has no tags: nobody has labelled its pieces, you do; needed "
+                "is a table of your own, a row per clip id and a column per tag"
+            )
         if self.annotations.shape[1] == 0:
             raise ValueError(
                 f"{self.name} has no tags; to train or score on it, put "
@@ -123,6 +128,21 @@ class Corpus:
     def load(self, clip_id: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
         """Decode one clip. Shape: (n_samples,) float32 in [-1, 1]; rate in Hz."""
         return audio.load(self.path(clip_id), sample_rate)
+
+    def credit(self, clip_id: int) -> str:
+        """Name title and artist, for recorded music also licence, source and change.
+
+        What a licence asks to stand beside every player of a clip.
+
+        >>> open("recorded").credit(8)
+        'Vibe Ace by Kevin MacLeod, CC BY 3.0 (https://...), librosa 0.7.2, excerpt'
+        """
+        clip = self.clips.loc[clip_id]
+        credit = f"{clip.title} by {clip.artist}"
+        if "licence" not in self.clips:
+            return credit
+        licence = f"{clip.licence} ({clip.licence_url})"
+        return f"{credit}, {licence}, {clip.package} {clip.version}, excerpt"
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
@@ -213,12 +233,14 @@ def home(name: str) -> Path:
 
 
 def open(name: str | Path) -> Corpus:
-    """Open a corpus: "mini", "magnatagatune", or a folder of your own.
+    """Open a corpus: "mini", "recorded", "magnatagatune", or a folder of your own.
 
     A folder with annotations_final.csv and clip_info_final.csv (or .csv.gz) is read
     as MagnaTagATune is. A folder without tables is a corpus without tags: a clip per
     sound file, whose artist and album are the two uppermost folders on its path, and
-    whose segmentEnd of 0 means the whole file. No sound is decoded.
+    whose segmentEnd of 0 means the whole file. "recorded" has no tags either; its clips
+    have columns of their own: licence, package, path, words and more. No sound is
+    decoded.
 
     Raises: ValueError for an unknown name, or if a table is missing or the two do not
     fit together.
@@ -231,11 +253,14 @@ def open(name: str | Path) -> Corpus:
     if not root.is_dir():
         raise ValueError(
             f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
-            "'magnatagatune' (once downloaded) or a folder"
+            "'recorded', 'magnatagatune' (once downloaded) or a folder"
         )
     title = str(name) if is_named else root.resolve().name
     if title in NAMED and root.resolve() != home(title).resolve():
         title = f"own {title}"  # scores on it are not scores on that one
+    if title == "recorded":
+        clips = _pieces_as_clips(root)
+        return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
     labels_path = _table(root, "annotations_final.csv")
     info_path = _table(root, "clip_info_final.csv")
     is_downloading = any(root.glob("*.part"))
@@ -266,6 +291,15 @@ def _table(root: Path, name: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _pieces_as_clips(root: Path) -> pd.DataFrame:
+    """Make a table of clips from recorded.csv, with its columns and MagnaTagATune's."""
+    pieces = pd.read_csv(root / "recorded.csv", keep_default_na=False)
+    pieces = pieces.set_index("clip_id")
+    start = pieces.pop("start")
+    blank = {"track_number": 0, "album": "", "url": "", "original_url": ""}
+    return pieces.assign(segmentStart=start, segmentEnd=start + 29, **blank)
 
 
 def _files_as_clips(root: Path) -> pd.DataFrame:

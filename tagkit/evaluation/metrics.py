@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 
 def roc_auc(labels, scores) -> np.ndarray:
@@ -210,6 +209,8 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
     Raises: ValueError for fewer than two values.
     Notebook: course/03_spectrogram_cnns.ipynb
     """
+    from scipy import stats  # takes a second to import
+
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         raise ValueError(f"{len(values)} value(s): a spread needs at least two seeds")

@@ -102,11 +102,16 @@ def embeddings(
 
 
 def timeline(
-    model: Tagger, path: str | Path, tags: list[str], *, overlap: float = 0.0
+    model: Tagger,
+    path: str | Path | np.ndarray,
+    tags: list[str],
+    *,
+    overlap: float = 0.0,
 ) -> pd.DataFrame:
     """Tag a file window by window, to see when each tag is heard.
 
     Args:
+        path: or its samples (n_samples,), at the model's rate.
         overlap: as in `batches.starts`; more windows give a finer picture.
 
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
@@ -185,7 +190,9 @@ def _file_windows(model, compute, path, overlap):
 
     Shape: (n_windows, n), (n_windows,).
     """
-    samples = audio.load(path, model.sample_rate)
+    samples = path
+    if not isinstance(path, np.ndarray):
+        samples = audio.load(path, model.sample_rate)
     n = model.n_samples
     starts = batches.starts(len(samples), n, overlap)
     outputs = []

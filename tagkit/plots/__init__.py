@@ -6,7 +6,7 @@ seaborn draw stands in the lessons: begin there with `panels`, end with `describ
 picture   `panels`, alt text, `to_png`, colours
 sound     waveform, spectrogram, occlusion, mel_filters, filters, response, centres
 training  curves, heat_table, shape_walk, costs
-scores    tag_timeline, scores_with_intervals, per_tag, per_tag_compare,
+scores    tag_timeline, taggram, scores_with_intervals, per_tag, per_tag_compare,
           threshold_curves, clip_map
 
 Every function takes `ax=None`: give the ax of a figure of your own, or let it make
@@ -23,6 +23,7 @@ from tagkit.plots.scores import (
     per_tag_compare,
     scores_with_intervals,
     tag_timeline,
+    taggram,
     threshold_curves,
 )
 from tagkit.plots.sound import (
@@ -56,6 +57,7 @@ __all__ = [
     "shape_walk",
     "spectrogram",
     "tag_timeline",
+    "taggram",
     "threshold_curves",
     "to_png",
     "waveform",

@@ -149,6 +149,11 @@ def plain(text) -> str:
     return str(text).replace("$", r"\$")
 
 
+def clock(seconds: float) -> str:
+    """Seconds as a player shows them: 1:05."""
+    return f"{seconds // 60:.0f}:{int(seconds % 60):02d}"
+
+
 def is_static() -> bool:
     """True where notebooks run with no front end (TAGKIT_STATIC=1)."""
     return os.environ.get("TAGKIT_STATIC") == "1"

@@ -12,6 +12,7 @@ from tagkit.plots.picture import (
     GREY,
     MARKERS,
     UNITS,
+    clock,
     finish,
     heat,
     legend,
@@ -39,13 +40,7 @@ def tag_timeline(
     >>> alt_text(tag_timeline(pd.DataFrame(scores, [1.5, 4.5]))).split(": ")[1]
     'harp is highest at 1.5 s (0.90), metal is highest at 4.5 s (0.80).'
     """
-    rising = scores.index.is_monotonic_increasing and scores.index.is_unique
-    need(
-        rising and scores.size and np.isfinite(scores).all(axis=None),
-        "finite scores (n_windows, n_tags) of one clip, predict.timeline(...)",
-        f"scores {scores.shape}",
-        f"seconds {list(scores.index[:3])}",
-    )
+    _need_timeline(scores)
     shown = scores.max().sort_values(ascending=False, kind="stable").index[:n]
     table = scores[shown].T
     few = len(scores) <= 16
@@ -59,17 +54,61 @@ def tag_timeline(
         xticklabels=1 if few else -(-len(scores) // 12),
     )
     ax.tick_params(axis="x", rotation=0)
-    peaks = table.idxmax(axis=1)
-    summary = ", ".join(
-        f"{tag} is highest at {peaks[tag]:.1f} s ({table.at[tag, peaks[tag]]:.2f})"
-        for tag in shown[:3]
-    )
     star = "*: tags that the crowd named" if len(truth) else ""
     alt = (
         f"Scores of {len(shown)} of {scores.shape[1]} tags in {len(scores)} windows of "
-        f"a clip: {summary}."
+        f"a clip: {_peaks(table)}."
     )
     return finish(ax, alt, title=title or star, x="middle of the window (s)", y="tag")
+
+
+def taggram(
+    scores: pd.DataFrame, seconds: float, *, n: int = 10, title: str = "", ax=None
+):
+    """Draw what is heard when on an axis of time, to stand below a spectrogram.
+
+    The n tags with the highest score in any window are drawn, each named with it; the
+    tag that is heard most over the whole length is above. The colours end at a score of
+    1, or at 0.5 where none is above it.
+
+    Args: scores, from predict.timeline: the index is the middle of each window in
+    seconds; seconds, the length of the sound.
+    Shape: scores (n_windows, n_tags) in [0, 1].
+
+    >>> from tagkit.plots import alt_text
+    >>> scores = {"harp": [0.9, 0.2], "metal": [0.1, 0.8]}
+    >>> alt_text(taggram(pd.DataFrame(scores, [1.5, 4.5]), 6)).split(": ")[1]
+    'harp is highest at 1.5 s (0.90), metal is highest at 4.5 s (0.80).'
+    """
+    _need_timeline(scores)
+    middles = scores.index.to_numpy(dtype=float)
+    peaks = scores.max().sort_values(ascending=False, kind="stable")[:n]
+    shown = scores[peaks.index].mean().sort_values(ascending=False, kind="stable").index
+    table = scores[shown].T  # (n_shown, n_windows)
+    edges = [0, *(middles[1:] + middles[:-1]) / 2, seconds]
+    need(edges[-1] > edges[-2] > 0 or len(edges) == 2, "the length of the sound", edges)
+    rows = np.arange(len(shown) + 1)
+    ax = start(ax, 1 + 0.26 * len(shown))
+    most = 1 if peaks.iloc[0] > 0.5 else 0.5
+    cells = ax.pcolormesh(edges, rows, table, cmap="BuPu", vmin=0, vmax=most)
+    ax.hlines(rows[1:-1], 0, seconds, color="white", linewidth=2)
+    ax.figure.colorbar(
+        cells, ax=ax, pad=0.01, aspect=15, label=f"score (0 to {most:g})"
+    )
+    ax.set_xlim(0, seconds)
+    step = next(s for s in (1, 2, 5, 10, 15, 30, 60, seconds) if seconds / s <= 12)
+    marks = np.arange(0, seconds, step)
+    ax.set_xticks(marks, [clock(at) for at in marks])
+    names = [plain(f"{tag} {peaks[tag]:.2f}") for tag in shown]
+    ax.set_yticks(rows[:-1] + 0.5, names)
+    ax.set_ylim(len(shown), 0)
+    alt = (
+        f"Taggram of {seconds:.1f} s, {len(shown)} of {scores.shape[1]} tags in "
+        f"{len(scores)} windows: {_peaks(table)}."
+    )
+    finish(ax, alt, title=title, x="time (min:s)", y="tag, highest score")
+    ax.tick_params(axis="y", length=0)
+    return ax
 
 
 def scores_with_intervals(
@@ -265,6 +304,26 @@ def clip_map(points, kinds: Sequence[str] | None = None, title: str = "", *, ax=
     alt = f"Map of {len(points)} clips, axes without a unit{summary}."
     return finish(
         ax, alt, title=title, x="t-SNE, first axis (no unit)", y="second axis"
+    )
+
+
+def _need_timeline(scores):
+    """Raise ValueError unless these are the scores of one clip, window by window."""
+    rising = scores.index.is_monotonic_increasing and scores.index.is_unique
+    need(
+        rising and scores.size and np.isfinite(scores).all(axis=None),
+        "finite scores (n_windows, n_tags) of one clip, predict.timeline(...)",
+        f"scores {scores.shape}",
+        f"seconds {list(scores.index[:3])}",
+    )
+
+
+def _peaks(table) -> str:
+    """When the first three tags of (n_tags, n_windows) are highest, in words."""
+    peaks = table.idxmax(axis=1)
+    return ", ".join(
+        f"{tag} is highest at {peaks[tag]:.1f} s ({table.at[tag, peaks[tag]]:.2f})"
+        for tag in table.index[:3]
     )
 
 

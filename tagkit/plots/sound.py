@@ -2,6 +2,7 @@
 
 import librosa.display
 import numpy as np
+from matplotlib import mlab
 
 from tagkit.plots.picture import COLORS, FAINT, finish, legend, need, start
 
@@ -207,6 +208,21 @@ def centres(weights: np.ndarray, sample_rate: int) -> np.ndarray:
     """
     hz, responses = _responses(weights, sample_rate)
     return hz[responses.argmax(axis=1)]
+
+
+def log_mel(samples: np.ndarray, sample_rate: int, n_frames: int):
+    """A mel spectrogram in dB below its loudest cell, and its hop in samples.
+
+    Shape: (n_samples,) -> (96, about n_frames or fewer), for `spectrogram`.
+    """
+    from tagkit.models.mel import mel_filters  # torch, so only when needed
+
+    hop = max(256, -(-len(samples) // n_frames))
+    n_fft = max(2048, 2 * hop)  # no sound falls between two frames
+    centred = np.pad(samples, n_fft // 2)
+    power, _, _ = mlab.specgram(centred, n_fft, sample_rate, noverlap=n_fft - hop)
+    mel = mel_filters(sample_rate, n_fft, 96) @ power + 1e-20
+    return np.maximum(10 * np.log10(mel / mel.max()), -80), hop
 
 
 def _cells(ax, values, sample_rate, hop, hz=None, **look):

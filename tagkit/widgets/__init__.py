@@ -5,6 +5,7 @@ sound     player, clip_view, filter_player
 ask       tag_explorer, guess, quiz
 judge     threshold_slider, relabel
 map       clip_map, clip_list, playlist_maker
+song      taggram, tag_upload
 
 Each function returns a `View`. In a live notebook it shows widgets; where notebooks
 run with no front end (TAGKIT_STATIC=1), and wherever a saved notebook is read, it
@@ -16,6 +17,7 @@ from tagkit.widgets.ask import guess, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
+from tagkit.widgets.song import tag_upload, taggram
 from tagkit.widgets.sound import clip_view, filter_player, player
 
 __all__ = [
@@ -31,5 +33,7 @@ __all__ = [
     "quiz",
     "relabel",
     "tag_explorer",
+    "tag_upload",
+    "taggram",
     "threshold_slider",
 ]

@@ -49,12 +49,7 @@ class View:
 
 def cut(samples, sample_rate, seconds, start):
     """The piece to play, as float32, and the length of the whole in seconds."""
-    samples = np.asarray(samples, dtype=np.float32)
-    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
-        raise ValueError(
-            f"samples has shape {samples.shape} or values that are not finite; needed "
-            "is sound of shape (n_samples,); take corpus.load(clip_id)"
-        )
+    samples = checked(samples)
     whole = len(samples) / sample_rate
     if not 0 < seconds <= MAX_SECONDS or not 0 <= start < whole:
         raise ValueError(
@@ -64,6 +59,17 @@ def cut(samples, sample_rate, seconds, start):
     first = round(start * sample_rate)
     piece = samples[first : first + round(seconds * sample_rate)]
     return np.clip(piece, -1, 1), whole
+
+
+def checked(samples):
+    """Samples as float32; raises ValueError for what is no sound."""
+    samples = np.asarray(samples, dtype=np.float32)
+    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
+        raise ValueError(
+            f"samples has shape {samples.shape} or values that are not finite; needed "
+            "is sound of shape (n_samples,); take corpus.load(clip_id)"
+        )
+    return samples
 
 
 def sound_url(piece, sample_rate) -> str:
@@ -88,6 +94,27 @@ def image(ax, more='width="800"') -> str:
     alt = html.escape(plots.alt_text(ax))
     png = base64.b64encode(plots.to_png(ax)).decode()
     return f'<img src="data:image/png;base64,{png}" alt="{alt}" {more}>'
+
+
+def cursor(left, width):
+    """A line over a picture, and the scripts that move it and jump to a click.
+
+    left and width are those of the axis, in percent of the picture.
+    """
+    line = (
+        f'<i style="position:absolute;top:0;bottom:0;left:{left:.2f}%;width:2px;'
+        'background:#D55E00;transition:left .25s linear"></i>'
+    )
+    follow = (
+        "this.parentNode.querySelector('i').style.left="
+        f"({left:.2f}+{width:.2f}*this.currentTime/this.duration)+'%'"
+    )
+    jump = (
+        "var a=this.parentNode.querySelector('audio'),r=this.getBoundingClientRect();"
+        f"a.currentTime=Math.min(1,Math.max(0,((event.clientX-r.left)/r.width*100-{left:.2f})"
+        f"/{width:.2f}))*a.duration;a.play()"
+    )
+    return line, follow, jump
 
 
 def status(page: str) -> str:

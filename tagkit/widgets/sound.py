@@ -84,7 +84,7 @@ def clip_view(
     axes[0, 0].set_xlabel("")
     picture = page.image(figure, 'style="width:100%;display:block"')
     area = axes[1, 0].get_position()
-    cursor, follow, jump = _cursor(100 * area.x0, 100 * area.width)
+    cursor, follow, jump = page.cursor(100 * area.x0, 100 * area.width)
     sound = page.audio_tag(piece, sample_rate, f' ontimeupdate="{follow}"')
     names = [str(tag) for tag in tags]
     heading = f"<b>{safe(title)}</b><br>" if title else ""
@@ -98,27 +98,6 @@ def clip_view(
             f"{sound}<br>{page.CROWD}: {listing(names)}{true}"
         ),
     )
-
-
-def _cursor(left, width):
-    """A line over a picture, and the scripts that move it and jump to a click.
-
-    left and width are those of the axis, in percent of the picture.
-    """
-    line = (
-        f'<i style="position:absolute;top:0;bottom:0;left:{left:.2f}%;width:2px;'
-        'background:#D55E00;transition:left .25s linear"></i>'
-    )
-    follow = (
-        "this.parentNode.querySelector('i').style.left="
-        f"({left:.2f}+{width:.2f}*this.currentTime/this.duration)+'%'"
-    )
-    jump = (
-        "var a=this.parentNode.querySelector('audio'),r=this.getBoundingClientRect();"
-        f"a.currentTime=Math.min(1,Math.max(0,((event.clientX-r.left)/r.width*100-{left:.2f})"
-        f"/{width:.2f}))*a.duration;a.play()"
-    )
-    return line, follow, jump
 
 
 def filter_player(

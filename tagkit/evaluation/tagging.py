@@ -1,0 +1,397 @@
+"""Many files: found, tagged, and written so that a long run can be stopped and go on.
+
+A row is a dict: the file's name, in a timeline also the second, and a score per tag.
+"""
+
+import csv
+import io
+import json
+import os
+import sys
+import time
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tagkit.data import audio, corpus
+from tagkit.evaluation import predict
+from tagkit.files import write_atomically
+from tagkit.models.tagger import Tagger
+
+DIGITS = 4  # of a score
+ANY_NAME = {"encoding": "utf-8", "errors": "surrogateescape"}  # a name's own bytes
+
+
+class Job(NamedTuple):
+    """A file, and what is wanted of it."""
+
+    path: Path
+    rows: bool
+    embedding: bool
+
+
+class Tagged(NamedTuple):
+    """What came out for a file: rows and embedding, if they were wanted.
+
+    Attributes:
+        remarks: what the decoder said of the file, or why it is no sound.
+    """
+
+    path: Path
+    is_sound: bool
+    rows: list[dict]
+    embedding: np.ndarray | None
+    remarks: list[str]
+
+
+def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
+    """List the files that are named, and the sound below the folders that are named.
+
+    Shape: files, each once; the number of other files in those folders.
+    """
+    files, n_other = [], 0
+    for path in paths:
+        if path.is_dir():
+            sounds = corpus.sound_files(path)
+            files += sounds
+            n_other += sum(p.is_file() for p in path.rglob("[!.]*")) - len(sounds)
+        else:
+            files.append(path)
+    return list(dict.fromkeys(files)), n_other
+
+
+def tag(
+    model: Tagger,
+    tags: Sequence[str],
+    jobs: Sequence[Job],
+    *,
+    merge: str = "mean",
+    timeline: bool = False,
+    overlap: float = 0.0,
+    processes: int = 1,
+) -> Iterator[Tagged]:
+    """Tag files one after the other, or several at a time; their order stays.
+
+    Args:
+        timeline: a row per window, see `predict.timeline`, in place of one per file.
+        overlap: of the windows of a timeline and of embeddings.
+        processes: how many files at a time, each in a process of its own.
+
+    Raises: ValueError as `predict.tag_file`; a file that cannot be decoded raises
+    nothing, its error is in what is yielded.
+    """
+    how = {"merge": merge, "timeline": timeline, "overlap": overlap}
+    if processes == 1:
+        yield from (_tag(model, list(tags), job, **how) for job in jobs)
+        return
+    import joblib  # takes a tenth of a second
+
+    work = joblib.Parallel(n_jobs=processes, return_as="generator")
+    yield from work(joblib.delayed(_tag)(model, list(tags), job, **how) for job in jobs)
+
+
+def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
+    rows, embedding, refused = [], None, []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            if job.rows and timeline:
+                frame = predict.timeline(model, job.path, tags, overlap=overlap)
+                rows = frame.reset_index().to_dict("records")
+            elif job.rows:
+                rows = [predict.tag_file(model, job.path, tags, merge)[tags].to_dict()]
+            if job.embedding:
+                vectors = predict.embeddings(model, [job.path], overlap=overlap)
+                embedding = vectors[0]
+        except audio.AudioError as error:
+            refused = [str(error)]
+    rows = [{name: round(float(n), DIGITS) for name, n in row.items()} for row in rows]
+    return Tagged(
+        job.path,
+        is_sound=not refused,
+        rows=[{"file": str(job.path)} | row for row in rows],
+        embedding=embedding,
+        remarks=list(dict.fromkeys(str(said.message) for said in caught)) + refused,
+    )
+
+
+def strongest(row: dict, top: int | None, threshold: float | None) -> dict:
+    """Keep the tags of a row with the highest scores, in falling order.
+
+    Args:
+        top: how many at most; None for no limit.
+        threshold: the least score; None for no limit.
+
+    >>> strongest({"file": "a.mp3", "guitar": 0.4, "flute": 0.1, "drums": 0.7}, 2, 0.5)
+    {'file': 'a.mp3', 'drums': 0.7}
+    """
+    head = {name: row[name] for name in ("file", "seconds") if name in row}
+    scores = {tag: score for tag, score in row.items() if tag not in head}
+    best = sorted(scores, key=scores.get, reverse=True)[:top]
+    return head | {t: scores[t] for t in best if scores[t] >= (threshold or 0)}
+
+
+class Output:
+    """Rows on their way to a file, or to the standard output.
+
+    A file is whole after each `write`, JSON with its last bracket. One that is there
+    already is continued: a half-written end is cut off, and `done` holds the names of
+    the files in it. Names are written with their own bytes in CSV, as \\udc.. in JSON.
+
+    Args:
+        format: "csv", "json", "jsonl", or "table" for the standard output.
+        columns: file, in a timeline seconds, then the tags.
+
+    Raises: ValueError if the file holds anything else.
+    """
+
+    def __init__(self, format: str, columns: Sequence[str], path: Path | None = None):
+        self.format = format
+        self.columns = list(columns)
+        self.done: set[str] = set()
+        self.is_first = True  # no row is there yet
+        self.file = None
+        head = {"csv": _csv_line(columns), "json": "[\n"}.get(format, "")
+        self.tail = "]\n" if format == "json" else ""
+        if path is None:
+            print(head, end="", flush=True)
+            return
+        self.end = 0  # of the last whole row
+        is_new = not path.exists() or path.stat().st_size == 0
+        if not is_new:
+            self._read(path, head.encode(**ANY_NAME))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = path.open("w+b" if is_new else "r+b")
+        self._append(head if self.end == 0 else "")
+
+    def _read(self, path, head):
+        """Find out what a file holds, and where its last whole row ends."""
+        data = path.read_bytes()
+        start = head or b'{"file": "'
+        n = len(os.path.commonprefix([data, start]))
+        if n < min(len(data), len(start)):
+            raise ValueError(
+                f"{path} cannot be continued: at byte {n} it has "
+                f"{data[n : n + 30]!r}, needed is {start[n : n + 30]!r}; it may be of "
+                "other tags; name another file"
+            )
+        last, start_of_last = None, len(head)
+        self.end = len(head) if data.startswith(head) else 0
+        try:
+            for end, row in _whole_rows(data, self.format):
+                other = set(row) - set(self.columns)
+                if other or ("seconds" in self.columns) != ("seconds" in row):
+                    raise ValueError(f"its columns are others ({', '.join(row)[:60]})")
+                if row["file"] != last:
+                    last, start_of_last = row["file"], self.end
+                self.end = end
+                self.done.add(last)
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            raise ValueError(
+                f"{path} cannot be continued: {error}; name another file"
+            ) from None
+        if "seconds" in self.columns and last is not None:
+            self.end = start_of_last  # some of its windows may be missing
+            self.done.discard(last)
+        self.is_first = not self.done
+
+    def write(self, rows: Sequence[dict]):
+        """Write the rows of one file at once, so that they outlast what comes after.
+
+        Raises: OSError, for a full disk.
+        """
+        text = ""
+        for row in rows:
+            text += self._text(row)
+            self.is_first = False
+        if self.file is None:
+            print(text, end="", flush=True)
+        else:
+            self._append(text)
+
+    def close(self):
+        """Close what is open."""
+        if self.file is None:
+            print(self.tail, end="", flush=True)
+        else:
+            self.file.close()
+
+    def _append(self, text):
+        """Write behind the last whole row; JSON's bracket goes with it."""
+        data = text.encode(**ANY_NAME)
+        self.file.seek(self.end)
+        self.file.write(data + self.tail.encode())
+        self.file.truncate()
+        self.file.flush()
+        self.end += len(data)
+
+    def _text(self, row):
+        if self.format == "csv":
+            return _csv_line(row.get(name) for name in self.columns)
+        if self.format == "json":
+            return ("" if self.is_first else ",") + json.dumps(row) + "\n"
+        if self.format == "jsonl":
+            return json.dumps(row) + "\n"
+        row = dict(row)
+        name = row.pop("file")
+        if "seconds" in row:
+            name += f" at {row.pop('seconds'):.1f} s"
+        scores = ", ".join(f"{tag} {score:.2f}" for tag, score in row.items())
+        return f"{name}: {scores or 'no tag'}\n"
+
+
+def _csv_line(fields) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(fields)  # ends in \r\n: so it quotes both in a name
+    return text.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _whole_rows(data: bytes, format: str) -> Iterator[tuple[int, dict]]:
+    """Yield each row that is there to its end, and the byte where it ends."""
+    at = 0
+
+    def lines():
+        nonlocal at
+        for line in io.BytesIO(data):
+            if not line.endswith(b"\n"):
+                return
+            at += len(line)
+            yield line.decode(**ANY_NAME)
+
+    if format == "csv":
+        rows = csv.reader(lines())
+        columns = next(rows, [])
+        n = len(columns)
+        for fields in rows:
+            if n != len(columns):
+                raise ValueError(f"a row has {n} fields, needed are {len(columns)}")
+            n = len(fields)
+            if n == len(columns):  # else it must be the last one
+                yield at, dict(zip(columns, fields, strict=True))
+        return
+    for line in lines():
+        if line not in ("[\n", "]\n"):
+            yield at, json.loads(line.removeprefix(","))
+
+
+class Embeddings:
+    """An npz file with `files` (n,) and `embeddings` (n, n_dims); it is continued.
+
+    Args:
+        network: what computed them, kept as `network`.
+
+    Raises: ValueError if the file holds anything else, or those of another network.
+    """
+
+    def __init__(self, path: Path, network: str):
+        self.path = path
+        self.network = network
+        self.vectors: dict[str, np.ndarray] = {}
+        self.saved = time.monotonic()
+        if not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                its = str(held["network"])
+                names, vectors = held["files"].tolist(), held["embeddings"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path} holds no embeddings of tagkit tag ({error}); name another file"
+            ) from None
+        if its != network:
+            raise ValueError(
+                f"{path} holds embeddings of {its}, these are of {network}; name "
+                "another file"
+            )
+        self.vectors = dict(zip(names, vectors, strict=True))
+
+    def add(self, name: str, vector: np.ndarray):
+        """Take in the embedding of a file; from time to time all are written.
+
+        Shape: (n_dims,).
+        Raises: OSError, for a full disk.
+        """
+        self.vectors[name] = vector
+        if time.monotonic() - self.saved > 60:
+            self.save()
+
+    def save(self):
+        """Write all of them; the file is there whole or not at all."""
+        self.saved = time.monotonic()
+        if not self.vectors:
+            return
+        data = io.BytesIO()
+        np.savez(
+            data,
+            network=self.network,
+            files=np.array(list(self.vectors)),
+            embeddings=np.stack(list(self.vectors.values())),
+        )
+        write_atomically(self.path, data.getvalue())
+
+
+def todo(
+    files: Sequence[Path], output: Output, embeddings: Embeddings | None
+) -> list[Job]:
+    """List what is still to be done for each file, without those that are done."""
+    there = embeddings.vectors if embeddings else {}
+    jobs = [
+        Job(
+            path,
+            rows=str(path) not in output.done,
+            embedding=embeddings is not None and str(path) not in there,
+        )
+        for path in files
+    ]
+    return [job for job in jobs if job.rows or job.embedding]
+
+
+class Progress:
+    """How far a long run is, on the standard error stream.
+
+    In a terminal a line that changes, else a line every ten seconds.
+
+    Args:
+        beside_table: results go to the standard output; where that is the terminal,
+            a changing line would stand among them.
+    """
+
+    def __init__(self, n_files: int, n_before: int, *, beside_table: bool):
+        self.n_files = n_files
+        self.n_before = n_before
+        self.n_done = 0
+        among = beside_table and sys.stdout.isatty()
+        self.in_place = sys.stderr.isatty() and not among
+        self.start = self.last = time.monotonic()
+
+    def step(self):
+        """Count a file, and say how far it is if nothing was said for a while."""
+        self.n_done += 1
+        now = time.monotonic()
+        if self.n_done == 1:  # starting up says nothing about the rate
+            self.start = self.last = now
+        elif now - self.last >= (0.5 if self.in_place else 10):
+            self.last = now
+            self._say((self.n_done - 1) / (now - self.start))
+
+    def _say(self, rate):
+        n = self.n_before + self.n_done
+        left = timedelta(seconds=round((self.n_files - n) / rate))
+        rate = f"{rate:.2g}" if rate < 100 else f"{rate:.0f}"
+        text = f"{n} of {self.n_files} files, {rate} a second, {left} left"
+        print(
+            f"\r{text}\x1b[K" if self.in_place else text,
+            end="" if self.in_place else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def clear(self):
+        """Clear the line that changes, so that something else can be said."""
+        if self.in_place:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

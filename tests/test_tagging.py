@@ -1,0 +1,311 @@
+"""Many files: each once and whole, however often and wherever the run is stopped."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tagkit import cli
+from tagkit.data import audio
+from tagkit.evaluation import predict, tagging
+from tagkit.training import checkpoints
+
+NETWORK = "mini/DielemanRaw"
+TAGS = ["guitar", "no, vocals", 'so "called"', "two\nlines"]
+ODD = (
+    b'comma, and "quotes".wav',
+    b"new\nline.wav",
+    b"carriage\rreturn.wav",
+    b"latin-\xe9\xff.wav",
+    "snow \N{SNOWMAN}.wav".encode(),
+    b" [space], {and} tab\t.wav",
+)
+
+
+@pytest.fixture
+def music(tmp_path):
+    """Sixteen sounds of a second, six with strange names, and a picture."""
+    folder = tmp_path / "music"
+    (folder / "deep").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(16):
+        noise = (0.1 * rng.standard_normal(16_000)).clip(-1, 1).astype(np.float32)
+        name = ODD[i] if i < len(ODD) else f"deep/{i}.wav".encode()
+        path = os.path.join(os.fsencode(folder), name)
+        with open(path, "wb") as file:
+            file.write(audio.encode(noise, kind="wav"))
+    (folder / "cover.jpg").write_bytes(b"a picture")
+    return folder
+
+
+def names_in(path):
+    """The names in a file of scores, read as others would read it."""
+    if path.suffix == ".csv":
+        how = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+        with path.open(**how) as file:
+            rows = list(csv.DictReader(file))
+        assert all(None not in row.values() for row in rows)  # none is short
+    elif path.suffix == ".json":
+        rows = json.loads(path.read_text())
+    else:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(0 <= float(row["guitar"]) <= 1 for row in rows)
+    return [row["file"] for row in rows]
+
+
+def sounds_in(folder):
+    return sorted(str(path) for path in folder.rglob("*.wav"))
+
+
+def tag(*words):
+    return cli.main(["tag", "--network", NETWORK, *map(str, words)])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+def test_a_run_that_is_stopped_five_times_has_each_file_once(
+    music, tmp_path, suffix, monkeypatch, capsys
+):
+    out, tag_file, n_left = tmp_path / f"tags{suffix}", predict.tag_file, 0
+
+    def until_stopped(*args):
+        nonlocal n_left
+        if n_left == 0:
+            raise KeyboardInterrupt
+        n_left -= 1
+        return tag_file(*args)
+
+    monkeypatch.setattr(predict, "tag_file", until_stopped)
+    n_before = 0
+    for n_left in (0, 3, 5, 1, 2):
+        n_wanted = n_left
+        assert tag(music, "--out", out) == 130
+        assert "tag --out go on when called again" in capsys.readouterr().err
+        names = names_in(out)  # JSON is closed
+        assert len(names) == len(set(names)) == n_before + n_wanted
+        n_before = max(0, len(names) - 1)
+        if names:  # as if the machine had stopped in the middle of a row
+            out.write_bytes(out.read_bytes()[:-6])
+    monkeypatch.setattr(predict, "tag_file", tag_file)
+    assert tag(music, "--out", out) == 0
+    assert sorted(names_in(out)) == sounds_in(music)
+    err = capsys.readouterr().err
+    assert f"{n_before} of 16 were there already" in err
+    assert "no sound: 1\n" in err and "16 of 16" in err
+    before = out.read_bytes()
+    monkeypatch.setattr(predict, "tag_file", None)  # what is there is not computed
+    assert tag(music, "--out", out) == 0 and out.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_json_is_closed_by_any_signal(music, tmp_path):
+    out = tmp_path / "tags.json"
+    for i in range(6, 16):  # enough for two stops
+        for copy in range(6):
+            shutil.copy(music / f"deep/{i}.wav", music / f"deep/{i}-{copy}.wav")
+    command = [sys.executable, "-m", "tagkit", "tag", "--network", NETWORK]
+    command += [str(music), "--out", str(out)]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}  # little work for two
+    n_before = 0
+    for how, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env) as process:
+            size = out.stat().st_size if out.exists() else 0
+            while process.poll() is None:
+                if out.exists() and out.stat().st_size > size + 3000:
+                    process.send_signal(how)
+                    break
+                time.sleep(0.01)
+        assert process.returncode == code
+        names = names_in(out)
+        assert n_before < len(names) < 6 + 10 * 7
+        n_before = len(names)
+    assert tag(music, "--out", out) == 0
+    assert sorted(names_in(out)) == sounds_in(music)
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "jsonl"])
+@pytest.mark.parametrize("timeline", [False, True])
+def test_a_file_cut_anywhere_is_mended(tmp_path, format, timeline):
+    names = [os.fsdecode(name) for name in ODD[:4]]
+    columns = ["file", *(["seconds"] if timeline else []), *TAGS]
+    rng = np.random.default_rng(0)
+
+    def rows(name):
+        scores = {tag: round(float(rng.random()), 4) for tag in TAGS}
+        times = [{"seconds": 1.5}, {"seconds": 4.5}] if timeline else [{}]
+        return [{"file": name} | time | scores for time in times]
+
+    table = {name: rows(name) for name in names}
+    whole = tmp_path / f"whole.{format}"
+
+    def write(path):
+        output = tagging.Output(format, columns, path)
+        todo = [name for name in names if name not in output.done]
+        for name in todo:
+            output.write(table[name])
+        output.close()
+        return len(todo)
+
+    assert write(whole) == 4
+    data = whole.read_bytes()
+    if format != "csv":
+        data.decode("ascii")
+    path, counts = tmp_path / f"cut.{format}", []
+    for n in range(len(data) + 1):
+        path.write_bytes(data[:n])
+        counts.append(write(path))
+        assert path.read_bytes() == data, f"cut at byte {n}"
+    assert counts == sorted(counts, reverse=True) and counts[0] == 4
+    # The windows of the last file may not be all; one that is whole costs no more.
+    assert counts[-1] == (1 if timeline else 0)
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "jsonl"])
+def test_a_file_of_something_else_is_left_alone(tmp_path, format):
+    path = tmp_path / f"mine.{format}"
+    other = tagging.Output(format, ["file", "flute"], tmp_path / "other")
+    other.write([{"file": "a.mp3", "flute": 0.5}])
+    other.close()
+    line = tagging.Output(format, ["file", "seconds", *TAGS], tmp_path / "line")
+    line.write([{"file": "a.mp3", "seconds": 1.5} | dict.fromkeys(TAGS, 0.5)])
+    line.close()
+    for data in (
+        b"my notes",
+        b'{"title": "my notes"}\n',
+        (tmp_path / "other").read_bytes(),
+        (tmp_path / "line").read_bytes(),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="name another file"):
+            tagging.Output(format, ["file", *TAGS], path)
+        assert path.read_bytes() == data
+
+
+def test_a_broken_row_in_the_middle_is_not_cut_off(tmp_path):
+    path = tmp_path / "tags.csv"
+    path.write_text("file,guitar\na.mp3,0.5\nb.mp3\nc.mp3,0.5\n")
+    with pytest.raises(ValueError, match="1 fields, needed are 2"):
+        tagging.Output("csv", ["file", "guitar"], path)
+    path.write_text("[\n" + '{"file": "a.mp3", "guitar": 0.5}\n,{"file"\n]\n')
+    with pytest.raises(ValueError, match="name another file"):
+        tagging.Output("json", ["file", "guitar"], path)
+
+
+def test_top_and_threshold_leave_tags_out(music, tmp_path, capsys):
+    file = music / "deep" / "9.wav"
+    assert tag(file, "--format", "jsonl") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row.pop("file") == str(file) and len(row) == 50
+    best = sorted(row, key=row.get, reverse=True)
+    level = row[best[2]]  # that three tags reach
+
+    assert tag(file, "--format", "json", "--top", 4, "--threshold", level) == 0
+    (some,) = json.loads(capsys.readouterr().out)
+    assert list(some) == ["file", *best[:3]] and some[best[0]] == row[best[0]]
+
+    assert tag(file, "--out", tmp_path / "a.csv", "--threshold", level) == 0
+    with (tmp_path / "a.csv").open() as lines:
+        (cells,) = csv.DictReader(lines)
+    assert [t for t, cell in cells.items() if cell] == [
+        name for name in cells if name == "file" or name in best[:3]
+    ]
+    assert len(cells) == 51
+
+    capsys.readouterr()
+    assert tag(file) == tag(file, "--threshold", 2) == 0
+    shown, nothing = capsys.readouterr().out.splitlines()
+    assert shown.count(", ") == 4 and f"{best[0]} {row[best[0]]:.2f}" in shown
+    assert nothing == f"{file}: no tag"
+
+
+def test_embeddings_are_continued_beside_the_scores(music, tmp_path, monkeypatch):
+    files, out = sorted(music.glob("*.wav")), tmp_path / "new" / "tags.jsonl"
+    npz = tmp_path / "new" / "vectors.npz"
+    assert tag(*files[:2], "--out", out) == 0  # scores only
+    assert tag(*files[:3], "--out", out, "--embeddings", npz) == 0
+    assert names_in(out) == [str(path) for path in files[:3]]
+    monkeypatch.setattr(tagging.time, "monotonic", lambda: 0)
+    assert tag(*files, "--out", out, "--embeddings", npz) == 0
+    assert names_in(out) == [str(path) for path in files]
+    model, _ = checkpoints.load(NETWORK)
+    with np.load(npz) as held:
+        assert held["files"].tolist() == [str(path) for path in files]
+        np.testing.assert_allclose(
+            held["embeddings"], predict.embeddings(model, files), atol=1e-6
+        )
+    with pytest.raises(ValueError, match="are of mini/K2C2; name another file"):
+        tagging.Embeddings(npz, "mini/K2C2")
+    with pytest.raises(ValueError, match="no embeddings of tagkit tag"):
+        tagging.Embeddings(out, NETWORK)
+
+
+def test_what_is_no_sound_is_named_and_the_rest_goes_on(music, tmp_path, capsys):
+    (music / "broken.mp3").write_bytes(b"no sound at all" * 99)
+    data = (music / "deep" / "9.wav").read_bytes()
+    (music / "deep" / "10.wav").write_bytes(data[: len(data) * 2 // 3] * 2)
+    out, npz = tmp_path / "tags.csv", tmp_path / "vectors.npz"
+    for n_tagged in (16, 16):  # a second run tries what failed again
+        assert tag(music, "--out", out, "--embeddings", npz) == 1
+        err = capsys.readouterr().err
+        assert "broken.mp3 is not audio" in err and f"{n_tagged} of 17 files" in err
+        assert len(names_in(out)) == len(np.load(npz)["files"]) == n_tagged
+
+
+def test_several_at_a_time_give_the_same_in_the_same_order(music):
+    model, made = checkpoints.load(NETWORK)
+    files, _ = tagging.find([music])
+    jobs = [tagging.Job(path, rows=True, embedding=True) for path in files[:6]]
+    one, two = (
+        list(tagging.tag(model, made["tags"], jobs, processes=n)) for n in (1, 2)
+    )
+    for a, b in zip(one, two, strict=True):
+        assert a.path == b.path
+        np.testing.assert_allclose(a.embedding, b.embedding, atol=1e-5)
+        first, second = a.rows[0], b.rows[0]
+        assert first["file"] == second["file"] == str(a.path)
+        for name in made["tags"]:
+            assert abs(first[name] - second[name]) < 2e-4
+
+
+def test_files_are_found_once(music):
+    (music / ".hidden.wav").write_bytes(b"")
+    first = Path(sounds_in(music)[0])
+    files, n_other = tagging.find([first, music, music / "nothing.wav", first])
+    assert files[0] == first and files[-1] == music / "nothing.wav"
+    assert len(files) == len(set(files)) == 17 and n_other == 1
+
+
+class Terminal:
+    """A stream that may be a terminal; what it was told."""
+
+    def __init__(self, is_terminal):
+        self.text, self.isatty = "", lambda: is_terminal
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_progress_is_said_now_and_then(monkeypatch):
+    for is_terminal, n_lines, change in ((False, 5, "\n"), (True, 50, "\r")):
+        clock = iter(range(0, 1000, 1))
+        monkeypatch.setattr(tagging.time, "monotonic", lambda c=clock: next(c))
+        monkeypatch.setattr(sys, "stderr", Terminal(is_terminal))
+        progress = tagging.Progress(151, 100, beside_table=False)
+        for _ in range(51):
+            progress.step()
+        assert sys.stderr.text.count(change) == n_lines
+        assert "151 of 151 files, 1 a second, 0:00:00 left" in sys.stderr.text
+        assert ("\n" in sys.stderr.text) != is_terminal
+    # Among the lines of a table, in the same terminal, no line changes.
+    monkeypatch.setattr(sys, "stdout", Terminal(True))
+    assert not tagging.Progress(1, 0, beside_table=True).in_place
