@@ -2,6 +2,7 @@
 
 data        from a corpus on the disk to batches
   annotations  the two tables of a corpus, read strictly   annotations.read
+  labels       a table as a person writes it               labels.read
   tags         labels (n_clips, n_tags) uint8, splits      tags.cooccurrence
   corpus       tables and sound of one corpus              corpus.open
   download     MagnaTagATune, verified, resumable          download.magnatagatune

@@ -18,6 +18,7 @@ def made_store(folder, samples, sample_rate=12_000, bad=()):
     rows.tofile(folder / "samples.int16")
     clips = [
         {"clip_id": 100 + i, "row": i, "reason": None, "crc32": zlib.crc32(row)}
+        | {"n_samples": len(row)}
         for i, row in enumerate(rows)
     ]
     for i in bad:

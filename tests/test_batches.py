@@ -229,3 +229,19 @@ def test_a_last_window_alone_joins_the_batch_before_it(tmp_path, n, size, sizes)
     assert [len(ids) for ids in clips] == sizes
     assert sorted(sum(clips, [])) == whole.labels.index.tolist()
     assert crops.clips(1, len(sizes)) == []
+
+
+def test_windows_of_a_shorter_clip_hold_its_sound_alone(tmp_path):
+    """Clip 100 fills its row, 101 has 5,000 samples of its own, 102 has 700."""
+    own = np.int16([1, 2, 3])[:, None] * np.ones(12_000, np.int16)
+    made = made_examples(tmp_path / "s", own, [[1], [1], [1]], 12_000)
+    made.store.lengths.loc[[101, 102]] = 5_000, 700
+    crops = made.crops(1_000, 12_000, batch_size=300, crops_per_clip=100)
+    order, starts = crops._plan(1)
+    assert [starts[order == clip].max() // 1_000 for clip in range(3)] == [10, 3, 0]
+    grid = batches.GridCrops(made, 1_000, 12_000)
+    starts = [grid._starts(n).tolist() for n in grid.lengths]
+    assert starts[0] == np.linspace(0, 11_000, 12).astype(int).tolist()
+    assert sorted(set(starts[1])) == [0, 1_000, 2_000, 3_000, 4_000]
+    assert starts[2] == [0] * 12 and {len(s) for s in starts} == {12}
+    assert len(next(iter(grid))) == 36

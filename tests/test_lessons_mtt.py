@@ -40,6 +40,7 @@ class Silence:
         self.samples = np.broadcast_to(np.int16(0), (n_clips, 349_488))
         self.sample_rate, self.bad = 12_000, pd.DataFrame({"reason": []})
         self.rows = pd.Series(range(n_clips), music.clips.index)
+        self.lengths = pd.Series(349_488, music.clips.index)
 
     def __len__(self):
         return len(self.rows)

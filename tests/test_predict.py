@@ -183,7 +183,8 @@ def test_embeddings_of_files_are_means_over_their_windows(tmp_path):
         soundfile.write(files[-1], samples, 12_000, subtype="FLOAT")
         # 0.5: 1600 more samples in hops of 500 or less, so 5 windows, 400 apart.
         starts = range(0, 1601, 400) if n == 2600 else [0]
-        windows = [np.pad(samples, (0, max(0, 1000 - n)))[s : s + 1000] for s in starts]
+        # One shorter than a window comes again and again.
+        windows = [np.resize(samples[s:], max(1000, n - s))[:1000] for s in starts]
         with torch.inference_mode():
             windows = torch.from_numpy(np.stack(windows))
             expected.append(model.embed(windows).mean(dim=0).numpy())
@@ -192,6 +193,27 @@ def test_embeddings_of_files_are_means_over_their_windows(tmp_path):
     one = predict.embeddings(model, str(files[2]), overlap=0.5)
     np.testing.assert_allclose(one, expected[2:], atol=1e-5)
     assert np.abs(predict.embeddings(model, files[2]) - expected[2]).max() > 1e-4
+
+
+def test_short_clips_get_the_scores_of_their_files(tmp_path):
+    """Windows lie inside a clip, or repeat it: no silence is scored."""
+    random = np.random.default_rng(0)
+    lengths = (0.5, 1.4, 5, 29.124)
+    rows = [f"{i}.wav,{'ab'[i % 2]}" for i in range(len(lengths))]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,tags", *rows]))
+    for i, seconds in enumerate(lengths):
+        sound = random.uniform(-0.5, 0.5, round(seconds * 12_000)).astype(np.float32)
+        audio.write(tmp_path / f"{i}.wav", sound, 12_000)
+    music = corpus.open(tmp_path)
+    clips = store.prepare(music, 12_000, folder=tmp_path / "s")
+    torch.manual_seed(0)
+    model = models.DielemanRaw(2).eval()
+    scores = predict.clip_scores(
+        model, batches.examples(music, clips, music.clips.index)
+    )
+    for row, clip_id in zip(scores, music.clips.index, strict=True):
+        alone = predict.tag_file(model, music.path(clip_id), ["a", "b"])
+        np.testing.assert_allclose(row, alone[["a", "b"]], atol=2e-4)
 
 
 def test_embeddings_of_nothing_and_of_a_model_without_them_are_refused(some):

@@ -79,9 +79,11 @@ def test_default_folder_names_corpus_and_rate(few, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "time"), [(29.124, 1), (40, None)], ids=["time", "size"]
+    ("seconds", "time", "n"),
+    [(29.124, 1, 465_984), (40, None, 29 * 16_000)],
+    ids=["time", "size"],
 )
-def test_changed_file_alone_is_decoded_again(few, tmp_path, decoded, seconds, time):
+def test_changed_file_alone_is_decoded_again(few, tmp_path, decoded, seconds, time, n):
     store.prepare(few, folder=tmp_path / "s")
     store.prepare(few, folder=tmp_path / "s")
     assert len(decoded) == 3
@@ -91,7 +93,7 @@ def test_changed_file_alone_is_decoded_again(few, tmp_path, decoded, seconds, ti
     os.utime(few.path(13), ns=(time, time))
     made = store.prepare(few, folder=tmp_path / "s")
     assert decoded == ["tone-1-0-29.wav"]
-    assert len(made.read(13)) == 465_984 and made.read(13)[:9].any()
+    assert len(made.read(13)) == n and made.read(13)[:9].any()
 
 
 def test_fewer_and_more_clips_than_before(few, tmp_path, decoded):
@@ -293,7 +295,8 @@ def test_strange_clips_in_a_journal_are_decoded_again(few, tmp_path, clip):
 def test_store_of_a_longer_file_is_its_middle(few, tmp_path):
     rising = np.linspace(-0.9, 0.9, 40 * 16_000, dtype=np.float32)
     audio.write(few.path(10), rising)
-    row = store.prepare(few, folder=tmp_path / "s").read(10)
+    whole_files = replace(few, clips=few.clips.assign(segmentEnd=0))
+    row = store.prepare(whole_files, folder=tmp_path / "s").read(10)
     assert abs(row[0] + row[-1]) < 1e-3 and row[0] < -0.6
 
 
@@ -399,3 +402,32 @@ def test_the_row_of_a_clip_that_went_bad_is_empty(few, tmp_path):
     few.path(13).write_bytes(b"")
     made = store.prepare(few, folder=tmp_path / "s")
     assert list(made.bad.index) == [13] and not made.samples[1].any()
+
+
+def test_a_shorter_clip_keeps_its_length_and_fills_its_row(few, tmp_path):
+    clips = few.clips.assign(segmentEnd=0)
+    audio.write(few.path(10), tone(300, 5))
+    made = store.prepare(replace(few, clips=clips), folder=tmp_path / "s")
+    assert made.lengths.tolist() == [80_000, 465_984, 465_984]
+    assert len(made.read(10)) == 80_000 and len(made.read(10, 79_000, 5_000)) == 1_000
+    row = np.array(made.samples[made.rows[10]])
+    np.testing.assert_array_equal(row, np.resize(row[:80_000], 465_984))
+    assert "1 of them shorter" in repr(made)
+    assert store.ClipStore(tmp_path / "s").lengths.equals(made.lengths)
+
+
+def test_segments_are_cut_from_a_longer_file(tmp_path):
+    """Three rows of one file; a file that is the segment itself stays whole."""
+    root = tmp_path / "one file"
+    write_tables(root, ["long.wav", "long.wav", "clip.wav"], {"low": [1, 0, 0]})
+    t = np.arange(90 * 16_000) / 16_000
+    wave = 0.3 * np.sin(2 * np.pi * np.where(t < 30, 300, 2000) * t)
+    audio.write(root / "long.wav", wave.astype(np.float32))
+    audio.write(root / "clip.wav", tone(600))
+    music = corpus.open(root)
+    clips = music.clips.assign(segmentStart=[0, 60, 60], segmentEnd=[29, 89, 89])
+    made = store.prepare(replace(music, clips=clips), folder=tmp_path / "s")
+    assert made.lengths.tolist() == [29 * 16_000, 29 * 16_000, 465_984]
+    for clip_id, hz in zip(clips.index, (300, 2000, 600), strict=True):
+        spectrum = np.abs(np.fft.rfft(made.read(clip_id, 0, 16_000)))
+        assert spectrum.argmax() == hz

@@ -142,6 +142,7 @@ class RandomCrops:
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
+        self.last_starts = self.window.last_starts(examples.labels.index)
         labels = np.ascontiguousarray(examples.labels, np.float32)
         self.labels = torch.from_numpy(labels)
         self.n_windows = len(self.rows) * crops_per_clip
@@ -183,7 +184,7 @@ class RandomCrops:
         random = np.random.default_rng([self.seed, k])
         order = np.tile(np.arange(len(self.rows)), self.crops_per_clip)
         random.shuffle(order)
-        return order, random.integers(self.window.last_start + 1, size=len(order))
+        return order, random.integers(self.last_starts[order] + 1)
 
     def _parts(self):
         """Yield the places of each batch in the plan, of this process.
@@ -203,7 +204,9 @@ class RandomCrops:
 class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
-    As few as cover the clip, evenly spaced from its start to its end, see `starts`.
+    As few as cover the clip, evenly spaced from its start to its end, see `starts`. A
+    clip that is shorter than the others needs fewer; each of its windows comes several
+    times, so that every clip has as many.
 
     Args:
         overlap: the least share of a window that the next one hears again.
@@ -225,15 +228,23 @@ class GridCrops:
         self.window = Window(examples.store, n_samples, sample_rate)
         self.finish = self.window.finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        self.starts = starts(self.window.n_row, self.window.n_cut, overlap)
-        self.n_windows = len(self.starts)
+        index = examples.labels.index
+        self.lengths = examples.store.lengths.loc[index].to_numpy()
+        self.overlap = overlap
+        self.n_windows = len(starts(self.window.n_row, self.window.n_cut, overlap))
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
         """Yield the windows as stored, int16, in tuples of one."""
         for first in range(0, len(self.rows), self.clips_per_batch):
             rows = self.rows[first : first + self.clips_per_batch]
-            every = np.tile(self.starts, len(rows))
+            lengths = self.lengths[first : first + self.clips_per_batch]
+            every = np.concatenate([self._starts(n) for n in lengths])
             yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
+
+    def _starts(self, n_samples):
+        """Place n_windows on a clip; on a shorter one each of its own several times."""
+        own = starts(n_samples, self.window.n_cut, self.overlap)
+        return own[np.arange(self.n_windows) * len(own) // self.n_windows]
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return (self.finish(cuts) for (cuts,) in self.cuts())
@@ -256,18 +267,24 @@ class Window:
         self.on_device = None
         self.n_row = store.samples.shape[1]
         self.n_cut = cut_length(n_samples, store.sample_rate, sample_rate)
-        self.last_start = self.n_row - self.n_cut
         if sample_rate > store.sample_rate:
             raise ValueError(
                 f"the store has {store.sample_rate} Hz, the model needs {sample_rate}; "
                 f"prepare one with store.prepare(corpus, sample_rate={sample_rate})"
             )
-        if self.last_start < 0:
+        if self.n_row < self.n_cut:
             raise ValueError(
                 f"a window of {n_samples} samples at {sample_rate} Hz is "
                 f"{n_samples / sample_rate:.2f} s; the clips have "
                 f"{self.n_row / store.sample_rate:.2f} s; choose a shorter window"
             )
+
+    def last_starts(self, clip_ids: pd.Index) -> np.ndarray:
+        """Say where the last window of each clip starts; 0 if it is a shorter clip.
+
+        Such a window holds the clip again and again, as the store does.
+        """
+        return np.maximum(0, self.store.lengths.loc[clip_ids].to_numpy() - self.n_cut)
 
     def cut(self, rows: np.ndarray, starts: np.ndarray) -> torch.Tensor:
         """Cut one window per row and start, all at once."""

@@ -5,6 +5,7 @@ Notebook: course/00_start_here.ipynb
 
 import hashlib
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit.data import annotations, audio, tags
+from tagkit.data import annotations, audio, labels, tags
 
 SHIPPED = Path(__file__).parents[2] / "data"  # what comes with the project
 DATA = Path(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
@@ -74,8 +75,9 @@ class Corpus:
             )
         if self.annotations.shape[1] == 0:
             raise ValueError(
-                f"{self.name} has no tags; to train or score on it, put "
-                "annotations_final.csv and clip_info_final.csv into its folder"
+                f"{self.name} has no tags; to train or score on it, put a table "
+                "labels.csv into its folder, with a row such as one.mp3,rock;slow "
+                "below the row file,tags"
             )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
 
@@ -232,28 +234,36 @@ def home(name: str) -> Path:
     return (DATA if name == "magnatagatune" else SHIPPED) / name
 
 
-def open(name: str | Path) -> Corpus:
-    """Open a corpus: "mini", "recorded", "magnatagatune", or a folder of your own.
+def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
+    """Open a corpus: "mini", "recorded", "magnatagatune", or music of your own.
 
     A folder with annotations_final.csv and clip_info_final.csv (or .csv.gz) is read
-    as MagnaTagATune is. A folder without tables is a corpus without tags: a clip per
-    sound file, whose artist and album are the two uppermost folders on its path, and
-    whose segmentEnd of 0 means the whole file. "recorded" has no tags either; its clips
-    have columns of their own: licence, package, path, words and more. No sound is
-    decoded.
+    as MagnaTagATune is. A table such as labels.csv, with a file and its tags in each
+    row, is read by `labels.read`, also if the folder that is named holds one. A folder
+    without tables is a corpus without tags: a clip per sound file, whose artist and
+    album are the two uppermost folders on its path. A segmentEnd of 0 means the whole
+    file. "recorded" has no tags either; its clips have columns of their own: licence,
+    package, path, words and more. No sound is decoded.
+
+    Args:
+        folder: where the files of a table are; default the table's own folder.
 
     Raises: ValueError for an unknown name, or if a table is missing or the two do not
     fit together.
+    Warns: of each row of a table of labels that cannot be used, or is odd.
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
     """
-    is_named = name in NAMED
-    root = home(name) if is_named else Path(name)
+    is_named = str(name) in NAMED
+    root = home(str(name)) if is_named else Path(name).expanduser()
+    if root.is_file():
+        return _labelled(root, root.stem, folder)
     if not root.is_dir():
         raise ValueError(
-            f"there is no corpus or folder {str(name)!r}; needed is 'mini', "
-            "'recorded', 'magnatagatune' (once downloaded) or a folder"
+            f"there is no corpus, folder or table {str(name)!r}; needed is 'mini', "
+            "'recorded', 'magnatagatune' (once downloaded), a folder, or a table of "
+            "labels"
         )
     title = str(name) if is_named else root.resolve().name
     if title in NAMED and root.resolve() != home(title).resolve():
@@ -265,6 +275,8 @@ def open(name: str | Path) -> Corpus:
     info_path = _table(root, "clip_info_final.csv")
     is_downloading = any(root.glob("*.part"))
     if not (labels_path or info_path or is_named or is_downloading):
+        if table := labels.find(root):
+            return _labelled(table, title, folder)
         clips = _files_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
     if not (labels_path and info_path):
@@ -284,6 +296,15 @@ def open(name: str | Path) -> Corpus:
         )
     empty = info["mp3_path"].isin(EMPTY_CLIPS.values())
     return Corpus(title, root, table.iloc[:, :-1], info[~empty])
+
+
+def _labelled(table: Path, title: str, folder) -> Corpus:
+    """Open a table of labels, and warn of what is odd in it."""
+    given, clips, root, remarks = labels.read(table, folder)
+    if remarks:
+        shown = remarks[:20] + [f"{len(remarks) - 20} more"] * (len(remarks) > 20)
+        warnings.warn(f"{table}: " + "; ".join(shown), stacklevel=3)
+    return Corpus(title, root, given, clips)
 
 
 def _table(root: Path, name: str) -> Path | None:

@@ -105,7 +105,8 @@ def _write_shard(path: Path, store: stores.ClipStore, labels: pd.DataFrame) -> d
     tags = {clip_id: list(row.index[row == 1]) for clip_id, row in labels.iterrows()}
     with wds.TarWriter(file, mtime=0) as archive:
         for clip_id in tags:
-            samples = np.array(store.samples[store.rows[clip_id]])
+            samples = store.samples[store.rows[clip_id], : store.lengths[clip_id]]
+            samples = np.array(samples)
             about = {"clip_id": clip_id, "tags": tags[clip_id]}
             archive.write({"__key__": str(clip_id), "npy": samples, "json": about})
     data = file.getvalue()
@@ -163,7 +164,7 @@ class Stream:
     def read(self, shards: list[dict]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield clip id and samples of every clip, while the next shard is fetched.
 
-        Shape: samples (n_samples,) int16.
+        Shape: samples (n_samples,) int16, as long as the clip is.
         Raises: OSError, naming a shard that is missing or not what was packed.
         """
         clips = wds.DataPipeline(
@@ -206,9 +207,11 @@ class Stream:
             clips = []
             with open(folder / "samples.int16", "wb") as file:
                 for row, (clip_id, samples) in enumerate(self.read(self.shards)):
-                    file.write(samples.tobytes())
                     clip = {"clip_id": clip_id, "row": row, "reason": None}
-                    clips.append(clip | {"crc32": zlib.crc32(samples)})
+                    whole_row = np.resize(samples, self.n_samples).tobytes()
+                    file.write(whole_row)
+                    clip |= {"n_samples": len(samples), "crc32": zlib.crc32(whole_row)}
+                    clips.append(clip)
             index = {
                 "corpus": self.about["corpus"],
                 "sample_rate": self.sample_rate,
@@ -281,6 +284,7 @@ class _Crops:
         """Yield windows and the labels of their clips, clip after clip."""
         for clip_id, samples in self.stream.read(shards):
             labels = self.stream.labels.loc[clip_id].to_numpy(np.float32)
+            samples = np.resize(samples, max(len(samples), self.n_cut))
             for _ in range(self.crops_per_clip):
                 start = rng.randint(0, len(samples) - self.n_cut)
                 yield samples[start : start + self.n_cut].copy(), labels

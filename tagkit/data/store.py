@@ -1,6 +1,7 @@
 """The clip store: every clip decoded once, into one memory map of 16-bit samples.
 
-samples.int16   (n_rows, n_samples), a row per clip, written in place
+samples.int16   (n_rows, n_samples), a row per clip, written in place; a clip shorter
+                than its row stands in it again and again
 journal.json    while it is being made: the clips that are done
 index.json      the same, of a complete store: the only sign that it may be opened
 
@@ -30,8 +31,15 @@ from tagkit.data import corpus as corpora
 
 FULL_SCALE = 32767  # the int16 value of 1.0
 CHUNK = 512  # clips after which the journal is written again
+LONGER = 2  # seconds; a file longer by more than that holds more than its segment
 N_VERIFIED = 16  # rows whose checksum is looked at when a store is opened
-ENTRY = {"clip_id", "row", "reason", "crc32"}  # what is known of a clip that is done
+ENTRY = {
+    "clip_id",
+    "row",
+    "n_samples",
+    "reason",
+    "crc32",
+}  # what is known of a clip that is done
 
 
 class ClipStore:
@@ -42,6 +50,7 @@ class ClipStore:
         samples: memory map (n_rows, n_samples) int16.
         sample_rate: in Hz.
         rows: the row of each good clip, index clip_id.
+        lengths: the samples that each good clip has of its own, index clip_id.
         bad: frame with a reason per clip that could not be used, index clip_id.
 
     Raises: ValueError if the folder holds no complete store, or a damaged one.
@@ -54,6 +63,7 @@ class ClipStore:
             index = json.loads((self.folder / "index.json").read_text())
             entries = pd.DataFrame(index["clips"]).set_index("clip_id")
             checksums = entries[["row", "crc32"]]
+            lengths = entries["n_samples"]
             is_bad = entries["reason"].notna()
             shape = (len(entries), index["n_samples"])
             self.samples = np.memmap(path, np.int16, "r", shape=shape)
@@ -64,6 +74,7 @@ class ClipStore:
                 "or `tagkit prepare`, which also completes an interrupted one"
             ) from None
         self.rows = entries.loc[~is_bad, "row"]
+        self.lengths = lengths[~is_bad]
         self.bad = entries.loc[is_bad, ["reason"]]
         step = -(-len(entries) // N_VERIFIED)
         for clip_id, row, crc32 in checksums.iloc[::step].itertuples():
@@ -77,13 +88,15 @@ class ClipStore:
         return len(self.rows)
 
     def __repr__(self):
+        n_short = (self.lengths < self.samples.shape[1]).sum()
+        shorter = f"{n_short} of them shorter, " if n_short else ""
         return (
             f"ClipStore({len(self)} clips of {self.samples.shape[1]} samples at "
-            f"{self.sample_rate} Hz, {len(self.bad)} left out)"
+            f"{self.sample_rate} Hz, {shorter}{len(self.bad)} left out)"
         )
 
     def read(self, clip_id: int, start: int = 0, n_samples: int | None = None):
-        """Read one clip or a part of it.
+        """Read one clip or a part of it, as long as the clip is.
 
         Shape: (n_samples,) float32 in [-1, 1].
         Raises: ValueError for a clip that is not there, with its reason.
@@ -91,7 +104,9 @@ class ClipStore:
         if clip_id not in self.rows.index:
             why = self.bad["reason"].get(clip_id, "it is not in the corpus")
             raise ValueError(f"clip {clip_id!r} is not in the store: {why}")
-        stop = None if n_samples is None else start + n_samples
+        stop = self.lengths[clip_id]
+        if n_samples is not None:
+            stop = min(stop, start + n_samples)
         return self.samples[self.rows[clip_id], start:stop] / np.float32(FULL_SCALE)
 
 
@@ -105,8 +120,10 @@ def prepare(
     """Decode every clip of a corpus once; later calls only check for changed files.
 
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
-    say, is left out and named in `ClipStore.bad`. Of a longer one, such as a whole
-    song, the middle 29.124 s are kept. An interrupted call goes on where it was.
+    say, is left out and named in `ClipStore.bad`. Where a file is longer than its
+    segment and reaches the segment's end, the segment is cut from it. Of any other long
+    one, such as a whole song, the middle 29.124 s are kept. A shorter clip keeps its
+    length. An interrupted call goes on where it was.
 
     Args:
         sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
@@ -217,12 +234,12 @@ def _row_length(sample_rate: int) -> int:
 
 
 def _sources(corpus) -> dict:
-    """Give for each clip its row, its seconds, and its file as it is now."""
+    """Give for each clip its row, its segment, and its file as it is now."""
     entries = {}
     for row, clip in enumerate(corpus.clips.itertuples()):
         path = corpus.root / clip.mp3_path
         entry = {"clip_id": clip.Index, "row": row, "path": clip.mp3_path}
-        entry["seconds"] = clip.segmentEnd - clip.segmentStart
+        entry["segment"] = [int(clip.segmentStart), int(clip.segmentEnd)]
         try:
             stat = path.stat()
             entry |= {"size": stat.st_size, "time": stat.st_mtime_ns}
@@ -265,7 +282,10 @@ def _decode_into(file: int, lock: Lock, corpus, head: dict, entry: dict) -> dict
     except ValueError as error:  # AudioError, or a link out of the folder
         samples = np.zeros(0, np.int16)
         reason = str(error).replace(f"{corpus.root}{os.sep}", "")
-    row = audio.fit_length(samples, head["n_samples"]).tobytes()
+    n_samples = len(samples)
+    if n_samples == 0:
+        samples = np.zeros(1, np.int16)
+    row = np.resize(samples, head["n_samples"]).tobytes()  # again and again
     start = entry["row"] * len(row)
     with lock:  # one position in the file for all threads
         os.lseek(file, start, os.SEEK_SET)
@@ -275,19 +295,22 @@ def _decode_into(file: int, lock: Lock, corpus, head: dict, entry: dict) -> dict
             unwritten = memoryview(row)  # no memory map: there a full disk is a crash
             while unwritten:
                 unwritten = unwritten[os.write(file, unwritten) :]
-    return {"reason": reason, "crc32": zlib.crc32(row)}
+    return {"reason": reason, "n_samples": n_samples, "crc32": zlib.crc32(row)}
 
 
 def _decode(corpus, head: dict, entry: dict) -> np.ndarray:
     """Decode one clip. Shape: (at most n_samples,) int16."""
-    samples = corpus.load(entry["clip_id"], head["sample_rate"])
-    seconds = len(samples) / head["sample_rate"]
-    needed = min(entry["seconds"], 29)
+    rate, (first, last) = head["sample_rate"], entry["segment"]
+    samples = corpus.load(entry["clip_id"], rate)
+    seconds = len(samples) / rate
+    needed = min(last - first, 29)
     if seconds < needed:
         raise audio.AudioError(
             f"{entry['path']} is cut short: it decodes to {seconds:.1f} s, "
             f"{needed} s were needed; get the file again"
         )
+    if last > first and seconds > last - first + LONGER and seconds > last - 1:
+        samples = samples[first * rate : last * rate]  # one of a file's segments
     start = max(0, len(samples) - head["n_samples"]) // 2
     middle = samples[start : start + head["n_samples"]]
     middle *= FULL_SCALE  # in place: fresh memory costs more than the sums

@@ -198,7 +198,8 @@ def _file_windows(model, compute, path, overlap):
     outputs = []
     n_parts = -(-len(starts) // CPU_WINDOWS)  # an hour at once is too much
     for part in np.array_split(starts, n_parts):
-        windows = [audio.fit_length(samples[s : s + n], n) for s in part]
+        # A sound shorter than a window is repeated, as in a store.
+        windows = [np.resize(samples[s : s + n], n) for s in part]
         outputs.append(_run(model, compute, torch.from_numpy(np.stack(windows))))
     return np.concatenate(outputs), starts
 

@@ -1,0 +1,180 @@
+"""Tables of labels as people and their spreadsheets write them."""
+
+import pandas as pd
+import pytest
+
+from tagkit.data import corpus, labels
+
+FILES = ("one.mp3", "b/two.wav", "b/thr\u00e9e.flac")
+WANTED = {"rock": [1, 0, 1], "slow": [1, 1, 0]}
+
+
+@pytest.fixture
+def music(tmp_path):
+    """A folder with three files; what they hold does not matter here."""
+    folder = tmp_path / "music"
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def lists(separator, between, paths=FILES):
+    quote = '"' if separator == between else ""
+    tags = (f"rock{between}slow", "slow", "rock")
+    rows = [f"file{separator}tags"]
+    rows += [
+        f"{p}{separator}{quote}{t}{quote}" for p, t in zip(paths, tags, strict=True)
+    ]
+    return rows
+
+
+def ones(separator, paths=FILES):
+    head = separator.join(("file", "rock", "slow"))
+    return [
+        head,
+        *(
+            separator.join((p, *b))
+            for p, b in zip(paths, ("11", "01", "10"), strict=True)
+        ),
+    ]
+
+
+DIALECTS = {
+    "comma, semicolon": lambda m: "\n".join(lists(",", ";")).encode(),
+    "TAB, bar": lambda m: "\n".join(lists("\t", "|")).encode(),
+    "semicolon, quoted": lambda m: "\r\n".join(lists(";", ";")).encode(),
+    "semicolon, BOM, CRLF": lambda m: "\r\n".join(lists(";", "|")).encode("utf-8-sig"),
+    "columns of 0 and 1": lambda m: "\n".join(ones(",")).encode(),
+    "columns, Windows": lambda m: "\r\n".join(
+        ones(";", [p.replace("/", "\\") for p in FILES])
+    ).encode("cp1252"),
+    "absolute paths": lambda m: "\n".join(
+        lists(",", "|", [str(m / p) for p in FILES])
+    ).encode(),
+    "paths of another machine, UTF-16": lambda m: "\r\n".join(
+        ones("\t", ["C:\\Music\\" + p.replace("/", "\\") for p in FILES])
+    ).encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_gives_the_same_labels(music, dialect):
+    path = music / "labels.csv"
+    path.write_bytes(DIALECTS[dialect](music))
+    table, clips, folder, remarks = labels.read(path)
+    assert remarks == [] and folder == music.resolve()
+    assert {tag: list(table[tag]) for tag in table} == WANTED
+    assert list(clips["mp3_path"]) == list(FILES)
+    assert list(clips["artist"]) == ["one.mp3", "b", "b"]
+    assert (table.index == clips.index).all() and table.dtypes.eq("uint8").all()
+
+
+BROKEN = {  # a row that is not right, what its remark must hold, tags of one.mp3
+    "a missing file": ("gone.mp3,rock", ("row 3", "gone.mp3"), ["slow"]),
+    "quotes in a tag": ("b/two.wav,'rock'", ("row 3", "'rock'"), ["slow"]),
+    "curly quotes": ("b/two.wav,\u201crock\u201d", ("row 3", "rock"), ["slow"]),
+    "an empty line": ("", ("row 3", "empty"), ["slow"]),
+    "only separators": (",", ("row 3", "empty"), ["slow"]),
+    "a duplicate": ("one.mp3,rock", ("row 3", "row 2"), ["slow", "rock"]),
+    "no file": (",rock", ("row 3", "no file"), ["slow"]),
+    "a folder": ("b,rock", ("row 3", "'b'"), ["slow"]),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_row_is_named_and_the_rest_is_read(music, fault):
+    row, words, tags = BROKEN[fault]
+    path = music / "labels.csv"
+    path.write_text(
+        f"file,tags\none.mp3,slow\n{row}\nb/thr\u00e9e.flac,rock\n", "utf-8"
+    )
+    table, clips, _, remarks = labels.read(path)
+    assert len(remarks) == 1 and all(word in remarks[0] for word in words), remarks
+    first = clips.index[clips["mp3_path"] == "one.mp3"]
+    assert table.columns[table.loc[first].any()].tolist() == tags
+    assert "b/thr\u00e9e.flac" in set(clips["mp3_path"])
+
+
+def test_columns_of_text_and_cells_that_are_no_bits(music):
+    path = music / "labels.csv"
+    path.write_text(
+        "file,rock,comment,slow,mood\none.mp3,1,nice,0,\nb/two.wav,yes,,1,\n"
+        "b/thr\u00e9e.flac,0.0,well,1.0,\n",
+        "utf-8",
+    )
+    table, clips, _, remarks = labels.read(path)
+    assert list(clips["mp3_path"]) == ["one.mp3", "b/thr\u00e9e.flac"]
+    assert table.to_numpy().tolist() == [[1, 0], [0, 1]]
+    assert len(remarks) == 3
+    for word in ("'comment'", "'mood'", "row 3", "'yes'"):
+        assert any(word in remark for remark in remarks), word
+
+
+def test_more_fields_than_columns_are_tags_or_named(music):
+    path = music / "labels.csv"
+    path.write_text("file;tags\none.mp3;rock;slow\n")
+    table, *_, remarks = labels.read(path)
+    assert list(table) == ["rock", "slow"] and not remarks
+    path.write_text("file,rock\none.mp3,1\nb/two.wav,1,0\n")
+    table, *_, remarks = labels.read(path)
+    assert len(table) == 1 and "row 3" in remarks[0]
+
+
+def test_artists_and_files_outside_the_folder(music, tmp_path):
+    elsewhere = tmp_path / "else" / "four.mp3"
+    elsewhere.parent.mkdir()
+    elsewhere.touch()
+    path = music / "labels.csv"
+    path.write_text(f"Artist,File,Tags\nAnn,one.mp3,rock\nBo,{elsewhere},slow\n")
+    table, clips, folder, _ = labels.read(path)
+    assert folder == tmp_path.resolve()
+    assert list(clips["mp3_path"]) == ["music/one.mp3", "else/four.mp3"]
+    assert list(clips["artist"]) == ["Ann", "Bo"]
+    path.write_text("file,tags\none.mp3,rock\n")
+    moved = path.rename(tmp_path / "labels.csv")
+    assert labels.read(moved, music)[1]["mp3_path"].tolist() == ["one.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "file"),
+        ("song,mood\na,b\n", "'file'"),
+        ("file,artist\none.mp3,Ann\n", "'tags'"),
+        ("file,tags\ngone.mp3,rock\n", "gone.mp3"),
+        ("file,comment\none.mp3,nice\n", "0 and 1"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_refused(music, text, words):
+    path = music / "labels.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        labels.read(path)
+
+
+def test_the_one_table_of_a_folder_is_found(music):
+    assert labels.find(music) is None
+    (music / "playlist.csv").write_text("name,length\na,3\n")
+    assert labels.find(music) is None
+    (music / "mine.tsv").write_text("file\ttags\none.mp3\trock\n")
+    assert labels.find(music).name == "mine.tsv"
+    (music / "old.csv").write_text("file,tags\none.mp3,rock\n")
+    with pytest.raises(ValueError, match="old.csv"):
+        labels.find(music)
+    (music / "tags.csv").write_text("file,tags\none.mp3,rock\n")
+    assert labels.find(music).name == "tags.csv"
+    assert isinstance(labels.read(labels.find(music))[0], pd.DataFrame)
+
+
+def test_a_corpus_opens_from_the_table_or_its_folder(music, tmp_path):
+    path = music / "labels.csv"
+    path.write_bytes(DIALECTS["comma, semicolon"](music))
+    for opened in (corpus.open(path), corpus.open(music)):
+        assert opened.labels("all").sum().to_dict() == {"rock": 2, "slow": 2}
+        assert opened.path(2) == music / "b/two.wav"
+    away = path.rename(tmp_path / "mine.csv")
+    assert len(corpus.open(away, folder=music).clips) == 3
+    path.write_text("file,tags\none.mp3,rock\ngone.mp3,slow\n")
+    with pytest.warns(UserWarning, match="row 3.*gone.mp3"):
+        assert len(corpus.open(music).clips) == 1
