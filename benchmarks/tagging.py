@@ -90,7 +90,7 @@ def main():
         )
     model, _ = checkpoints.load("magnatagatune")
     samples = 0.1 * torch.randn(10, model.n_samples)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:
         model(samples)
     with torch.inference_mode():
         seconds = machine.fastest(lambda: model(samples), 5)

@@ -6,9 +6,11 @@ them, so that `tagkit --help` answers at once. The file is long because it holds
 eight commands with their options.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import difflib
+import gc
 import json
 import sys
 import time
@@ -68,6 +70,7 @@ def common(
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and give its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    atexit.register(gc.freeze)  # else the end looks through PyTorch for garbage, .5 s
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold any byte
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
