@@ -220,7 +220,7 @@ class GridCrops:
         n_samples: int,
         sample_rate: int,
         *,
-        clips_per_batch: int = 8,
+        clips_per_batch: int = 32,
         overlap: float = 0.0,
     ):
         self.examples = examples
@@ -232,13 +232,14 @@ class GridCrops:
         self.lengths = examples.store.lengths.loc[index].to_numpy()
         self.overlap = overlap
         self.n_windows = len(starts(self.window.n_row, self.window.n_cut, overlap))
+        self.starts = {n: self._starts(n) for n in set(self.lengths)}
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
         """Yield the windows as stored, int16, in tuples of one."""
         for first in range(0, len(self.rows), self.clips_per_batch):
             rows = self.rows[first : first + self.clips_per_batch]
             lengths = self.lengths[first : first + self.clips_per_batch]
-            every = np.concatenate([self._starts(n) for n in lengths])
+            every = np.concatenate([self.starts[n] for n in lengths])
             yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
 
     def _starts(self, n_samples):
@@ -263,7 +264,6 @@ class Window:
         self.store = store
         self.n_samples = n_samples
         self.sample_rate = sample_rate
-        self.samples = np.asarray(store.samples)
         self.on_device = None
         self.n_row = store.samples.shape[1]
         self.n_cut = cut_length(n_samples, store.sample_rate, sample_rate)
@@ -278,6 +278,8 @@ class Window:
                 f"{n_samples / sample_rate:.2f} s; the clips have "
                 f"{self.n_row / store.sample_rate:.2f} s; choose a shorter window"
             )
+        self.samples = np.asarray(store.samples)
+        self.every_window = sliding_window_view(self.samples, self.n_cut, axis=1)
 
     def last_starts(self, clip_ids: pd.Index) -> np.ndarray:
         """Say where the last window of each clip starts; 0 if it is a shorter clip.
@@ -291,8 +293,7 @@ class Window:
         if self.on_device is not None:
             return self.on_device.unfold(1, self.n_cut, 1)[rows, starts]
         self._check_file()
-        windows = sliding_window_view(self.samples, self.n_cut, axis=1)
-        return torch.from_numpy(windows[rows, starts])
+        return torch.from_numpy(self.every_window[rows, starts])
 
     def finish(self, cuts: torch.Tensor) -> torch.Tensor:
         """Make samples of cuts, see the function `finish`."""

@@ -14,7 +14,7 @@ from tagkit.data import audio, batches, feed
 from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
-CPU_WINDOWS = 16  # computed at a time
+FILE_WINDOWS = 16  # of a file, taken at a time: an hour is too much
 MERGES = ("mean", "vote", "max", "mean_logits")
 
 
@@ -196,8 +196,7 @@ def _file_windows(model, compute, path, overlap):
     n = model.n_samples
     starts = batches.starts(len(samples), n, overlap)
     outputs = []
-    n_parts = -(-len(starts) // CPU_WINDOWS)  # an hour at once is too much
-    for part in np.array_split(starts, n_parts):
+    for part in np.array_split(starts, -(-len(starts) // FILE_WINDOWS)):
         # A sound shorter than a window is repeated, as in a store.
         windows = [np.resize(samples[s : s + n], n) for s in part]
         outputs.append(_run(model, compute, torch.from_numpy(np.stack(windows))))
@@ -225,9 +224,9 @@ def _run(model: Tagger, compute, samples: torch.Tensor) -> np.ndarray:
     training = model.training
     device = next(model.parameters()).device
     n_windows = len(samples)
-    if device.type == "cpu":  # few enough for its caches and its memory
+    if device.type == "cpu":
         devices.keep_freed_memory()
-        n_windows = CPU_WINDOWS
+        n_windows = model.n_at_once
     try:
         with torch.inference_mode():
             model.eval()

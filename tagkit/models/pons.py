@@ -147,6 +147,7 @@ class Musicnn(Tagger):
             arguments["bands"] = bands
         n_context = 0 if bands == "htk" else 512
         super().__init__(N_SAMPLES + n_context, 16_000, arguments)
+        self.n_at_once = 16  # a window's widest map has 1.1 million numbers
         self.mel = mel.LogMel(
             16_000, n_fft=512, hop=256, n_mels=96, log="log10", **BANDS[bands]
         )

@@ -16,6 +16,7 @@ class Tagger(nn.Module):
         sample_rate: in Hz.
         arguments: those it was built with, so that a checkpoint can build it again.
         output: the last layer, nn.Linear to n_tags.
+        n_at_once: the windows that a CPU scores at a time, for its memory and caches.
 
     Shape: (batch, n_samples) float32 in [-1, 1] -> (batch, n_tags), any real number.
     Raises: ValueError, when called, for windows of another length.
@@ -31,6 +32,7 @@ class Tagger(nn.Module):
         self.n_samples = n_samples
         self.sample_rate = sample_rate
         self.arguments = arguments
+        self.n_at_once = 64 if n_samples < 10 * sample_rate else 8
 
     @property
     def n_dims(self) -> int:
