@@ -1,4 +1,4 @@
-"""Draw README's picture: what a network trained on recordings hears in a cello.
+"""Draw README's picture: what a network that knows recordings hears in an old record.
 
 python data/draw_taggram.py
 """
@@ -11,7 +11,7 @@ from tagkit import widgets
 from tagkit.data import corpus
 from tagkit.training import checkpoints
 
-PIECE = corpus.SHIPPED / "recorded" / "cc-by-sa-3.0" / "michel-ave_maria.mp3"
+PIECE = corpus.SHIPPED / "recorded" / "public-domain" / "caruso-ombra_mai_fu.mp3"
 
 
 def main():
