@@ -431,3 +431,8 @@ def test_segments_are_cut_from_a_longer_file(tmp_path):
     for clip_id, hz in zip(clips.index, (300, 2000, 600), strict=True):
         spectrum = np.abs(np.fft.rfft(made.read(clip_id, 0, 16_000)))
         assert spectrum.argmax() == hz
+
+    clips = clips.assign(segmentStart=[80, -5, 60], segmentEnd=[110, 10, 89])
+    made = store.prepare(replace(music, clips=clips), folder=tmp_path / "s")
+    assert set(made.bad.index) == set(clips.index[:2])
+    assert made.bad["reason"].str.contains("90.0 s.*segment").all()

@@ -205,8 +205,8 @@ class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
     As few as cover the clip, evenly spaced from its start to its end, see `starts`. A
-    clip that is shorter than the others needs fewer; each of its windows comes several
-    times, so that every clip has as many.
+    clip that is shorter than the others needs fewer; its windows are repeated until
+    there are as many.
 
     Args:
         overlap: the least share of a window that the next one hears again.
@@ -282,9 +282,9 @@ class Window:
         self.every_window = sliding_window_view(self.samples, self.n_cut, axis=1)
 
     def last_starts(self, clip_ids: pd.Index) -> np.ndarray:
-        """Say where the last window of each clip starts; 0 if it is a shorter clip.
+        """Say where each clip's last window starts; 0 in one shorter than a window.
 
-        Such a window holds the clip again and again, as the store does.
+        Such a window holds the clip repeatedly, as the store does.
         """
         return np.maximum(0, self.store.lengths.loc[clip_ids].to_numpy() - self.n_cut)
 

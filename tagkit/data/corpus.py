@@ -141,6 +141,8 @@ class Corpus:
         """
         clip = self.clips.loc[clip_id]
         credit = f"{clip.title} by {clip.artist}"
+        if clip.artist in ("", clip.mp3_path):  # not known
+            credit = clip.title
         if "licence" not in self.clips:
             return credit
         licence = f"{clip.licence} ({clip.licence_url})"
@@ -258,7 +260,8 @@ def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
     is_named = str(name) in NAMED
     root = home(str(name)) if is_named else Path(name).expanduser()
     if root.is_file():
-        return _labelled(root, root.stem, folder)
+        title = f"own {root.stem}" if root.stem in NAMED else root.stem
+        return _labelled(root, title, folder)
     if not root.is_dir():
         raise ValueError(
             f"there is no corpus, folder or table {str(name)!r}; needed is 'mini', "
@@ -302,8 +305,7 @@ def _labelled(table: Path, title: str, folder) -> Corpus:
     """Open a table of labels, and warn of what is odd in it."""
     given, clips, root, remarks = labels.read(table, folder)
     if remarks:
-        shown = remarks[:20] + [f"{len(remarks) - 20} more"] * (len(remarks) > 20)
-        warnings.warn(f"{table}: " + "; ".join(shown), stacklevel=3)
+        warnings.warn(f"{table}{labels.listed(remarks)}", stacklevel=3)
     return Corpus(title, root, given, clips)
 
 

@@ -4,13 +4,15 @@
     one.mp3,rock;slow       or      one.mp3;1;1
     two.mp3,piano                   two.mp3;0;0
 
-Comma, semicolon or TAB between the fields, `;` or `|` between the tags, any encoding
-that a spreadsheet writes, paths of Windows or POSIX. What is wrong in a row is named
-with the row, and the rest is read.
+Comma, semicolon or TAB between the fields; `;`, `|` or commas between tags; UTF-8,
+UTF-16 or Western Windows text; paths of Windows or POSIX. A row that cannot be used is
+reported by its number and skipped; the others are read.
 """
 
 import csv
 import io
+import os
+import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
@@ -19,25 +21,30 @@ import pandas as pd
 
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
-FILE = ("file", "filename", "path", "mp3_path")
+FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
 TAGS = ("tags", "tag", "labels", "label", "genre")
 ABOUT = ("artist", "album", "title")
-QUOTES = "\"'\u201c\u201d\u2018\u2019"
+BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
+MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
+QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
+MOST_REMARKS = 20
 
 
 def find(folder: Path) -> Path | None:
-    """Find the one table of a person's labels in a folder, None if there is none.
+    """Find the one table of labels in a folder, None if there is none.
+
+    A table of other things, such as the scores that `tagkit tag` writes, is none.
 
     Raises: ValueError if there are several.
     """
-    tables = [p for p in sorted(folder.glob("*.[ct]sv")) if _separator(p)]
+    tables = [p for p in sorted(folder.glob("*.[ct]sv")) if p.is_file() and _is_ours(p)]
     named = [p for p in tables if p.stem in ("labels", "tags")]
     tables = named if len(named) == 1 else tables
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise ValueError(
             f"{folder} has {len(tables)} tables of labels ({names}); name the one "
-            "that is meant, such as " + repr(str(tables[0]))
+            f"that is meant, such as {str(tables[0])!r}"
         )
     return tables[0] if tables else None
 
@@ -55,191 +62,250 @@ def read(path: str | Path, folder: str | Path | None = None):
     Raises: ValueError if it is no such table, or no row of it can be used.
     """
     path = Path(path)
-    folder = Path(folder) if folder else path.parent
-    header, rows = _rows(path)
-    names = [name.strip().strip("\ufeff") for name in header]
-    kinds = [_kind(name) for name in names]
-    remarks, clips, labels = [], {}, {}
-    columns = [place for place, kind in enumerate(kinds) if kind == ""]
-    has_tags = "tags" in kinds
-    if not has_tags:
-        columns = _drop_text(names, columns, rows, remarks)
-    if not (has_tags or columns):
+    folder = Path(os.path.abspath(folder or path.parent))
+    names, rows, remarks = _rows(path)
+    kinds = _kinds(names)
+    bits = _bit_columns(names, kinds, rows, remarks)
+    if "tags" not in kinds and not bits:
         raise ValueError(
             f"{path} has the columns {', '.join(names)}; needed are a column 'tags', "
             "or one column of 0 and 1 for each tag, beside the column 'file'"
+            + listed(remarks)
         )
-    lines = {}
-    for line, fields in rows:
+    found = {}  # file -> its row, what is known of it, its tags
+    for number, fields in rows:
         if not any(field.strip() for field in fields):
-            remarks.append(f"row {line} is empty")
+            remarks.append(f"row {number} is empty")
             continue
         try:
-            row = dict(zip(kinds, _fill(fields, kinds), strict=True))
-            file = _locate(row["file"], folder)
-            if has_tags:
-                tags, odd = _split(row["tags"])
+            fields = _fill(fields, kinds)
+            name = fields[kinds.index("file")].strip()
+            file = _locate(name, folder)
+            if "tags" in kinds:
+                places = [c for c, kind in enumerate(kinds) if kind == "tags"]
+                tags, remark = _split([fields[c] for c in places])
             else:
-                tags, odd = _ones(fields, names, columns), ""
+                tags, remark = [names[c] for c in bits if _bit(fields, names, c)], ""
         except ValueError as error:
-            remarks.append(f"row {line}: {error}")
+            remarks.append(f"row {number}: {error}")
             continue
-        if odd:
-            remarks.append(f"row {line}: {odd}")
-        if file in clips:
+        if remark:
+            remarks.append(f"row {number}: {remark}")
+        if file in found:
             remarks.append(
-                f"row {line}: {row['file']!r} stands in row {lines[file]} already; "
-                "its tags are taken together"
+                f"row {number}: {name!r} is already in row {found[file][0]}; the tags "
+                "of both rows are joined"
             )
-            labels[file] |= dict.fromkeys(tags)
+            found[file][2].extend(tags)
             continue
-        lines[file] = line
-        clips[file] = {name: row.get(name, "").strip() for name in ABOUT}
-        labels[file] = dict.fromkeys(tags)
-    if not clips:
-        raise ValueError(f"{path} has no row that can be used: {'; '.join(remarks)}")
-    every = [names[c] for c in columns] if not has_tags else []
-    every = list(dict.fromkeys([*every, *(t for ts in labels.values() for t in ts)]))
-    return *_frames(clips, labels, every, folder), remarks
+        about = dict(zip(kinds, map(_known, fields), strict=True))
+        found[file] = number, about, tags
+    if not found:
+        raise ValueError(
+            f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
+        )
+    tags = [names[c] for c in bits] if "tags" not in kinds else []
+    tags = list(dict.fromkeys([*tags, *(t for row in found.values() for t in row[2])]))
+    return *_frames(found, tags, folder), remarks
 
 
-def _frames(clips, labels, tags, folder):
+def listed(remarks) -> str:
+    """List the first remarks, to stand behind a sentence."""
+    more = [f"{len(remarks) - MOST_REMARKS} more"] * (len(remarks) > MOST_REMARKS)
+    return ": " + "; ".join(remarks[:MOST_REMARKS] + more) if remarks else ""
+
+
+def _frames(found, tags, folder):
     """Make the two tables of MagnaTagATune of what was read, and the common folder."""
-    folder = folder.resolve()
-    if not all(file.is_relative_to(folder) for file in clips):
-        parents = [file.parent for file in clips]
-        folder = next(p for p in [parents[0], *parents[0].parents]
-                      if all(q.is_relative_to(p) for q in parents))  # fmt: skip
-    index = pd.RangeIndex(1, len(clips) + 1, name="clip_id")
+    files = {file: Path(os.path.realpath(file)) for file in found}
+    root = Path(os.path.realpath(folder))
+    if not all(file.is_relative_to(root) for file in files.values()):
+        root = Path(os.path.commonpath([file.parent for file in files.values()]))
+    index = pd.RangeIndex(1, len(found) + 1, name="clip_id")
     info = pd.DataFrame("", index, CLIP_INFO_COLUMNS)
     info[["track_number", "segmentStart", "segmentEnd"]] = 0
-    for name in ABOUT:
-        info[name] = [about[name] for about in clips.values()]
-    paths = [file.relative_to(folder) for file in clips]
-    info["mp3_path"] = [path.as_posix() for path in paths]
-    info.loc[info["title"] == "", "title"] = pd.Series([p.stem for p in paths], index)
-    # Who made it is not known: what lies in one folder stays together.
-    first = pd.Series([path.parts[0] for path in paths], index)
-    info["artist"] = info["artist"].where(info["artist"] != "", first)
-    values = [[tag in given for tag in tags] for given in labels.values()]
-    return pd.DataFrame(np.uint8(values), index, tags), info, folder
+    for row, (file, (_, about, _)) in zip(index, found.items(), strict=True):
+        # Where no artist is known, what lies in one folder stays together.
+        inside = file.is_relative_to(folder)
+        first = file.relative_to(folder).parts[0] if inside else str(file.parent)
+        info.loc[row, "artist"] = about.get("artist") or first
+        info.loc[row, "album"] = about.get("album", "")
+        info.loc[row, "title"] = about.get("title") or file.stem
+        info.loc[row, "mp3_path"] = files[file].relative_to(root).as_posix()
+    values = [[tag in given for tag in tags] for _, _, given in found.values()]
+    return pd.DataFrame(np.uint8(values), index, tags), info, root
 
 
 def _rows(path: Path):
-    """Give the header, and each further row with its number in the file."""
-    separator = _separator(path)
+    """Give the names of the columns, the rows with their numbers, and remarks."""
+    text = _text(path)
+    before, separator = _head(text)
     if separator is None:
         raise ValueError(
             f"{path} is not a table of labels: its first row is "
-            f"{_text(path)[:60].splitlines()[:1]}; needed is one that names a column "
-            "'file' and a column 'tags' or a column for each tag, such as file,tags"
+            f"{text[:60].splitlines()[:1]}; needed is one that names a column 'file' "
+            "and a column 'tags' or a column for each tag, such as file,tags"
         )
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator)
-    header = next(reader)
-    return header, [(reader.line_num, fields) for fields in reader]
+    lines, remarks = text.splitlines()[before:], []
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        if any("\n" in f and separator in f for fields in rows for f in fields):
+            rows = [next(csv.reader([ln], delimiter=separator), []) for ln in lines]
+            remarks = [
+                f"row {before + n}: a double quote is opened and not closed"
+                for n, line in enumerate(lines, 1)
+                if line.count('"') % 2
+            ]
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be read as a table: {error}") from None
+    names = [name.strip() for name in rows[0]]
+    while not names[-1]:  # a spreadsheet fills up all rows to the longest
+        names.pop()
+    return names, list(enumerate(rows[1:], before + 2)), remarks
 
 
 def _text(path: Path) -> str:
-    """Decode a table as spreadsheets write it: UTF-8, UTF-16 or Windows' own."""
     data = path.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
+    if b"\0" in data[:2]:
+        order = "be" if data[0] == 0 else "le"
+        return data.decode(f"utf-16-{order}", "replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
 
 
-def _separator(path: Path) -> str | None:
-    """Say what stands between the fields; None if the first row names no file."""
-    first = _text(path)[:10_000].splitlines()[:1]
+def _head(text: str):
+    """Count the lines before the row of names, and give what separates its fields."""
+    lines = text[:10_000].splitlines()
+    before = 0
+    while before < len(lines) and re.match(r"sep=|#|\s*$", lines[before]):
+        before += 1
     for separator in "\t;,":
-        fields = next(csv.reader(first, delimiter=separator), [])
-        if len(fields) > 1 and "file" in map(_kind, fields):
-            return separator
-    return None
+        fields = next(csv.reader(lines[before : before + 1], delimiter=separator), [])
+        if len(fields) > 1 and "file" in _kinds(fields):
+            return before, separator
+    return before, None
 
 
-def _kind(name: str) -> str:
-    """Say what a column is by its name: file, tags, artist, album, title, or ""."""
-    name = name.strip().strip("\ufeff").lower()
-    if name in FILE:
-        return "file"
-    return "tags" if name in TAGS else name if name in ABOUT else ""
+def _kinds(names) -> list[str]:
+    """Say what each column is: file (one), tags, artist, album, title, or ""."""
+    plain = [re.sub(r"[\s_]", "", name).lower() for name in names]
+    kinds = ["tags" if n in TAGS else n if n in ABOUT else "" for n in plain]
+    for name in FILE:
+        if name in plain:
+            kinds[plain.index(name)] = "file"
+            break
+    return kinds
 
 
-def _drop_text(names, columns, rows, remarks):
-    """Leave out columns that hold no 0 and 1 at all, with a remark."""
-    kept = []
-    for c in columns:
-        values = [
-            (line, f[c].strip()) for line, f in rows if len(f) > c and f[c].strip()
-        ]
-        if any(_bit(value) is not None for _, value in values):
-            kept.append(c)
-        elif values:
-            line, value = values[0]
+def _is_ours(path: Path) -> bool:
+    """Say whether a file is a table that names files and their tags."""
+    if _head(_text(path))[1] is None:
+        return False
+    try:
+        names, rows, _ = _rows(path)
+    except ValueError:
+        return False
+    kinds = _kinds(names)
+    n_others = sum(kind == "" != name for kind, name in zip(kinds, names, strict=True))
+    bits = _bit_columns(names, kinds, rows[:100], [])
+    return "tags" in kinds or 2 * len(bits) > n_others
+
+
+def _bit_columns(names, kinds, rows, remarks) -> list[int]:
+    """Give the places of the columns of 0 and 1; remark on those that are not read."""
+    columns = []
+    for c, name in enumerate(names):
+        if kinds[c] or not name:
+            continue
+        values = [(n, f[c].strip()) for n, f in rows if len(f) > c and f[c].strip()]
+        others = [(n, value) for n, value in values if value.lower() not in BITS]
+        if "tags" in kinds:
+            if values and not others:
+                remarks.append(f"column {name!r} is not read beside the column 'tags'")
+        elif 2 * len(others) < len(values):
+            columns.append(c)
+        elif others:
             remarks.append(
-                f"column {names[c]!r} is left out: row {line} has {value!r}, needed is "
-                "0 or 1"
+                f"column {name!r} is left out: row {others[0][0]} has "
+                f"{others[0][1]!r}, needed is 0 or 1"
             )
-        else:
-            remarks.append(f"column {names[c]!r} is left out: it is empty")
-    return kept
+    return columns
 
 
-def _bit(value: str) -> int | None:
-    return {"0": 0, "1": 1, "0.0": 0, "1.0": 1}.get(value.strip())
+def _bit(fields, names, c) -> int:
+    """Read a cell of a column of 0 and 1; a blank one is 0."""
+    value = fields[c].strip()
+    if value and value.lower() not in BITS:
+        raise ValueError(
+            f"{names[c]!r} is {value!r}, needed is 0 or 1; the row is left out"
+        )
+    return BITS.get(value.lower(), 0)
 
 
 def _fill(fields, kinds):
-    """Give a row as many fields as the header has; tags may have been split."""
-    if len(fields) > len(kinds) and kinds[-1] == "tags":
-        fields = [*fields[: len(kinds) - 1], "|".join(fields[len(kinds) - 1 :])]
-    while len(fields) > len(kinds) and not fields[-1].strip():
+    """Give a row as many fields as there are columns; tags may have been split."""
+    n = len(kinds)
+    while len(fields) > n and not fields[-1].strip():
         fields = fields[:-1]
-    if len(fields) > len(kinds):
+    if len(fields) > n and kinds[-1] == "tags":
+        fields = [*fields[: n - 1], ";".join(fields[n - 1 :])]
+    if len(fields) > n:
         raise ValueError(
-            f"{len(fields)} fields, the first row has {len(kinds)}; put a field that "
-            "holds a separator into double quotes"
+            f"{len(fields)} fields, the first row has {n}; put a field that holds a "
+            "separator into double quotes"
         )
-    return [*fields, *[""] * (len(kinds) - len(fields))]
+    return [*fields, *[""] * (n - len(fields))]
 
 
-def _split(text: str):
-    """Split tags; give them and what is odd about them."""
-    tags = [tag.strip() for tag in text.replace("|", ";").split(";")]
-    plain = [tag.strip(QUOTES).strip() for tag in tags if tag]
-    quoted = [tag for tag in tags if tag and tag != tag.strip(QUOTES)]
-    odd = f"the tag {quoted[0]} is read without its quotes" if quoted else ""
-    return [tag for tag in plain if tag], odd
+def _split(cells):
+    """Split the tags of one or several cells; give them and a remark on quotes."""
+    tags, remark = [], ""
+    for text in cells:
+        text = text.strip()
+        if text[:1] + text[-1:] == "[]":  # a list, as Python prints it
+            text = text[1:-1]
+        parts = re.split(r"[;|\n]" if re.search(r"[;|\n]", text) else ",", text)
+        for part in parts:
+            tag = _unquoted(part.strip())
+            if tag != part.strip():
+                remark = f"the tag {part.strip()} is read without its quotes"
+            if _known(tag):
+                tags.append(tag)
+    return tags, remark
 
 
-def _ones(fields, names, columns):
-    """Name the tags that are 1 in a row."""
-    tags = []
-    for c in columns:
-        value = fields[c] if len(fields) > c else ""
-        bit = _bit(value)
-        if bit is None:
-            raise ValueError(
-                f"{names[c]!r} is {value!r}, needed is 0 or 1; the row is left out"
-            )
-        tags += [names[c]] * bit
-    return tags
+def _unquoted(text: str) -> str:
+    """Take off a pair of quotes, or a double quote that stands alone."""
+    for first, last in QUOTES:
+        if len(text) > 1 and text[0] == first and text[-1] == last:
+            return text[1:-1].strip()
+    return text.strip('"')
+
+
+def _known(text: str) -> str:
+    """Give a cell's text, blank for what stands for a missing value."""
+    return "" if text.strip().lower() in MISSING else text.strip()
 
 
 def _locate(name: str, folder: Path) -> Path:
-    """Find the file of a row, also when its path is that of another machine."""
-    name = name.strip()
+    """Find the file of a row; an absolute path may be that of another machine."""
     if not name:
         raise ValueError("no file is named")
-    posix = PurePosixPath(name.replace("\\", "/"))
+    posix = name.replace("\\", "/")
     for form in ("NFC", "NFD"):
-        path = Path(unicodedata.normalize(form, str(posix))).expanduser()
-        if (folder / path).is_file():  # an absolute path stands for itself
-            return (folder / path).resolve()
-        for n in range(1, len(path.parts)):  # C:\Music\rock\one.mp3 -> rock/one.mp3
-            if (folder / Path(*path.parts[n:])).is_file():
-                return (folder / Path(*path.parts[n:])).resolve()
+        path = PurePosixPath(unicodedata.normalize(form, posix))
+        if path.parts[:1] == ("~",):
+            path = PurePosixPath(os.path.expanduser(path))
+        tries = [path]
+        if path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]):
+            # C:\Music\rock\one.mp3 -> rock/one.mp3 -> one.mp3
+            tries += [PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))]
+        for one in tries:
+            file = os.path.normpath(folder / one)  # an absolute path stands for itself
+            if os.path.isfile(file):
+                return Path(file)
     raise ValueError(f"there is no file {name!r} in {folder}; check its name")

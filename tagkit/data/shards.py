@@ -201,7 +201,7 @@ class Stream:
         folder = Path(folder)
         path = folder / "index.json"
         sums = [shard["sha256"] for shard in self.shards]
-        if not path.exists() or json.loads(path.read_text()).get("shards") != sums:
+        if not path.exists() or json.loads(path.read_text()).get("sha256") != sums:
             folder.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             clips = []
@@ -217,7 +217,7 @@ class Stream:
                 "sample_rate": self.sample_rate,
                 "n_samples": self.n_samples,
                 "clips": clips,
-                "shards": sums if len(clips) == len(self) else [],
+                "sha256": sums if len(clips) == len(self) else [],
             }
             files.write_atomically(path, json.dumps(index).encode())
         store = stores.ClipStore(folder)

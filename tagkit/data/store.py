@@ -1,7 +1,7 @@
 """The clip store: every clip decoded once, into one memory map of 16-bit samples.
 
 samples.int16   (n_rows, n_samples), a row per clip, written in place; a clip shorter
-                than its row stands in it again and again
+                than its row is repeated to fill it
 journal.json    while it is being made: the clips that are done
 index.json      the same, of a complete store: the only sign that it may be opened
 
@@ -31,7 +31,7 @@ from tagkit.data import corpus as corpora
 
 FULL_SCALE = 32767  # the int16 value of 1.0
 CHUNK = 512  # clips after which the journal is written again
-LONGER = 2  # seconds; a file longer by more than that holds more than its segment
+SLACK = 2  # seconds; a file longer by more than that holds more than its segment
 N_VERIFIED = 16  # rows whose checksum is looked at when a store is opened
 ENTRY = {
     "clip_id",
@@ -120,10 +120,10 @@ def prepare(
     """Decode every clip of a corpus once; later calls only check for changed files.
 
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
-    say, is left out and named in `ClipStore.bad`. Where a file is longer than its
-    segment and reaches the segment's end, the segment is cut from it. Of any other long
-    one, such as a whole song, the middle 29.124 s are kept. A shorter clip keeps its
-    length. An interrupted call goes on where it was.
+    say, is left out and named in `ClipStore.bad`. From a file longer than its segment
+    the segment is cut; of a longer one without segment, such as a whole song, the
+    middle 29.124 s are kept. A shorter clip keeps its length. An interrupted call goes
+    on where it was.
 
     Args:
         sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
@@ -309,8 +309,15 @@ def _decode(corpus, head: dict, entry: dict) -> np.ndarray:
             f"{entry['path']} is cut short: it decodes to {seconds:.1f} s, "
             f"{needed} s were needed; get the file again"
         )
-    if last > first and seconds > last - first + LONGER and seconds > last - 1:
-        samples = samples[first * rate : last * rate]  # one of a file's segments
+    if (
+        last > first and seconds > last - first + SLACK
+    ):  # it holds more than the segment
+        if first < 0 or seconds < last - 1:
+            raise audio.AudioError(
+                f"{entry['path']} has {seconds:.1f} s, its segment is {first} to "
+                f"{last}; mend segmentStart and segmentEnd"
+            )
+        samples = samples[first * rate : last * rate]
     start = max(0, len(samples) - head["n_samples"]) // 2
     middle = samples[start : start + head["n_samples"]]
     middle *= FULL_SCALE  # in place: fresh memory costs more than the sums
