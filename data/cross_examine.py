@@ -9,7 +9,7 @@ true of each clip (truth.csv) and by what the crowd said. All shipped networks a
 asked about `recorded`, and judged by what author, metadata or package state of it.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +165,8 @@ def replace(readme: Path, name: str, lines):
 def main(parts):
     """Write the tables of these parts into the data card."""
     readme = Path(__file__).parent / "README.md"
+    if set(parts) - {"mini", "recorded"}:
+        raise SystemExit(f"the parts are mini and recorded, not {', '.join(parts)}")
     if "mini" in parts:
         replace(readme, "cross-examination", mini_lines(examine_mini()))
     if "recorded" in parts:
@@ -174,4 +176,6 @@ def main(parts):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["mini", "recorded"])
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("parts", nargs="*", help="mini, recorded; default: both")
+    main(parser.parse_args().parts or ["mini", "recorded"])

@@ -40,7 +40,10 @@ Corpus = Annotated[str, Argument(help="mini, magnatagatune, or a folder")]
 Tags = Annotated[str, Option(help="raw50, merged50, all, or names with commas")]
 Version = Annotated[str, Option(help="full, clean, artist, or 'clean artist'")]
 Rate = Annotated[int, Option(help="Hz")]
-Merge = Annotated[str, Option(help="mean, vote, max, mean_logits")]
+Merge = Annotated[
+    Literal["mean", "vote", "max", "mean_logits"],
+    Option(help="how windows become one score; vote: the share above 0.5"),
+]
 
 app = Typer(
     add_completion=False,
@@ -349,15 +352,16 @@ def evaluate(
     model, made = checkpoints.load(checkpoint)
     trained_on = made["about"]
     model.to(devices.best())
-    if trained_on["version"] == "own":
+    version = trained_on.get("version", "full")
+    if version == "own":
         raise ValueError(
             f"{checkpoint} was trained on clip ids of your own, so a part may hold "
             "some of them; score it from Python: predict.clip_scores"
         )
     if corpus is None and trained_on["corpus"] not in corpora.NAMED:
         raise ValueError(
-            f"{checkpoint} was trained on the folder {trained_on['corpus']}; say where "
-            "it is: --corpus FOLDER"
+            f"{checkpoint} was trained on {trained_on['corpus']}, which is not one of "
+            f"{', '.join(corpora.NAMED)}; say where it is: --corpus FOLDER"
         )
     opened = corpora.open(corpus or trained_on["corpus"])
     examples = batches.examples(
@@ -365,40 +369,58 @@ def evaluate(
         store.prepare(opened, model.sample_rate),
         part,
         tag_list=made["tags"],
-        version=trained_on["version"],
+        version=version,
     )
     scores = predict.clip_scores(model, examples, merge)
-    about = examples.about | {"tag_list": trained_on["tag_list"], "merge": merge}
+    tag_list = trained_on.get("tag_list", "own")
+    about = examples.about | {"tag_list": tag_list, "merge": merge}
     _print_report(examples.labels, scores, about)
 
 
 @app.command(epilog="example: tagkit tag folder/of/music --out tags.csv")
 def tag(
-    files: Annotated[list[Path], Argument(help="anything with sound, or folders")],
+    files: Annotated[
+        list[Path], Argument(readable=False, help="anything with sound, or folders")
+    ],
     network: Annotated[
         str, Option(help="see `tagkit networks`; or the path of a best.safetensors")
     ] = "magnatagatune",
     top: Annotated[int | None, Option(min=1, help="at most so many tags")] = None,
-    threshold: Annotated[float | None, Option(help="only tags from this on")] = None,
+    threshold: Annotated[
+        float | None, Option(min=0, max=1, help="only tags with at least this score")
+    ] = None,
     format: Annotated[
         Literal["table", "csv", "json", "jsonl"] | None,
         Option(help="default: by the suffix of --out, else table", show_default=False),
     ] = None,
     out: Annotated[Path | None, Option(help="a .csv, .json or .jsonl")] = None,
-    timeline: Annotated[bool, Option("--timeline", help="scores by window")] = False,
-    overlap: Annotated[float, Option(help="of the windows of a timeline")] = 0.0,
+    timeline: Annotated[
+        bool, Option("--timeline", help="a row per window, not per file")
+    ] = False,
+    overlap: Annotated[
+        float,
+        Option(
+            min=0,
+            max=0.99,
+            help="share of a window that the next repeats; with --timeline or "
+            "--embeddings",
+        ),
+    ] = 0.0,
     embeddings: Annotated[Path | None, Option(help="an .npz to write, too")] = None,
     jobs: Annotated[int, Option(min=1, help="files at a time, in processes")] = 1,
-    device: Annotated[str | None, Option(help="cpu, cuda ...; default: best")] = None,
+    device: Annotated[
+        str | None, Option(help="cpu, cuda ...; default: the best")
+    ] = None,
     merge: Merge = "mean",
 ):
     """Tag files of sound.
 
     Folders are searched to the bottom. A table shows the 5 strongest tags; csv, json
-    and jsonl hold all, unless --top or --threshold leave some out (in csv an empty
-    cell). With --out a run that was stopped goes on when called again; what is in the
-    file, or in that of --embeddings, is not computed again. Exit code 1: a file could
-    not be read; each is named with the reason.
+    and jsonl hold all; --top or --threshold leave some out (in csv an empty cell).
+    With --out a run that was stopped goes on when called again with the same options
+    from the same folder; what is in the file, or in that of --embeddings, is not
+    computed again. Exit code 1: a file could not be read; each is named with the
+    reason. Write -- before names that begin with -.
     """
     from tagkit.evaluation import tagging
     from tagkit.machine import devices
@@ -443,11 +465,12 @@ def tag(
             if done.embedding is not None:
                 vectors.add(str(done.path), done.embedding)
     if n_before:
-        print(f"{n_before} of {len(sounds)} were there already", file=sys.stderr)
+        there = out or embeddings
+        print(f"{n_before} of {len(sounds)} were in {there} already", file=sys.stderr)
     if n_other:
         print(f"files beside them that are no sound: {n_other}", file=sys.stderr)
     print(
-        f"{len(sounds) - n_failed} of {len(sounds)} files tagged by {network}: "
+        f"{len(todo) - n_failed} of {len(todo)} files tagged by {network}: "
         f"{made['model']}, trained on {_trained_on(made['about'])}",
         file=sys.stderr,
     )
@@ -469,16 +492,21 @@ def _output_format(format, out):
     return format
 
 
-@app.command(epilog="example: tagkit networks")
-def networks():
-    """List the networks that are here, and what each knows.
+@app.command(epilog="example: tagkit networks lastfm50")
+def networks(
+    name: Annotated[str | None, Argument(help="list the tags of this one")] = None,
+):
+    """List the networks that are here, or the tags that one knows.
 
     The names are for `tagkit tag --network`.
     """
     from tagkit import models
     from tagkit.training import checkpoints
 
-    rows = [("name", "model", "parameters", "tags", "trained on", "licence")]
+    if name:
+        print(", ".join(checkpoints.load(name)[1]["tags"]))
+        return
+    rows = [("name", "model", "parameters", "tags", "trained on", "weights")]
     for name in checkpoints.shipped():
         model, made = checkpoints.load(name)
         n_parameters = f"{models.count_parameters(model):,}"

@@ -15,7 +15,7 @@ from made import made_examples, made_store, noise
 
 from conftest import tone
 from tagkit import cli, models
-from tagkit.data import audio, corpus
+from tagkit.data import audio, corpus, tags
 from tagkit.evaluation import features, results
 from tagkit.training import checkpoints, train
 
@@ -157,10 +157,17 @@ def test_networks_says_what_each_knows(capsys):
     head, *rows = (
         re.split("  +", line) for line in capsys.readouterr().out.splitlines()
     )
-    assert head == ["name", "model", "parameters", "tags", "trained on", "licence"]
+    assert head == ["name", "model", "parameters", "tags", "trained on", "weights"]
     assert [row[0] for row in rows] == checkpoints.shipped()
     (real,) = [row for row in rows if row[0] == "magnatagatune"]
     assert real[1:4] == ["Musicnn", "787,159", "50"] and "ISC" in real[5]
+    assert cli.main(["networks", "lastfm50"]) == 0
+    assert capsys.readouterr().out.strip() == ", ".join(tags.LASTFM50)
+
+
+def test_a_network_on_other_music_is_scored_only_where_a_corpus_is_named(capsys):
+    assert cli.main(["evaluate", str(checkpoints.find("lastfm50"))]) == 1
+    assert "--corpus" in capsys.readouterr().err
 
 
 def test_version_is_that_of_the_package(capsys):

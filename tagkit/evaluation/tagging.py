@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 import zipfile
@@ -24,6 +25,7 @@ from tagkit.files import write_atomically
 from tagkit.models.tagger import Tagger
 
 DIGITS = 4  # of a score
+DAMAGED = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 ANY_NAME = {"encoding": "utf-8", "errors": "surrogateescape"}  # a name's own bytes
 
 
@@ -166,7 +168,7 @@ class Output:
         if not is_new:
             self._read(path, head.encode(**ANY_NAME))
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = path.open("w+b" if is_new else "r+b")
+        self.file = path.open("w+b" if is_new else "r+b", buffering=0)
         self._append(head if self.end == 0 else "")
 
     def _read(self, path, head):
@@ -222,13 +224,20 @@ class Output:
             self.file.close()
 
     def _append(self, text):
-        """Write behind the last whole row; JSON's bracket goes with it."""
+        """Write behind the last whole row, JSON's bracket with it, or nothing."""
         data = text.encode(**ANY_NAME)
-        self.file.seek(self.end)
-        self.file.write(data + self.tail.encode())
-        self.file.truncate()
-        self.file.flush()
+        try:
+            self._put(data + self.tail.encode())
+        except OSError:  # a full disk; there was room for the bracket before
+            self._put(self.tail.encode())
+            raise
         self.end += len(data)
+
+    def _put(self, data):
+        self.file.seek(self.end)
+        while data:
+            data = data[self.file.write(data) :]
+        self.file.truncate()
 
     def _text(self, row):
         if self.format == "csv":
@@ -293,13 +302,16 @@ class Embeddings:
         self.network = network
         self.vectors: dict[str, np.ndarray] = {}
         self.saved = time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass  # else it would be noticed after the first minute
         if not path.exists():
             return
         try:
             with np.load(path, allow_pickle=False) as held:
                 its = str(held["network"])
                 names, vectors = held["files"].tolist(), held["embeddings"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, *DAMAGED) as error:
             raise ValueError(
                 f"{path} holds no embeddings of tagkit tag ({error}); name another file"
             ) from None

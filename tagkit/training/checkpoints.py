@@ -69,7 +69,7 @@ def find(network: str | Path) -> Path:
 
     Raises: ValueError, naming what is there, if it is none of them.
     """
-    for home in (Path(), corpus.SHIPPED / "checkpoints"):
+    for home in (corpus.SHIPPED / "checkpoints", Path()):
         inside = list((home / network).glob("*.safetensors"))
         named = home / network, home / f"{network}.safetensors"
         for path in (*named, *inside[: len(inside) == 1]):
