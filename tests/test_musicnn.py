@@ -8,6 +8,7 @@ every sixth frame of its log-mel spectrogram.
 
 import hashlib
 import os
+import socket
 import sys
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 import torch
 
 from conftest import MTT
-from tagkit import models
+from tagkit import models, widgets
 from tagkit.data import audio, corpus, tags
 from tagkit.evaluation import predict
 from tagkit.models import mel
@@ -286,3 +287,21 @@ def test_the_logs_are_whole():
         table = pd.read_csv(path)
         assert table["epoch"].tolist() == list(range(1, n + 1))
         assert table["valid_loss"].min() < 0.14 and table["loss"].isna().sum() == 1
+
+
+def test_nothing_is_fetched(monkeypatch, tmp_path):
+    """Load, tag and show without a network, wherever one's own data are."""
+
+    def refuse(*address):
+        raise OSError("the network is cut")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(corpus, "DATA", tmp_path)
+    recorded = corpus.open("recorded")
+    for name in NETWORKS:
+        model, made = checkpoints.load(name)
+        scores = predict.tag_file(model, recorded.path(1), made["tags"])
+        assert len(scores) == 50
+        view = widgets.taggram(recorded.path(1), model, made["tags"])
+        assert scores.index[0] in view.html
