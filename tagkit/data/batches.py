@@ -220,7 +220,7 @@ class GridCrops:
         n_samples: int,
         sample_rate: int,
         *,
-        clips_per_batch: int = 32,
+        clips_per_batch: int = 8,
         overlap: float = 0.0,
     ):
         self.examples = examples

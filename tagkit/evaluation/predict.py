@@ -14,6 +14,7 @@ from tagkit.data import audio, batches, feed
 from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
+CLIPS = 32  # cut at a time
 FILE_WINDOWS = 16  # of a file, taken at a time: an hour is too much
 MERGES = ("mean", "vote", "max", "mean_logits")
 
@@ -209,7 +210,7 @@ def _clip_windows(model, compute, examples, overlap=0.0):
     Shape: (n_clips, n_windows, n).
     """
     n, rate = model.n_samples, model.sample_rate
-    crops = batches.GridCrops(examples, n, rate, overlap=overlap)
+    crops = batches.GridCrops(examples, n, rate, overlap=overlap, clips_per_batch=CLIPS)
     device = next(model.parameters()).device
     windows = feed.to_device(crops.cuts(), crops.finish, device)
     outputs = [_run(model, compute, samples) for (samples,) in windows]
@@ -226,7 +227,7 @@ def _run(model: Tagger, compute, samples: torch.Tensor) -> np.ndarray:
     n_windows = len(samples)
     if device.type == "cpu":
         devices.keep_freed_memory()
-        n_windows = model.n_at_once
+        n_windows = getattr(model, "n_at_once", 64)  # of any nn.Module
     try:
         with torch.inference_mode():
             model.eval()
