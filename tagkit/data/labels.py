@@ -1,4 +1,4 @@
-"""Labels as a person writes them: a table with a file and its tags in each row.
+"""Labels as a person keeps them: a table with a file and its tags in each row.
 
     file,tags                       file;rock;slow
     one.mp3,rock;slow       or      one.mp3;1;1
@@ -6,7 +6,8 @@
 
 Comma, semicolon or TAB between the fields; `;`, `|` or commas between tags; UTF-8,
 UTF-16 or Western Windows text; paths of Windows or POSIX. A row that cannot be used is
-reported by its number and skipped; the others are read.
+reported by its number and skipped; the others are read. `of_files` takes the names of
+folders, or the genres that files name themselves, for labels.
 """
 
 import csv
@@ -16,6 +17,7 @@ import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
+import mutagen
 import numpy as np
 import pandas as pd
 
@@ -28,6 +30,13 @@ BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "tru
 MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
 MOST_REMARKS = 20
+# A field of a file's own tags: as most formats name it, in ID3 (wav, aiff), in ASF.
+OWN = {
+    "genre": ("genre", "TCON", "WM/Genre"),
+    "artist": ("artist", "TPE1", "Author"),
+    "album": ("album", "TALB", "WM/AlbumTitle"),
+    "title": ("title", "TIT2", "Title"),
+}
 
 
 def find(folder: Path) -> Path | None:
@@ -55,10 +64,14 @@ def read(path: str | Path, folder: str | Path | None = None):
     Args:
         folder: where the music is; default the table's own folder.
 
+    A clip's artist is that of the table, else the uppermost folder that its file does
+    not share with all others. Tags that differ in case or spaces only are one, in the
+    spelling that comes first.
+
     Shape: annotations (n_clips, n_tags) uint8 in the order in which the tags occur;
     clips as `annotations.read_clip_info` gives them, both with index clip_id, 1 to
     n_clips; the folder that holds all files; and a list of remarks, a sentence for
-    each row or column that is not as it should be.
+    each row, column or tag that is not as it should be.
     Raises: ValueError if it is no such table, or no row of it can be used.
     """
     path = Path(path)
@@ -105,8 +118,66 @@ def read(path: str | Path, folder: str | Path | None = None):
             f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
         )
     tags = [names[c] for c in bits] if "tags" not in kinds else []
-    tags = list(dict.fromkeys([*tags, *(t for row in found.values() for t in row[2])]))
-    return *_frames(found, tags, folder), remarks
+    return *_frames(found, tags, folder, remarks), remarks
+
+
+def of_files(folder: Path, files: list[Path], source: str):
+    """Take labels from where files lie, or from the genres that they name themselves.
+
+    Artist, album and title are those that a file names itself; else, where folders
+    are tags, the artist is the folder below, or the file.
+
+    Args:
+        files: in this folder or below it.
+        source: "folders", the uppermost folder on a file's way is its tag; or "genre".
+
+    Shape: as `read`; a file without a tag is left out, and counted in a remark.
+    Raises: ValueError for another source, or if no file has a tag.
+    """
+    if source not in ("folders", "genre"):
+        raise ValueError(f"labels is {source!r}; needed is 'folders' or 'genre'")
+    found, without = {}, []
+    for file in files:
+        own, parts = _own(file), file.relative_to(folder).parts
+        about = {name: texts[0] for name, texts in own.items()}
+        if source == "genre":
+            tags, _ = _split(own.get("genre", []))
+        else:
+            tags = list(parts[:-1][:1])
+            below = parts[1] if len(parts) > 2 else "/".join(parts)
+            about.setdefault("artist", below)
+        if tags:
+            found[file] = 0, about, tags
+        else:
+            without.append(file)
+    lack = "name no genre" if source == "genre" else "lie in no folder below it"
+    lack = f"{len(without)} of {len(files)} sound files {lack}"
+    if not found:
+        raise ValueError(
+            f"{folder}: {lack}; write a table labels.csv, with a row such as "
+            "one.mp3,rock;slow below the row file,tags"
+        )
+    remarks = []
+    if without:
+        remarks.append(f"{lack} and are left out, such as {without[0].name}")
+    return *_frames(found, [], folder, remarks), remarks
+
+
+def _own(file: Path) -> dict:
+    """Read what a file says of itself: OWN's names -> their texts, if there are any."""
+    try:
+        opened = mutagen.File(file, easy=True)
+    except mutagen.MutagenError:  # decoding will say what is wrong with it
+        return {}
+    fields = (opened.tags if opened is not None else None) or {}
+    own = {}
+    for name, keys in OWN.items():
+        for key in keys:
+            if key in fields:
+                values = fields[key]
+                values = getattr(values, "genres", values)  # an ID3 genre can be (17)
+                own[name] = [str(value) for value in values]
+    return {name: texts for name, texts in own.items() if any(texts)}
 
 
 def listed(remarks) -> str:
@@ -115,8 +186,10 @@ def listed(remarks) -> str:
     return ": " + "; ".join(remarks[:MOST_REMARKS] + more) if remarks else ""
 
 
-def _frames(found, tags, folder):
+def _frames(found, tags, folder, remarks):
     """Make the two tables of MagnaTagATune of what was read, and the common folder."""
+    tags = _fold(found, tags, remarks)
+    artists = _artists(found, folder, remarks)
     files = {file: Path(os.path.realpath(file)) for file in found}
     root = Path(os.path.realpath(folder))
     if not all(file.is_relative_to(root) for file in files.values()):
@@ -124,16 +197,49 @@ def _frames(found, tags, folder):
     index = pd.RangeIndex(1, len(found) + 1, name="clip_id")
     info = pd.DataFrame("", index, CLIP_INFO_COLUMNS)
     info[["track_number", "segmentStart", "segmentEnd"]] = 0
+    info["artist"] = artists
     for row, (file, (_, about, _)) in zip(index, found.items(), strict=True):
-        # Where no artist is known, what lies in one folder stays together.
-        inside = file.is_relative_to(folder)
-        first = file.relative_to(folder).parts[0] if inside else str(file.parent)
-        info.loc[row, "artist"] = about.get("artist") or first
         info.loc[row, "album"] = about.get("album", "")
         info.loc[row, "title"] = about.get("title") or file.stem
         info.loc[row, "mp3_path"] = files[file].relative_to(root).as_posix()
     values = [[tag in given for tag in tags] for _, _, given in found.values()]
     return pd.DataFrame(np.uint8(values), index, tags), info, root
+
+
+def _fold(found, tags, remarks) -> list[str]:
+    """Give each tag the spelling that comes first: Rock and rock are one tag."""
+    first, changed = {}, {}
+    for tag in [*tags, *(tag for _, _, given in found.values() for tag in given)]:
+        plain = unicodedata.normalize("NFC", tag).casefold().split()
+        spelling = first.setdefault(" ".join(plain), tag)
+        if spelling != tag:
+            changed[tag] = spelling
+    for _, _, given in found.values():
+        given[:] = [changed.get(tag, tag) for tag in given]
+    remarks += [f"the tag {tag!r} is read as {changed[tag]!r}" for tag in changed]
+    return list(first.values())
+
+
+def _artists(found, folder, remarks) -> list[str]:
+    """Name the artists; where none is known, what lies in one folder stays together."""
+    known = [about.get("artist") for _, about, _ in found.values()]
+    inside = [file.parent for file in found if file.is_relative_to(folder)]
+    base = os.path.commonpath(inside) if inside else folder
+    artists = []
+    for file, artist in zip(found, known, strict=True):
+        place = str(file.parent)
+        if file.is_relative_to(base):
+            place = file.relative_to(base).parts[0]
+        artists.append(artist or place)
+    if len(set(artists)) < 3 <= len(found) and not all(known):
+        remarks.append(
+            "no artist is known, and there are fewer than three folders to split by: "
+            "each file counts as by an artist of its own, and a test may hold artists "
+            "that were trained on; a column 'artist' prevents that"
+        )
+        files = [os.path.relpath(file, base) for file in found]
+        artists = [a or file for a, file in zip(known, files, strict=True)]
+    return artists
 
 
 def _rows(path: Path):
