@@ -627,18 +627,24 @@ def _unknown(kind, name, names) -> str:
 
 
 def _say_one_sided(examples, verb):
-    """Name the tags that no clip of a part has, or that all have."""
+    """Name the tags that no clip of a part has, or that every clip has."""
     part, counts = examples.about["part"], examples.labels.sum()
-    for n, clips in ((0, "no clip has"), (len(examples), "every clip has")):
+    for n, clips in ((0, "no clip"), (len(examples), "every clip")):
         if tags := list(counts.index[counts == n]):
-            print(f"not {verb}, as {clips} it in the {part} part: {', '.join(tags)}")
+            why = f"{clips} of the {part} part has it"
+            print(f"not {verb}, since {why}: {', '.join(tags)}")
 
 
 def _print_report(examples, scores, merge, per_tag):
     """Print what was scored and how well; every tag that was not, with the reason."""
     from tagkit.evaluation import metrics, results
 
-    report = metrics.evaluate(examples.labels, scores, groups=examples.artists)
+    artists, drawn = examples.artists, "clips of one artist"
+    if artists.nunique() > 1:
+        drawn = f"{artists.nunique()} artists"
+    else:  # who drawn as a whole would always be the same
+        artists = None
+    report = metrics.evaluate(examples.labels, scores, groups=artists)
     about = examples.about | {"merge": merge} | report.attrs
     macro = report.loc["macro"]
     print(results.caption(about))
@@ -660,6 +666,7 @@ def _print_report(examples, scores, merge, per_tag):
         f"  (without listening: 0.500)\n"
         f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
         f"  (without listening: {macro.ap_floor:.3f})\n"
-        "95 % bootstrap intervals over artists, that of AP leans upwards; predicting "
-        f"no tag at all is right for {about['nothing_right']:.1%} of the labels"
+        f"95 % bootstrap intervals over {drawn}, that of AP leans upwards; "
+        f"predicting no tag at all is right for {about['nothing_right']:.1%} of the "
+        "labels"
     )

@@ -77,7 +77,8 @@ class Corpus:
             raise ValueError(
                 f"{self.name} has no tags; to train or score on it, put a table "
                 "labels.csv into its folder, with a row such as one.mp3,rock;slow "
-                "below the row file,tags"
+                "below the row file,tags; or take them from its folders or the files' "
+                "own genres: labels='folders' or labels='genre'"
             )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
 
@@ -90,8 +91,8 @@ class Corpus:
                 that have no tag of the list. Scores on different versions do not
                 compare: their test clips differ.
 
-        A corpus without MagnaTagATune's clips, 0/track-start-end.mp3 to f/..., is
-        always split by artist.
+        Only clips that lie as MagnaTagATune's do, 0/track-start-end.mp3 to f/..., are
+        split by folder; all others by artist.
 
         Shape: (n_clips,), index clip_id, named after the version that was used.
         Raises: ValueError for an unknown version, or too few artists.

@@ -5,9 +5,10 @@
     two.mp3,piano                   two.mp3;0;0
 
 Comma, semicolon or TAB between the fields; `;`, `|` or commas between tags; UTF-8,
-UTF-16 or Western Windows text; paths of Windows or POSIX. A row that cannot be used is
-reported by its number and skipped; the others are read. `of_files` takes the names of
-folders, or the genres that files name themselves, for labels.
+UTF-16 or Western Windows text; paths of Windows or POSIX, or file names that occur
+once. A row that cannot be used is reported by its number and skipped; the others are
+read. `of_files` takes the names of folders, or the genres that files name themselves,
+for labels.
 """
 
 import csv
@@ -21,12 +22,14 @@ import mutagen
 import numpy as np
 import pandas as pd
 
+from tagkit.data import audio
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
 FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
 TAGS = ("tags", "tag", "labels", "label", "genre")
 ABOUT = ("artist", "album", "title")
-BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
+BITS = dict.fromkeys(("0", "0.0", "0,0", "false", "no"), 0)
+BITS |= dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "x"), 1)
 MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
 MOST_REMARKS = 20
@@ -61,12 +64,12 @@ def find(folder: Path) -> Path | None:
 def read(path: str | Path, folder: str | Path | None = None):
     """Read a table of labels, and look for the files that it names.
 
-    Args:
-        folder: where the music is; default the table's own folder.
-
     A clip's artist is that of the table, else the uppermost folder that its file does
     not share with all others. Tags that differ in case or spaces only are one, in the
     spelling that comes first.
+
+    Args:
+        folder: where the music is; default the table's own folder.
 
     Shape: annotations (n_clips, n_tags) uint8 in the order in which the tags occur;
     clips as `annotations.read_clip_info` gives them, both with index clip_id, 1 to
@@ -85,34 +88,7 @@ def read(path: str | Path, folder: str | Path | None = None):
             "or one column of 0 and 1 for each tag, beside the column 'file'"
             + listed(remarks)
         )
-    found = {}  # file -> its row, what is known of it, its tags
-    for number, fields in rows:
-        if not any(field.strip() for field in fields):
-            remarks.append(f"row {number} is empty")
-            continue
-        try:
-            fields = _fill(fields, kinds)
-            name = fields[kinds.index("file")].strip()
-            file = _locate(name, folder)
-            if "tags" in kinds:
-                places = [c for c, kind in enumerate(kinds) if kind == "tags"]
-                tags, remark = _split([fields[c] for c in places])
-            else:
-                tags, remark = [names[c] for c in bits if _bit(fields, names, c)], ""
-        except ValueError as error:
-            remarks.append(f"row {number}: {error}")
-            continue
-        if remark:
-            remarks.append(f"row {number}: {remark}")
-        if file in found:
-            remarks.append(
-                f"row {number}: {name!r} is already in row {found[file][0]}; the tags "
-                "of both rows are joined"
-            )
-            found[file][2].extend(tags)
-            continue
-        about = dict(zip(kinds, map(_known, fields), strict=True))
-        found[file] = number, about, tags
+    found = _collect(rows, names, kinds, bits, folder, remarks)
     if not found:
         raise ValueError(
             f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
@@ -143,7 +119,7 @@ def of_files(folder: Path, files: list[Path], source: str):
         if source == "genre":
             tags, _ = _split(own.get("genre", []))
         else:
-            tags = list(parts[:-1][:1])
+            tags = [parts[0]] if len(parts) > 1 else []
             below = parts[1] if len(parts) > 2 else "/".join(parts)
             about.setdefault("artist", below)
         if tags:
@@ -180,6 +156,49 @@ def _own(file: Path) -> dict:
     return {name: texts for name, texts in own.items() if any(texts)}
 
 
+def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
+    """Read the rows: file -> the number of its row, what is known of it, its tags."""
+    found, elsewhere = {}, []
+    sounds = {}  # filled by `_search`, once a file is not where its row says
+    for number, fields in rows:
+        if not any(field.strip() for field in fields):
+            remarks.append(f"row {number} is empty")
+            continue
+        try:
+            fields = _fill(fields, kinds)
+            name = fields[kinds.index("file")].strip()
+            file = _locate(name, folder)
+            if file is None:
+                file = _search(name, folder, sounds)
+                there = file.relative_to(folder)
+                elsewhere.append(f"row {number}, {name!r}, is {there}")
+            if "tags" in kinds:
+                places = [c for c, kind in enumerate(kinds) if kind == "tags"]
+                tags, remark = _split([fields[c] for c in places])
+            else:
+                tags, remark = [names[c] for c in bits if _bit(fields, names, c)], ""
+        except ValueError as error:
+            remarks.append(f"row {number}: {error}")
+            continue
+        if remark:
+            remarks.append(f"row {number}: {remark}")
+        if file in found:
+            remarks.append(
+                f"row {number}: {name!r} is already in row {found[file][0]}; the tags "
+                "of both rows are joined"
+            )
+            found[file][2].extend(tags)
+            continue
+        about = dict(zip(kinds, map(_known, fields), strict=True))
+        found[file] = number, about, tags
+    if elsewhere:
+        remarks.append(
+            f"{len(elsewhere)} files were found by their names only, such as "
+            f"{elsewhere[0]}"
+        )
+    return found
+
+
 def listed(remarks) -> str:
     """List the first remarks, to stand behind a sentence."""
     more = [f"{len(remarks) - MOST_REMARKS} more"] * (len(remarks) > MOST_REMARKS)
@@ -210,8 +229,7 @@ def _fold(found, tags, remarks) -> list[str]:
     """Give each tag the spelling that comes first: Rock and rock are one tag."""
     first, changed = {}, {}
     for tag in [*tags, *(tag for _, _, given in found.values() for tag in given)]:
-        plain = unicodedata.normalize("NFC", tag).casefold().split()
-        spelling = first.setdefault(" ".join(plain), tag)
+        spelling = first.setdefault(_plain(tag), tag)
         if spelling != tag:
             changed[tag] = spelling
     for _, _, given in found.values():
@@ -250,13 +268,15 @@ def _rows(path: Path):
         raise ValueError(
             f"{path} is not a table of labels: its first row is "
             f"{text[:60].splitlines()[:1]}; needed is one that names a column 'file' "
-            "and a column 'tags' or a column for each tag, such as file,tags"
+            "and a column 'tags' or a column for each tag, such as file,tags, with "
+            "comma, semicolon or TAB between them"
         )
     lines, remarks = text.splitlines()[before:], []
     try:
-        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        how = {"delimiter": separator, "skipinitialspace": True}
+        rows = list(csv.reader(io.StringIO("\n".join(lines)), **how))
         if any("\n" in f and separator in f for fields in rows for f in fields):
-            rows = [next(csv.reader([ln], delimiter=separator), []) for ln in lines]
+            rows = [next(csv.reader([line], **how), []) for line in lines]
             remarks = [
                 f"row {before + n}: a double quote is opened and not closed"
                 for n, line in enumerate(lines, 1)
@@ -267,11 +287,16 @@ def _rows(path: Path):
     names = [name.strip() for name in rows[0]]
     while not names[-1]:  # a spreadsheet fills up all rows to the longest
         names.pop()
+    longer = [row for row in rows[1:] if len(row) == len(names) + 1]
+    if [row[0] for row in longer] == [str(n) for n in range(1, len(rows))]:
+        names.insert(0, "")  # R numbers its rows, and names no column for it
     return names, list(enumerate(rows[1:], before + 2)), remarks
 
 
 def _text(path: Path) -> str:
     data = path.read_bytes()
+    if data[:4] in (b"PK\3\4", b"\xd0\xcf\x11\xe0"):
+        raise ValueError(f"{path} is a spreadsheet's own format; save it there as CSV")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
     if b"\0" in data[:2]:
@@ -309,9 +334,9 @@ def _kinds(names) -> list[str]:
 
 def _is_ours(path: Path) -> bool:
     """Say whether a file is a table that names files and their tags."""
-    if _head(_text(path))[1] is None:
-        return False
     try:
+        if _head(_text(path))[1] is None:
+            return False
         names, rows, _ = _rows(path)
     except ValueError:
         return False
@@ -372,12 +397,13 @@ def _split(cells):
     tags, remark = [], ""
     for text in cells:
         text = text.strip()
-        if text[:1] + text[-1:] == "[]":  # a list, as Python prints it
+        is_list = text[:1] + text[-1:] == "[]"  # as Python prints it
+        if is_list:
             text = text[1:-1]
         parts = re.split(r"[;|\n]" if re.search(r"[;|\n]", text) else ",", text)
         for part in parts:
             tag = _unquoted(part.strip())
-            if tag != part.strip():
+            if tag != part.strip() and not is_list:
                 remark = f"the tag {part.strip()} is read without its quotes"
             if _known(tag):
                 tags.append(tag)
@@ -397,21 +423,59 @@ def _known(text: str) -> str:
     return "" if text.strip().lower() in MISSING else text.strip()
 
 
-def _locate(name: str, folder: Path) -> Path:
+def _locate(name: str, folder: Path) -> Path | None:
     """Find the file of a row; an absolute path may be that of another machine."""
-    if not name:
-        raise ValueError("no file is named")
-    posix = name.replace("\\", "/")
     for form in ("NFC", "NFD"):
-        path = PurePosixPath(unicodedata.normalize(form, posix))
-        if path.parts[:1] == ("~",):
-            path = PurePosixPath(os.path.expanduser(path))
-        tries = [path]
-        if path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]):
-            # C:\Music\rock\one.mp3 -> rock/one.mp3 -> one.mp3
-            tries += [PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))]
-        for one in tries:
-            file = os.path.normpath(folder / one)  # an absolute path stands for itself
+        for path in _places(unicodedata.normalize(form, name)):
+            file = os.path.normpath(folder / path)  # an absolute one stands for itself
             if os.path.isfile(file):
                 return Path(file)
+    return None
+
+
+def _places(name: str) -> list[PurePosixPath]:
+    """Give the path of a row, and of an absolute one the ends: rock/one.mp3, one.mp3.
+
+    Raises: ValueError for no name.
+    """
+    if not name:
+        raise ValueError("no file is named")
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.parts[:1] == ("~",):
+        path = PurePosixPath(os.path.expanduser(path))
+    if path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]):
+        return [path] + [
+            PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))
+        ]
+    return [path]
+
+
+def _search(name: str, folder: Path, sounds: dict) -> Path:
+    """Find a file of a row in any folder below, in any case, with or without suffix.
+
+    Args:
+        sounds: the end of a path -> the files that have it; filled here.
+
+    Raises: ValueError unless there is one such file.
+    """
+    if not sounds:
+        for file in sorted(folder.rglob("[!.]*")):
+            if file.suffix.lower() in audio.SUFFIXES and file.is_file():
+                parts = file.relative_to(folder).parts
+                for n in range(len(parts)):
+                    end = PurePosixPath(*parts[n:])
+                    for one in (end, end.with_suffix("")):
+                        sounds.setdefault(_plain(str(one)), []).append(file)
+    for path in _places(name):
+        files = sounds.get(_plain(str(path)), [])
+        if len(files) == 1:
+            return files[0]
+        if files:
+            first, second = (str(file.relative_to(folder)) for file in files[:2])
+            raise ValueError(f"{name!r} can be {first!r} or {second!r}; say which")
     raise ValueError(f"there is no file {name!r} in {folder}; check its name")
+
+
+def _plain(text: str) -> str:
+    """Give a text as it is compared: without case, doubled spaces, forms of accents."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
