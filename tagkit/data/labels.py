@@ -171,7 +171,7 @@ def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
             if file is None:
                 file = _search(name, folder, sounds)
                 there = file.relative_to(folder)
-                elsewhere.append(f"row {number}, {name!r}, is {there}")
+                elsewhere.append(f"row {number}: {name!r} is {str(there)!r}")
             if "tags" in kinds:
                 places = [c for c, kind in enumerate(kinds) if kind == "tags"]
                 tags, remark = _split([fields[c] for c in places])
@@ -193,8 +193,8 @@ def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
         found[file] = number, about, tags
     if elsewhere:
         remarks.append(
-            f"{len(elsewhere)} files were found by their names only, such as "
-            f"{elsewhere[0]}"
+            f"{len(elsewhere)} rows do not say exactly where their file is; it was "
+            f"found by its name, such as {elsewhere[0]}"
         )
     return found
 
