@@ -642,7 +642,7 @@ def _print_report(examples, scores, merge, per_tag):
     artists, drawn = examples.artists, "clips of one artist"
     if artists.nunique() > 1:
         drawn = f"{artists.nunique()} artists"
-    else:  # who drawn as a whole would always be the same
+    else:  # drawn as a whole, it would be the same every time
         artists = None
     report = metrics.evaluate(examples.labels, scores, groups=artists)
     about = examples.about | {"merge": merge} | report.attrs
