@@ -14,6 +14,7 @@ import gc
 import json
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_type_hints
@@ -36,7 +37,13 @@ KINDS = {
 MAY_BE_0 = ("seed", "momentum", "weight_decay", "l2_regularization")
 
 # What several commands ask for.
-Corpus = Annotated[str, Argument(help="mini, magnatagatune, or a folder")]
+Corpus = Annotated[
+    str, Argument(help="mini, magnatagatune, a folder, or a table of labels")
+]
+Labels = Annotated[
+    Literal["folders", "genre"] | None,
+    Option(help="a folder's tags: names of its subfolders, or the files' own genres"),
+]
 Tags = Annotated[str, Option(help="raw50, merged50, all, or names with commas")]
 Version = Annotated[str, Option(help="full, clean, artist, or 'clean artist'")]
 Rate = Annotated[int, Option(help="Hz")]
@@ -44,6 +51,8 @@ Merge = Annotated[
     Literal["mean", "vote", "max", "mean_logits"],
     Option(help="how windows become one score; vote: the share above 0.5"),
 ]
+
+PerTag = Annotated[bool, Option("--per-tag", help="a row of scores per tag, too")]
 
 app = Typer(
     add_completion=False,
@@ -77,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold any byte
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _warn
     try:
         get_command(app).main(words, prog_name="tagkit")
     except ERRORS as error:
@@ -87,6 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
             those = "download, prepare, pack, train --run and tag --out"
             print(f"\nstopped; {those} go on when called again", file=sys.stderr)
         return stop.code
+
+
+def _warn(message, *_):
+    print(f"warning: {message}", file=sys.stderr)
 
 
 @app.command(epilog="example: tagkit download magnatagatune")
@@ -113,7 +127,7 @@ def download(
 
 
 @app.command(epilog="example: tagkit prepare mini --sample-rate 12000")
-def prepare(corpus: Corpus, sample_rate: Rate = 16_000):
+def prepare(corpus: Corpus, sample_rate: Rate = 16_000, labels: Labels = None):
     """Decode a corpus once into a clip store.
 
     24.1 GB for MagnaTagATune at 16 kHz, 18.1 at 12. Can be stopped and called again.
@@ -122,11 +136,18 @@ def prepare(corpus: Corpus, sample_rate: Rate = 16_000):
     from tagkit.data import store
 
     start = time.perf_counter()
-    opened = corpora.open(corpus)
+    opened = corpora.open(corpus, labels=labels)
     n_gb = store.n_bytes(opened, sample_rate) / 1e9
     print(f"{opened}; its store at {sample_rate} Hz: {n_gb:.2f} GB", flush=True)
     clips = store.prepare(opened, sample_rate)
     print(f"{clips} in {time.perf_counter() - start:.1f} s, in {clips.folder}")
+    seconds, full = clips.lengths / sample_rate, clips.samples.shape[1] / sample_rate
+    if n_short := (seconds < full).sum():
+        print(
+            f"{n_short} of {len(clips)} clips are shorter than {full:.2f} s, the "
+            f"shortest {seconds.min():.2f} s; windows lie inside them, or repeat a "
+            "clip that is shorter than a window"
+        )
     for clip_id in opened.annotations.index.difference(opened.clips.index):
         path = corpora.EMPTY_CLIPS[clip_id]
         print(f"left out: clip {clip_id}: {path} is empty (0 bytes) in every copy")
@@ -144,6 +165,7 @@ def pack(
     version: Version = "full",
     sample_rate: Rate = 16_000,
     clips_per_shard: int = 128,
+    labels: Labels = None,
 ):
     """Write a corpus into WebDataset shards.
 
@@ -155,7 +177,7 @@ def pack(
 
     start = time.perf_counter()
     packed = shards.pack(
-        corpora.open(corpus),
+        corpora.open(corpus, labels=labels),
         folder,
         tag_list=_tag_list(tags),
         version=version,
@@ -182,6 +204,8 @@ def train(
     tags: Tags = "raw50",
     version: Version = "full",
     share: Annotated[float, Option(help="of the training clips")] = 1,
+    labels: Labels = None,
+    per_tag: PerTag = False,
     run: Annotated[Path | None, Option("--run", "--run-dir", help="a folder")] = None,
     record: Annotated[Path | None, Option(help="a file for the JSON")] = None,
 ):
@@ -206,7 +230,7 @@ def train(
     if record and record.exists():
         print(f"{record} is there already")
         return
-    opened = corpora.open(corpus)
+    opened = corpora.open(corpus, labels=labels)
     tag_list = _tag_list(tags)
 
     def draw_parts(sample_rate, seed):
@@ -224,13 +248,15 @@ def train(
     if model in features.BASELINES:
         if recipe or run:
             raise ValueError(f"{model} has no recipe or run")
-        _train_baseline(opened, model, values, draw_parts, record=record)
+        how = {"record": record, "per_tag": per_tag}
+        _train_baseline(opened, model, values, draw_parts, **how)
     else:
+        how = {"recipe": recipe, "run": run, "record": record, "per_tag": per_tag}
         values["n_tags"] = opened.labels(tag_list).shape[1]
-        _train_network(model, values, draw_parts, recipe=recipe, run=run, record=record)
+        _train_network(model, values, draw_parts, **how)
 
 
-def _train_network(name, settings, draw_parts, *, recipe, run, record):
+def _train_network(name, settings, draw_parts, *, recipe, run, record, per_tag):
     """Train a network, score it, and write the record if one is asked for."""
     import torch
 
@@ -253,6 +279,18 @@ def _train_network(name, settings, draw_parts, *, recipe, run, record):
             f"{name}, {models.count_parameters(model):,} parameters, on {train_set}, "
             f"device {devices.summary(device, first.precision)}"
         )
+        _say_one_sided(train_set, "learnt")
+        _say_one_sided(valid, "scored")
+        n_short, n_clips = 0, 0
+        for part in (train_set, valid, test):
+            seconds = part.store.lengths[part.labels.index] / part.store.sample_rate
+            n_short += (seconds < model.n_samples / model.sample_rate).sum()
+            n_clips += len(part)
+        if n_short:
+            print(
+                f"{n_short} of {n_clips} clips are shorter than a window of "
+                f"{model.n_samples / model.sample_rate:.2f} s, and repeated to fill it"
+            )
     if len(stages) == 1:
         history = train.fit(model, train_set, valid, first, run_dir=run)
     else:
@@ -267,7 +305,8 @@ def _train_network(name, settings, draw_parts, *, recipe, run, record):
     what = results.model_facts(model, first)
     what["recipe"] = recipe
     what["stages"] = [dataclasses.asdict(stage) for stage in stages]
-    _report_run(record, what, history.epochs, train_set, test, scores, seconds, merge)
+    _print_report(test, scores, merge, per_tag)
+    _record(record, what, history.epochs, train_set, test, scores, seconds, merge)
 
 
 def _stages(recipe, changes):
@@ -286,7 +325,7 @@ def _stages(recipe, changes):
     return stages, chosen.merge
 
 
-def _train_baseline(opened, name, settings, draw_parts, *, record):
+def _train_baseline(opened, name, settings, draw_parts, *, record, per_tag):
     """Fit a baseline, score it, and write the record if one is asked for."""
     from tagkit.data import audio
     from tagkit.evaluation import features
@@ -294,6 +333,7 @@ def _train_baseline(opened, name, settings, draw_parts, *, record):
     model = features.BASELINES[name](**settings)
     table = features.table(opened, log=print)
     train_set, _, test = draw_parts(audio.SAMPLE_RATE, model.seed)
+    _say_one_sided(train_set, "learnt")
     start = time.perf_counter()
     model.fit(table.loc[train_set.labels.index], train_set.labels)
     history = [{"epoch": 1, "seconds": time.perf_counter() - start}]
@@ -314,13 +354,13 @@ def _train_baseline(opened, name, settings, draw_parts, *, record):
         "config": {"seed": 0} | settings,
         "device": "cpu",
     }
-    _report_run(record, what, history, train_set, test, scores, seconds, "mean")
+    _print_report(test, scores, "mean", per_tag)
+    _record(record, what, history, train_set, test, scores, seconds, "mean")
 
 
-def _report_run(record, what, history, train_set, test, scores, seconds, merge):
+def _record(record, what, history, train_set, test, scores, seconds, merge):
     from tagkit.evaluation import results
 
-    _print_report(test.labels, scores, test.about | {"merge": merge})
     if record:
         results.record(
             record,
@@ -341,6 +381,8 @@ def evaluate(
     corpus: Annotated[str | None, Option(help="default: it was trained on")] = None,
     part: Literal["train", "valid", "test"] = "test",
     merge: Merge = "mean",
+    labels: Labels = None,
+    per_tag: PerTag = False,
 ):
     """Score a checkpoint on a part of a corpus."""
     from tagkit.data import batches, store
@@ -363,7 +405,7 @@ def evaluate(
             f"{checkpoint} was trained on {trained_on['corpus']}, which is not one of "
             f"{', '.join(corpora.NAMED)}; say where it is: --corpus FOLDER"
         )
-    opened = corpora.open(corpus or trained_on["corpus"])
+    opened = corpora.open(corpus or trained_on["corpus"], labels=labels)
     examples = batches.examples(
         opened,
         store.prepare(opened, model.sample_rate),
@@ -372,9 +414,8 @@ def evaluate(
         version=version,
     )
     scores = predict.clip_scores(model, examples, merge)
-    tag_list = trained_on.get("tag_list", "own")
-    about = examples.about | {"tag_list": tag_list, "merge": merge}
-    _print_report(examples.labels, scores, about)
+    examples.about["tag_list"] = trained_on.get("tag_list", "own")
+    _print_report(examples, scores, merge, per_tag)
 
 
 @app.command(epilog="example: tagkit tag folder/of/music --out tags.csv")
@@ -585,18 +626,47 @@ def _unknown(kind, name, names) -> str:
     return f"{kind} {name!r} is unknown; try {listed}"
 
 
-def _print_report(labels, scores, about):
+def _say_one_sided(examples, verb):
+    """Name the tags that no clip of a part has, or that every clip has."""
+    part, counts = examples.about["part"], examples.labels.sum()
+    for n, clips in ((0, "no clip"), (len(examples), "every clip")):
+        if tags := list(counts.index[counts == n]):
+            why = f"{clips} of the {part} part has it"
+            print(f"not {verb}, since {why}: {', '.join(tags)}")
+
+
+def _print_report(examples, scores, merge, per_tag):
+    """Print what was scored and how well; every tag that was not, with the reason."""
     from tagkit.evaluation import metrics, results
 
-    report = metrics.evaluate(labels, scores)
-    about = about | report.attrs
+    artists, drawn = examples.artists, "clips of one artist"
+    if artists.nunique() > 1:
+        drawn = f"{artists.nunique()} artists"
+    else:  # drawn as a whole, it would be the same every time
+        artists = None
+    report = metrics.evaluate(examples.labels, scores, groups=artists)
+    about = examples.about | {"merge": merge} | report.attrs
     macro = report.loc["macro"]
     print(results.caption(about))
+    _say_one_sided(examples, "scored")
+    if len(about["masked"]) == about["n_tags"]:
+        print("no score: needed is a tag that some of these clips have and others lack")
+        return
+    if per_tag:
+        width = max(map(len, report.index))
+        print(f"{'tag':{width}}  clips  {'ROC-AUC':20}  {'AP':20}  without listening")
+        for row in report.drop(index=["macro", *about["masked"]]).itertuples():
+            print(
+                f"{row.Index:{width}}  {row.positives:5}  {row.roc_auc:.3f} "
+                f"[{row.roc_low:.3f}, {row.roc_high:.3f}]  {row.ap:.3f} "
+                f"[{row.ap_low:.3f}, {row.ap_high:.3f}]  {row.ap_floor:.3f}"
+            )
     print(
         f"macro ROC-AUC {macro.roc_auc:.3f} [{macro.roc_low:.3f}, {macro.roc_high:.3f}]"
         f"  (without listening: 0.500)\n"
         f"macro AP      {macro.ap:.3f} [{macro.ap_low:.3f}, {macro.ap_high:.3f}]"
         f"  (without listening: {macro.ap_floor:.3f})\n"
-        "95 % bootstrap intervals over clips, that of AP leans upwards; predicting no "
-        f"tag at all is right for {about['nothing_right']:.1%} of the labels"
+        f"95 % bootstrap intervals over {drawn}, that of AP leans upwards; "
+        f"predicting no tag at all is right for {about['nothing_right']:.1%} of the "
+        "labels"
     )

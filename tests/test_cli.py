@@ -360,7 +360,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(mini):
 
 
 def test_an_interrupted_command_gives_exit_code_130(monkeypatch, capsys):
-    def stop(name):
+    def stop(name, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(corpus, "open", stop)

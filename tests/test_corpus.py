@@ -200,6 +200,37 @@ def test_own_folders_are_split_by_artist(tmp_path):
         corpus.open(tmp_path).split("all")
 
 
+@pytest.mark.parametrize("kind", ["labels.csv", "two tables"])
+def test_folders_of_letters_are_not_taken_for_magnatagatunes(tmp_path, kind):
+    paths = [f"{f}/song-{i}-{i + 29}.mp3" for f in "abc" for i in range(4)]
+    if kind == "two tables":  # whole songs: not start and end in their names
+        paths = [path.replace("-", " ") for path in paths]
+        write_tables(tmp_path, paths, {"loud": [1, 0] * 6}, list("aaaabbbbcccc"))
+    for path in paths:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    if kind == "labels.csv":
+        rows = "\n".join(f"{path},loud" for path in paths)
+        (tmp_path / "labels.csv").write_text(f"file,tags\n{rows}")
+    split = corpus.open(tmp_path).split("all")
+    assert split.name == "artist" and set(split) == {"train", "valid", "test"}
+
+
+def test_the_parts_of_an_own_corpus_do_not_follow_the_alphabet(tmp_path):
+    """Files in order of their names often lie by kind."""
+    paths = [f"{kind} {i:02}.mp3" for kind in ("jazz", "rock") for i in range(48)]
+    for path in paths:
+        (tmp_path / path).touch()
+    rows = "\n".join(f"{path},{path[:4]}" for path in paths)
+    (tmp_path / "labels.csv").write_text(f"file,tags\n{rows}")
+    mine = corpus.open(tmp_path)
+    split, labels = mine.split("all"), mine.labels("all")
+    assert split.value_counts().to_dict() == {"train": 72, "test": 18, "valid": 6}
+    for part in ("train", "valid", "test"):
+        assert 0 < labels[split == part]["rock"].mean() < 1
+    assert corpus.open(tmp_path).split("all").equals(split)
+
+
 def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
     for name in ("Cy/Blue/two.wav", "Ann/one.flac", "top.OGG", "Ann/._one.flac"):
         path = tmp_path / "music" / name

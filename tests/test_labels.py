@@ -1,11 +1,17 @@
 """Tables of labels as people and their spreadsheets write them."""
 
+import re
+
+import mutagen
 import pandas as pd
 import pytest
+from mutagen import id3
 
-from tagkit.data import corpus, labels
+from conftest import tone
+from tagkit import cli
+from tagkit.data import audio, corpus, labels
 
-FILES = ("one.mp3", "b/two.wav", "b/thr\u00e9e.flac")
+FILES = ("one.mp3", "b/two.wav", "c/thr\u00e9e.flac")
 WANTED = {"rock": [1, 0, 1], "slow": [1, 1, 0]}
 
 
@@ -66,7 +72,7 @@ def test_every_dialect_gives_the_same_labels(music, dialect):
     assert remarks == [] and folder == music.resolve()
     assert {tag: list(table[tag]) for tag in table} == WANTED
     assert list(clips["mp3_path"]) == list(FILES)
-    assert list(clips["artist"]) == ["one.mp3", "b", "b"]
+    assert list(clips["artist"]) == ["one.mp3", "b", "c"]
     assert (table.index == clips.index).all() and table.dtypes.eq("uint8").all()
 
 
@@ -87,27 +93,27 @@ def test_a_broken_row_is_named_and_the_rest_is_read(music, fault):
     row, words, tags = BROKEN[fault]
     path = music / "labels.csv"
     path.write_text(
-        f"file,tags\none.mp3,slow\n{row}\nb/thr\u00e9e.flac,rock\n", "utf-8"
+        f"file,tags\none.mp3,slow\n{row}\nc/thr\u00e9e.flac,rock\n", "utf-8"
     )
     table, clips, _, remarks = labels.read(path)
     assert len(remarks) == 1 and all(word in remarks[0] for word in words), remarks
     first = clips.index[clips["mp3_path"] == "one.mp3"]
     assert table.columns[table.loc[first].any()].tolist() == tags
-    assert "b/thr\u00e9e.flac" in set(clips["mp3_path"])
+    assert "c/thr\u00e9e.flac" in set(clips["mp3_path"])
 
 
 def test_columns_of_text_and_cells_that_are_no_bits(music):
     path = music / "labels.csv"
     path.write_text(
-        "file,rock,comment,slow,mood\none.mp3,1,nice,0,\nb/two.wav,yes,,1,\n"
-        "b/thr\u00e9e.flac,0.0,well,1.0,\n",
+        "file,rock,comment,slow,mood\none.mp3,1,nice,0,\nb/two.wav,maybe,,1,\n"
+        "c/thr\u00e9e.flac,0.0,well,1.0,\n",
         "utf-8",
     )
     table, clips, _, remarks = labels.read(path)
-    assert list(clips["mp3_path"]) == ["one.mp3", "b/thr\u00e9e.flac"]
+    assert list(clips["mp3_path"]) == ["one.mp3", "c/thr\u00e9e.flac"]
     assert table.to_numpy().tolist() == [[1, 0], [0, 1]]
     assert len(remarks) == 2
-    for word in ("'comment'", "row 3", "'yes'"):
+    for word in ("'comment'", "row 3", "'maybe'"):
         assert any(word in remark for remark in remarks), word
 
 
@@ -126,6 +132,11 @@ SPREADSHEETS = {  # what programs write; all say one.mp3: rock and slow, two.wav
     "b/two.wav;slow\n",
     "two columns of tags": "file,genre,tags\none.mp3,rock,slow\nb/two.wav,,slow\n",
     "file and path": "path,file,tags\nx,one.mp3,rock|slow\ny,b/two.wav,slow\n",
+    "rows that R numbers": "file\ttags\n1\tone.mp3\trock|slow\n2\tb/two.wav\tslow\n",
+    "ticks": "file,rock,slow\none.mp3,x,x\nb/two.wav,,x\n",
+    "yes and no": "file,rock,slow\none.mp3,yes,Yes\nb/two.wav,no,yes\n",
+    "spaces before quotes": 'file, tags\none.mp3, "rock, slow"\nb/two.wav, "slow"\n',
+    "a printed list": "file\ttags\none.mp3\t['rock', 'slow']\nb/two.wav\t['slow']\n",
     "a list of Python": "file\ttags\none.mp3\t[rock; slow]\nb/two.wav\tslow\n",
 }
 
@@ -150,10 +161,10 @@ def test_one_bad_row_does_not_end_the_others(music):
         "one.mp3,slow",
     )
     path.write_text(
-        "file,tags\n" + "\n".join(rows) + "\nb/thr\u00e9e.flac,rock\n", "utf-8"
+        "file,tags\n" + "\n".join(rows) + "\nc/thr\u00e9e.flac,rock\n", "utf-8"
     )
     table, clips, _, remarks = labels.read(path)
-    assert list(clips["mp3_path"]) == ["b/two.wav", "one.mp3", "b/thr\u00e9e.flac"]
+    assert list(clips["mp3_path"]) == ["b/two.wav", "one.mp3", "c/thr\u00e9e.flac"]
     assert {tag: list(table[tag]) for tag in table} == {
         "rock": [1, 0, 1],
         "slow": [0, 1, 0],
@@ -256,3 +267,185 @@ def test_a_corpus_opens_from_the_table_or_its_folder(music, tmp_path):
     path.write_text("file,tags\none.mp3,rock\ngone.mp3,slow\n")
     with pytest.warns(UserWarning, match="row 3.*gone.mp3"):
         assert len(corpus.open(music).clips) == 1
+
+
+def test_spellings_of_a_tag_are_one(music):
+    path = music / "labels.csv"
+    rows = ("one.mp3,Rock;new  wave", "b/two.wav,rock;New wave", "c/thr\u00e9e.flac,x")
+    path.write_text("\n".join(["file,tags", *rows]), "utf-8")
+    table, *_, remarks = labels.read(path)
+    assert table.to_dict("list") == {
+        "Rock": [1, 1, 0],
+        "new  wave": [1, 1, 0],
+        "x": [0, 0, 1],
+    }
+    assert remarks == [
+        "the tag 'rock' is read as 'Rock'",
+        "the tag 'New wave' is read as 'new  wave'",
+    ]
+    path.write_text("file,Rock,rock\none.mp3,1,0\nb/two.wav,0,1\nc/thr\u00e9e.flac,0,0")
+    table, *_, remarks = labels.read(path)
+    assert table.to_dict("list") == {"Rock": [1, 1, 0]} and len(remarks) == 1
+
+
+@pytest.mark.parametrize("name", ["TWO.wav", "B\\two.WAV", "two", "D:\\x\\two.wav"])
+def test_a_file_is_found_by_its_name_if_there_is_one(music, name):
+    path = music / "labels.csv"
+    path.write_text(f"file,tags\none.mp3,rock\n{name},slow\n")
+    _, clips, _, remarks = labels.read(path)
+    assert list(clips["mp3_path"]) == ["one.mp3", "b/two.wav"]
+    assert len(remarks) == 1 and "row 3" in remarks[0] and "b/two.wav" in remarks[0]
+    (music / "c/two.wav").touch()
+    _, clips, _, remarks = labels.read(path)
+    if name.startswith("B"):
+        assert len(clips) == 2
+    else:
+        assert len(clips) == 1 and "'b/two.wav' or 'c/two.wav'" in remarks[0]
+
+
+def test_the_own_format_of_a_spreadsheet_is_named(music):
+    for data in (b"PK\3\4", b"\xd0\xcf\x11\xe0"):
+        (music / "labels.xlsx").write_bytes(data + bytes(100))
+        with pytest.raises(ValueError, match="save it there as CSV"):
+            corpus.open(music / "labels.xlsx")
+
+
+def artists_of(music, *names):
+    """Open a table of these files of no known artist; give its artists and remarks."""
+    for name in names:
+        (music / name).parent.mkdir(parents=True, exist_ok=True)
+        (music / name).touch()
+    (music / "labels.csv").write_text(
+        "\n".join(["file,tags", *(f"{name},rock" for name in names)])
+    )
+    _, clips, _, remarks = labels.read(music / "labels.csv")
+    return list(clips["artist"]), remarks
+
+
+def test_folders_stand_for_artists_where_there_are_enough(tmp_path):
+    """Else each file does, with a remark: two folders make no three parts."""
+    below = [f"music/{name}/{i}.mp3" for name in ("Ann", "Bo", "Cy") for i in (1, 2)]
+    artists = ["Ann", "Ann", "Bo", "Bo", "Cy", "Cy"]
+    assert artists_of(tmp_path, *below) == (artists, [])
+    found, remarks = artists_of(tmp_path, *below[:4])
+    assert found == ["Ann/1.mp3", "Ann/2.mp3", "Bo/1.mp3", "Bo/2.mp3"]
+    assert len(remarks) == 1 and "no artist is known" in remarks[0]
+    assert artists_of(tmp_path, *below[:2]) == (["1.mp3", "2.mp3"], [])
+
+
+OWN_TAGS = {  # genre and artist, as a file names them itself
+    "a/one.mp3": (["(17)"], ["Ann"]),
+    "a/x/two.flac": (["Hip-Hop", "Jazz"], ["Bo"]),
+    "b/x/three.wav": (["rock; Blues"], ["Cy"]),
+    "b/x/four.ogg": ([], []),
+    "five.mp3": (["Blues"], []),
+}
+
+
+@pytest.fixture
+def tagged(tmp_path):
+    """Five files of a second each in folders, with tags in three formats."""
+    for name, (genres, artists) in OWN_TAGS.items():
+        path = tmp_path / "tagged" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, tone(440, 1))
+        file = mutagen.File(path, easy=path.suffix != ".mp3")
+        if file.tags is None:
+            file.add_tags()
+        if path.suffix in (".mp3", ".wav"):
+            file.tags.add(id3.TCON(text=genres))
+            file.tags.add(id3.TPE1(text=artists))
+        else:
+            file["genre"], file["artist"] = genres, artists
+        file.save()
+    return tmp_path / "tagged"
+
+
+def opened(folder, labels):
+    """Open a folder; give its tags per file, its artists, and what it warns of."""
+    with pytest.warns(UserWarning) as warned:
+        music = corpus.open(folder, labels=labels)
+    (said,) = (str(one.message) for one in warned)
+    table = music.labels("all")
+    tags = [list(table.columns[row == 1]) for row in table.to_numpy()]
+    paths = music.clips["mp3_path"]
+    return dict(zip(paths, tags, strict=True)), list(music.clips["artist"]), said
+
+
+def test_labels_from_genres(tagged):
+    tags, artists, said = opened(tagged, "genre")
+    assert tags == {
+        "a/one.mp3": ["Rock"],
+        "a/x/two.flac": ["Hip-Hop", "Jazz"],
+        "b/x/three.wav": ["Rock", "Blues"],
+        "five.mp3": ["Blues"],
+    }
+    assert artists == ["Ann", "Bo", "Cy", "five.mp3"]
+    assert (
+        "1 of 5" in said and "four.ogg" in said and "'rock' is read as 'Rock'" in said
+    )
+
+
+def test_labels_from_folders(tagged):
+    (tagged / "labels.csv").write_text("file,tags\nfive.mp3,slow\n")  # not asked for
+    tags, artists, said = opened(tagged, "folders")
+    assert tags == {
+        "a/one.mp3": ["a"],
+        "a/x/two.flac": ["a"],
+        "b/x/four.ogg": ["b"],
+        "b/x/three.wav": ["b"],
+    }
+    assert artists == ["Ann", "Bo", "x", "Cy"]
+    assert "1 of 5" in said and "five.mp3" in said
+
+
+def test_labels_that_are_not_there_are_refused(music):
+    (music / "labels.csv").write_bytes(DIALECTS["TAB, bar"](music))
+    for name in ("mini", music / "labels.csv"):
+        with pytest.raises(ValueError, match="has its own"):
+            corpus.open(name, labels="folders")
+    with pytest.raises(ValueError, match="3 of 3 sound files name no genre"):
+        corpus.open(music, labels="genre")  # empty files
+    with pytest.raises(ValueError, match="'folders' or 'genre'"):
+        corpus.open(music, labels="artist")
+    with pytest.raises(ValueError, match="1 of 1 sound files lie in no folder"):
+        labels.of_files(music, [music / "one.mp3"], "folders")
+
+
+def test_a_training_says_what_it_cannot_learn_or_score(tmp_path, monkeypatch, capsys):
+    """Twelve clips by three artists: "never" on none, "once" on one of training."""
+    monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
+    root = tmp_path / "music"
+    root.mkdir()
+    rows = ["file,artist,Even,all,never,once"]
+    for i, artist in enumerate("A" * 6 + "B" * 4 + "C" * 2):
+        audio.write(root / f"{i}.wav", tone(300 + 1000 * (i % 2), 2 if i < 3 else 30))
+        rows.append(f"{i}.wav,{artist},{i % 2},1,0,{int(i == 0)}")
+    (root / "labels.csv").write_text("\n".join(rows))
+    run = str(tmp_path / "run")
+    train = ["train", str(root), "DielemanRaw", "epochs=1", "width=0.5", "--run", run]
+    assert cli.main([*train, "--per-tag"]) == 0
+    out = capsys.readouterr().out
+    assert "not learnt, since no clip of the train part has it: never" in out
+    assert "not learnt, since every clip of the train part has it: all" in out
+    assert "not scored, since no clip of the valid part has it: once, never" in out
+    assert "3 of 12 clips are shorter than a window of 2.91 s" in out
+    assert "not scored, since every clip of the test part has it: all" in out
+    assert re.search(r"^Even +1  \d\.\d{3} \[", out, re.MULTILINE)
+    assert "clips of one artist" in out and "nan" not in out
+
+    best = f"{run}/best.safetensors"
+    evaluate = ["evaluate", best, "--corpus", str(root)]
+    assert cli.main(evaluate) == 0
+    assert "\nEven" not in capsys.readouterr().out
+    assert cli.main([*evaluate, "--part", "train", "--per-tag"]) == 0
+    assert "\nonce" in capsys.readouterr().out
+
+    assert cli.main([*train[:-2], "--tags", "all,never"]) == 0
+    out = capsys.readouterr().out
+    assert "no ROC-AUC (no tag is on some validation clips" in out
+    assert "no score: needed is a tag that" in out and "nan" not in out
+    assert cli.main(["prepare", str(root)]) == 0
+    assert "3 of 12 clips are shorter than 29.12 s, the shortest 2.00 s" in (
+        capsys.readouterr().out
+    )

@@ -93,11 +93,15 @@ def examples(
     else:
         ids = _known(part, labels, corpus.name)
         part = version = "own"
+    n_clips = len(ids)
     ids = ids[ids.isin(store.rows.index)]
     if len(ids) == 0:
+        lacks = f"{n_clips} clips, and none of them is in the store"
+        if not n_clips:
+            lacks = f"no clip, of {len(labels)}"
         raise ValueError(
-            f"part {part!r} of {corpus.name} has no clip in the store; needed is "
-            "'train', 'valid', 'test' or clip ids, and a store of the same corpus"
+            f"part {part!r} of {corpus.name} has {lacks}; needed is 'train', 'valid', "
+            "'test' or clip ids, and a store of the same corpus"
         )
     tag_list = tag_list if isinstance(tag_list, str) else "own"
     about = {"corpus": corpus.name, "tag_list": tag_list, "version": version}
@@ -211,11 +215,15 @@ class GridCrops:
     """Windows that cover each clip evenly, clip after clip, for scoring.
 
     As few as cover the clip, evenly spaced from its start to its end, see `starts`. A
-    clip that is shorter than the others needs fewer; its windows are repeated until
+    clip that is shorter than the others needs fewer; they come again and again until
     there are as many.
 
     Args:
         overlap: the least share of a window that the next one hears again.
+
+    Attributes:
+        n_windows: windows of each clip.
+        n_own: those that come for the first time, (n_clips,); a score is their mean.
 
     Shape: iterating yields samples (n_clips_in_batch * n_windows, n_samples) float32.
     """
@@ -236,9 +244,10 @@ class GridCrops:
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
         index = examples.labels.index
         self.lengths = examples.store.lengths.loc[index].to_numpy()
-        self.overlap = overlap
         self.n_windows = len(starts(self.window.n_row, self.window.n_cut, overlap))
-        self.starts = {n: self._starts(n) for n in set(self.lengths)}
+        own = {n: starts(n, self.window.n_cut, overlap) for n in set(self.lengths)}
+        self.starts = {n: np.resize(own[n], self.n_windows) for n in own}
+        self.n_own = np.array([len(own[n]) for n in self.lengths])
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
         """Yield the windows as stored, int16, in tuples of one."""
@@ -247,11 +256,6 @@ class GridCrops:
             lengths = self.lengths[first : first + self.clips_per_batch]
             every = np.concatenate([self.starts[n] for n in lengths])
             yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
-
-    def _starts(self, n_samples):
-        """Place n_windows on a clip; on a shorter one each of its own several times."""
-        own = starts(n_samples, self.window.n_cut, self.overlap)
-        return own[np.arange(self.n_windows) * len(own) // self.n_windows]
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return (self.finish(cuts) for (cuts,) in self.cuts())

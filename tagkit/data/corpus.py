@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit.data import annotations, audio, labels, tags
+from tagkit.data import annotations, audio, tags
+from tagkit.data import labels as own_labels
 
 SHIPPED = Path(__file__).parents[2] / "data"  # what comes with the project
 DATA = Path(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
@@ -52,8 +53,7 @@ class Corpus:
         """A name that no other folder has, for what is kept in data/cache."""
         if self.name in NAMED and self.root == home(self.name):
             return self.name
-        digest = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()
-        return f"{self.name}-{digest[:6]}"
+        return f"{self.name}-{_digest(str(self.root.resolve()))[:6]}"
 
     def __repr__(self):
         n_clips, n_tags = len(self.clips), self.annotations.shape[1]
@@ -77,7 +77,8 @@ class Corpus:
             raise ValueError(
                 f"{self.name} has no tags; to train or score on it, put a table "
                 "labels.csv into its folder, with a row such as one.mp3,rock;slow "
-                "below the row file,tags"
+                "below the row file,tags; or take them from its folders or the files' "
+                "own genres: labels='folders' or labels='genre'"
             )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
 
@@ -90,7 +91,8 @@ class Corpus:
                 that have no tag of the list. Scores on different versions do not
                 compare: their test clips differ.
 
-        A corpus without MagnaTagATune's folders 0 ... f is always split by artist.
+        Only clips that lie as MagnaTagATune's do, 0/track-start-end.mp3 to f/..., are
+        split by folder; all others by artist.
 
         Shape: (n_clips,), index clip_id, named after the version that was used.
         Raises: ValueError for an unknown version, or too few artists.
@@ -99,11 +101,13 @@ class Corpus:
             raise ValueError(
                 f"split version {version!r} is unknown; needed is one of {VERSIONS}"
             )
-        paths = self.clips["mp3_path"]
-        if not paths.str.match("[0-9a-f]/").all():
+        paths, artists = self.clips["mp3_path"], self.clips["artist"]
+        is_cut = paths.str.match(r"[0-9a-f]/[^/]*-\d+-\d+\.\w+$")
+        if not (is_cut & (self.clips["segmentEnd"] > 0)).all():
             version = {"full": "artist", "clean": "clean artist"}.get(version, version)
+            artists = artists.map(_digest)  # names in order often go by kind
         if "artist" in version:
-            split = tags.group_split(self.clips["artist"])
+            split = tags.group_split(artists)
         else:
             split = tags.folder_split(paths)
         if "clean" in version:
@@ -185,6 +189,10 @@ class Corpus:
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def _digest(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
 def track_names(clips: pd.DataFrame) -> pd.Series:
     """Name the track of each clip: the path without the seconds at its end.
 
@@ -236,7 +244,9 @@ def home(name: str) -> Path:
     return (DATA if name == "magnatagatune" else SHIPPED) / name
 
 
-def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
+def open(
+    name: str | Path, *, folder: str | Path | None = None, labels: str | None = None
+) -> Corpus:
     """Open a corpus: "mini", "recorded", "magnatagatune", or music of your own.
 
     A folder with annotations_final.csv and clip_info_final.csv (or .csv.gz) is read
@@ -249,19 +259,27 @@ def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
 
     Args:
         folder: where the files of a table are; default the table's own folder.
+        labels: where a folder's tags come from, whatever tables lie in it: "folders",
+            the uppermost folder on a file's path is its tag; "genre", what the files
+            themselves name. A file without a tag is left out.
 
     Raises: ValueError for an unknown name, or if a table is missing or the two do not
     fit together.
-    Warns: of each row of a table of labels that cannot be used, or is odd.
+    Warns: of each row of a table of labels that cannot be used, of tags that are read
+    in another spelling, and of what is left out.
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
     """
     is_named = str(name) in NAMED
     root = home(str(name)) if is_named else Path(name).expanduser()
+    if labels and (is_named or root.is_file()):
+        raise ValueError(
+            f"labels={labels!r} is for a folder of music; {str(name)!r} has its own"
+        )
     if root.is_file():
         title = f"own {root.stem}" if root.stem in NAMED else root.stem
-        return _labelled(root, title, folder)
+        return _labelled(title, root, own_labels.read(root, folder))
     if not root.is_dir():
         raise ValueError(
             f"there is no corpus, folder or table {str(name)!r}; needed is 'mini', "
@@ -274,12 +292,15 @@ def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
     if title == "recorded":
         clips = _pieces_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
+    if labels:
+        files = _sounds(root)
+        return _labelled(title, root, own_labels.of_files(root, files, labels))
     labels_path = _table(root, "annotations_final.csv")
     info_path = _table(root, "clip_info_final.csv")
     is_downloading = any(root.glob("*.part"))
     if not (labels_path or info_path or is_named or is_downloading):
-        if table := labels.find(root):
-            return _labelled(table, title, folder)
+        if table := own_labels.find(root):
+            return _labelled(title, table, own_labels.read(table, folder))
         clips = _files_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
     if not (labels_path and info_path):
@@ -301,11 +322,11 @@ def open(name: str | Path, *, folder: str | Path | None = None) -> Corpus:
     return Corpus(title, root, table.iloc[:, :-1], info[~empty])
 
 
-def _labelled(table: Path, title: str, folder) -> Corpus:
-    """Open a table of labels, and warn of what is odd in it."""
-    given, clips, root, remarks = labels.read(table, folder)
+def _labelled(title: str, source: Path, found) -> Corpus:
+    """Make a corpus of labels that were found, and warn of what is odd in them."""
+    given, clips, root, remarks = found
     if remarks:
-        warnings.warn(f"{table}{labels.listed(remarks)}", stacklevel=3)
+        warnings.warn(f"{source}{own_labels.listed(remarks)}", stacklevel=3)
     return Corpus(title, root, given, clips)
 
 
@@ -325,14 +346,19 @@ def _pieces_as_clips(root: Path) -> pd.DataFrame:
     return pieces.assign(segmentStart=start, segmentEnd=start + 29, **blank)
 
 
+def _sounds(root: Path) -> list[Path]:
+    """List the sound files of a corpus; raises ValueError if there are none."""
+    if paths := sound_files(root):
+        return paths
+    raise ValueError(
+        f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
+        "sound; needed is one of the two"
+    )
+
+
 def _files_as_clips(root: Path) -> pd.DataFrame:
     """Make a table of clips from the sound files below a folder."""
-    paths = [path.relative_to(root) for path in sound_files(root)]
-    if not paths:
-        raise ValueError(
-            f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
-            "sound; needed is one of the two"
-        )
+    paths = [path.relative_to(root) for path in _sounds(root)]
     return pd.DataFrame(
         {
             "track_number": 0,

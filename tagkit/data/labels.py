@@ -1,12 +1,14 @@
-"""Labels as a person writes them: a table with a file and its tags in each row.
+"""Labels as a person keeps them: a table with a file and its tags in each row.
 
     file,tags                       file;rock;slow
     one.mp3,rock;slow       or      one.mp3;1;1
     two.mp3,piano                   two.mp3;0;0
 
 Comma, semicolon or TAB between the fields; `;`, `|` or commas between tags; UTF-8,
-UTF-16 or Western Windows text; paths of Windows or POSIX. A row that cannot be used is
-reported by its number and skipped; the others are read.
+UTF-16 or Western Windows text; paths of Windows or POSIX, or file names that occur
+once. A row that cannot be used is reported by its number and skipped; the others are
+read. `of_files` takes the names of folders, or the genres that files name themselves,
+for labels.
 """
 
 import csv
@@ -16,18 +18,28 @@ import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
+import mutagen
 import numpy as np
 import pandas as pd
 
+from tagkit.data import audio
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
 FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
 TAGS = ("tags", "tag", "labels", "label", "genre")
 ABOUT = ("artist", "album", "title")
-BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "0,0": 0, "1,0": 1, "false": 0, "true": 1}
+BITS = dict.fromkeys(("0", "0.0", "0,0", "false", "no"), 0)
+BITS |= dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "x"), 1)
 MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
 MOST_REMARKS = 20
+# A field of a file's own tags: as most formats name it, in ID3 (wav, aiff), in ASF.
+OWN = {
+    "genre": ("genre", "TCON", "WM/Genre"),
+    "artist": ("artist", "TPE1", "Author"),
+    "album": ("album", "TALB", "WM/AlbumTitle"),
+    "title": ("title", "TIT2", "Title"),
+}
 
 
 def find(folder: Path) -> Path | None:
@@ -52,13 +64,17 @@ def find(folder: Path) -> Path | None:
 def read(path: str | Path, folder: str | Path | None = None):
     """Read a table of labels, and look for the files that it names.
 
+    A clip's artist is that of the table, else the uppermost folder that its file does
+    not share with all others. Tags that differ in case or spaces only are one, in the
+    spelling that comes first.
+
     Args:
         folder: where the music is; default the table's own folder.
 
     Shape: annotations (n_clips, n_tags) uint8 in the order in which the tags occur;
     clips as `annotations.read_clip_info` gives them, both with index clip_id, 1 to
     n_clips; the folder that holds all files; and a list of remarks, a sentence for
-    each row or column that is not as it should be.
+    each row, column or tag that is not as it should be.
     Raises: ValueError if it is no such table, or no row of it can be used.
     """
     path = Path(path)
@@ -72,7 +88,78 @@ def read(path: str | Path, folder: str | Path | None = None):
             "or one column of 0 and 1 for each tag, beside the column 'file'"
             + listed(remarks)
         )
-    found = {}  # file -> its row, what is known of it, its tags
+    found = _collect(rows, names, kinds, bits, folder, remarks)
+    if not found:
+        raise ValueError(
+            f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
+        )
+    tags = [names[c] for c in bits] if "tags" not in kinds else []
+    return *_frames(found, tags, folder, remarks), remarks
+
+
+def of_files(folder: Path, files: list[Path], source: str):
+    """Take labels from where files lie, or from the genres that they name themselves.
+
+    Artist, album and title are those that a file names itself; else, where folders
+    are tags, the artist is the folder below, or the file.
+
+    Args:
+        files: in this folder or below it.
+        source: "folders", the uppermost folder on a file's way is its tag; or "genre".
+
+    Shape: as `read`; a file without a tag is left out, and counted in a remark.
+    Raises: ValueError for another source, or if no file has a tag.
+    """
+    if source not in ("folders", "genre"):
+        raise ValueError(f"labels is {source!r}; needed is 'folders' or 'genre'")
+    found, without = {}, []
+    for file in files:
+        own, parts = _own(file), file.relative_to(folder).parts
+        about = {name: texts[0] for name, texts in own.items()}
+        if source == "genre":
+            tags, _ = _split(own.get("genre", []))
+        else:
+            tags = [parts[0]] if len(parts) > 1 else []
+            below = parts[1] if len(parts) > 2 else "/".join(parts)
+            about.setdefault("artist", below)
+        if tags:
+            found[file] = 0, about, tags
+        else:
+            without.append(file)
+    lack = "name no genre" if source == "genre" else "lie in no folder below it"
+    lack = f"{len(without)} of {len(files)} sound files {lack}"
+    if not found:
+        raise ValueError(
+            f"{folder}: {lack}; write a table labels.csv, with a row such as "
+            "one.mp3,rock;slow below the row file,tags"
+        )
+    remarks = []
+    if without:
+        remarks.append(f"{lack} and are left out, such as {without[0].name}")
+    return *_frames(found, [], folder, remarks), remarks
+
+
+def _own(file: Path) -> dict:
+    """Read what a file says of itself: OWN's names -> their texts, if there are any."""
+    try:
+        opened = mutagen.File(file, easy=True)
+    except mutagen.MutagenError:  # decoding will say what is wrong with it
+        return {}
+    fields = (opened.tags if opened is not None else None) or {}
+    own = {}
+    for name, keys in OWN.items():
+        for key in keys:
+            if key in fields:
+                values = fields[key]
+                values = getattr(values, "genres", values)  # an ID3 genre can be (17)
+                own[name] = [str(value) for value in values]
+    return {name: texts for name, texts in own.items() if any(texts)}
+
+
+def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
+    """Read the rows: file -> the number of its row, what is known of it, its tags."""
+    found, elsewhere = {}, []
+    sounds = {}  # filled by `_search`, once a file is not where its row says
     for number, fields in rows:
         if not any(field.strip() for field in fields):
             remarks.append(f"row {number} is empty")
@@ -81,6 +168,10 @@ def read(path: str | Path, folder: str | Path | None = None):
             fields = _fill(fields, kinds)
             name = fields[kinds.index("file")].strip()
             file = _locate(name, folder)
+            if file is None:
+                file = _search(name, folder, sounds)
+                there = file.relative_to(folder)
+                elsewhere.append(f"row {number}: {name!r} is {str(there)!r}")
             if "tags" in kinds:
                 places = [c for c, kind in enumerate(kinds) if kind == "tags"]
                 tags, remark = _split([fields[c] for c in places])
@@ -100,13 +191,12 @@ def read(path: str | Path, folder: str | Path | None = None):
             continue
         about = dict(zip(kinds, map(_known, fields), strict=True))
         found[file] = number, about, tags
-    if not found:
-        raise ValueError(
-            f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
+    if elsewhere:
+        remarks.append(
+            f"{len(elsewhere)} rows do not say exactly where their file is; it was "
+            f"found by its name, such as {elsewhere[0]}"
         )
-    tags = [names[c] for c in bits] if "tags" not in kinds else []
-    tags = list(dict.fromkeys([*tags, *(t for row in found.values() for t in row[2])]))
-    return *_frames(found, tags, folder), remarks
+    return found
 
 
 def listed(remarks) -> str:
@@ -115,8 +205,10 @@ def listed(remarks) -> str:
     return ": " + "; ".join(remarks[:MOST_REMARKS] + more) if remarks else ""
 
 
-def _frames(found, tags, folder):
+def _frames(found, tags, folder, remarks):
     """Make the two tables of MagnaTagATune of what was read, and the common folder."""
+    tags = _fold(found, tags, remarks)
+    artists = _artists(found, folder, remarks)
     files = {file: Path(os.path.realpath(file)) for file in found}
     root = Path(os.path.realpath(folder))
     if not all(file.is_relative_to(root) for file in files.values()):
@@ -124,16 +216,48 @@ def _frames(found, tags, folder):
     index = pd.RangeIndex(1, len(found) + 1, name="clip_id")
     info = pd.DataFrame("", index, CLIP_INFO_COLUMNS)
     info[["track_number", "segmentStart", "segmentEnd"]] = 0
+    info["artist"] = artists
     for row, (file, (_, about, _)) in zip(index, found.items(), strict=True):
-        # Where no artist is known, what lies in one folder stays together.
-        inside = file.is_relative_to(folder)
-        first = file.relative_to(folder).parts[0] if inside else str(file.parent)
-        info.loc[row, "artist"] = about.get("artist") or first
         info.loc[row, "album"] = about.get("album", "")
         info.loc[row, "title"] = about.get("title") or file.stem
         info.loc[row, "mp3_path"] = files[file].relative_to(root).as_posix()
     values = [[tag in given for tag in tags] for _, _, given in found.values()]
     return pd.DataFrame(np.uint8(values), index, tags), info, root
+
+
+def _fold(found, tags, remarks) -> list[str]:
+    """Give each tag the spelling that comes first: Rock and rock are one tag."""
+    first, changed = {}, {}
+    for tag in [*tags, *(tag for _, _, given in found.values() for tag in given)]:
+        spelling = first.setdefault(_plain(tag), tag)
+        if spelling != tag:
+            changed[tag] = spelling
+    for _, _, given in found.values():
+        given[:] = [changed.get(tag, tag) for tag in given]
+    remarks += [f"the tag {tag!r} is read as {changed[tag]!r}" for tag in changed]
+    return list(first.values())
+
+
+def _artists(found, folder, remarks) -> list[str]:
+    """Name the artists; where none is known, what lies in one folder stays together."""
+    known = [about.get("artist") for _, about, _ in found.values()]
+    inside = [file.parent for file in found if file.is_relative_to(folder)]
+    base = os.path.commonpath(inside) if inside else folder
+    artists = []
+    for file, artist in zip(found, known, strict=True):
+        place = str(file.parent)
+        if file.is_relative_to(base):
+            place = file.relative_to(base).parts[0]
+        artists.append(artist or place)
+    if len(set(artists)) < 3 <= len(found) and not all(known):
+        remarks.append(
+            "no artist is known, and there are fewer than three folders to split by: "
+            "each file counts as by an artist of its own, and a test may hold artists "
+            "that were trained on; a column 'artist' prevents that"
+        )
+        files = [os.path.relpath(file, base) for file in found]
+        artists = [a or file for a, file in zip(known, files, strict=True)]
+    return artists
 
 
 def _rows(path: Path):
@@ -144,13 +268,15 @@ def _rows(path: Path):
         raise ValueError(
             f"{path} is not a table of labels: its first row is "
             f"{text[:60].splitlines()[:1]}; needed is one that names a column 'file' "
-            "and a column 'tags' or a column for each tag, such as file,tags"
+            "and a column 'tags' or a column for each tag, such as file,tags, with "
+            "comma, semicolon or TAB between them"
         )
     lines, remarks = text.splitlines()[before:], []
     try:
-        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        how = {"delimiter": separator, "skipinitialspace": True}
+        rows = list(csv.reader(io.StringIO("\n".join(lines)), **how))
         if any("\n" in f and separator in f for fields in rows for f in fields):
-            rows = [next(csv.reader([ln], delimiter=separator), []) for ln in lines]
+            rows = [next(csv.reader([line], **how), []) for line in lines]
             remarks = [
                 f"row {before + n}: a double quote is opened and not closed"
                 for n, line in enumerate(lines, 1)
@@ -161,11 +287,16 @@ def _rows(path: Path):
     names = [name.strip() for name in rows[0]]
     while not names[-1]:  # a spreadsheet fills up all rows to the longest
         names.pop()
+    longer = [row for row in rows[1:] if len(row) == len(names) + 1]
+    if [row[0] for row in longer] == [str(n) for n in range(1, len(rows))]:
+        names.insert(0, "")  # R numbers its rows, and names no column for it
     return names, list(enumerate(rows[1:], before + 2)), remarks
 
 
 def _text(path: Path) -> str:
     data = path.read_bytes()
+    if data[:4] in (b"PK\3\4", b"\xd0\xcf\x11\xe0"):
+        raise ValueError(f"{path} is a spreadsheet's own format; save it there as CSV")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
     if b"\0" in data[:2]:
@@ -203,9 +334,9 @@ def _kinds(names) -> list[str]:
 
 def _is_ours(path: Path) -> bool:
     """Say whether a file is a table that names files and their tags."""
-    if _head(_text(path))[1] is None:
-        return False
     try:
+        if _head(_text(path))[1] is None:
+            return False
         names, rows, _ = _rows(path)
     except ValueError:
         return False
@@ -266,12 +397,13 @@ def _split(cells):
     tags, remark = [], ""
     for text in cells:
         text = text.strip()
-        if text[:1] + text[-1:] == "[]":  # a list, as Python prints it
+        is_list = text[:1] + text[-1:] == "[]"  # as Python prints it
+        if is_list:
             text = text[1:-1]
         parts = re.split(r"[;|\n]" if re.search(r"[;|\n]", text) else ",", text)
         for part in parts:
             tag = _unquoted(part.strip())
-            if tag != part.strip():
+            if tag != part.strip() and not is_list:
                 remark = f"the tag {part.strip()} is read without its quotes"
             if _known(tag):
                 tags.append(tag)
@@ -291,21 +423,59 @@ def _known(text: str) -> str:
     return "" if text.strip().lower() in MISSING else text.strip()
 
 
-def _locate(name: str, folder: Path) -> Path:
+def _locate(name: str, folder: Path) -> Path | None:
     """Find the file of a row; an absolute path may be that of another machine."""
-    if not name:
-        raise ValueError("no file is named")
-    posix = name.replace("\\", "/")
     for form in ("NFC", "NFD"):
-        path = PurePosixPath(unicodedata.normalize(form, posix))
-        if path.parts[:1] == ("~",):
-            path = PurePosixPath(os.path.expanduser(path))
-        tries = [path]
-        if path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]):
-            # C:\Music\rock\one.mp3 -> rock/one.mp3 -> one.mp3
-            tries += [PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))]
-        for one in tries:
-            file = os.path.normpath(folder / one)  # an absolute path stands for itself
+        for path in _places(unicodedata.normalize(form, name)):
+            file = os.path.normpath(folder / path)  # an absolute one stands for itself
             if os.path.isfile(file):
                 return Path(file)
+    return None
+
+
+def _places(name: str) -> list[PurePosixPath]:
+    """Give the path of a row, and of an absolute one the ends: rock/one.mp3, one.mp3.
+
+    Raises: ValueError for no name.
+    """
+    if not name:
+        raise ValueError("no file is named")
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.parts[:1] == ("~",):
+        path = PurePosixPath(os.path.expanduser(path))
+    if path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]):
+        return [path] + [
+            PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))
+        ]
+    return [path]
+
+
+def _search(name: str, folder: Path, sounds: dict) -> Path:
+    """Find a file of a row in any folder below, in any case, with or without suffix.
+
+    Args:
+        sounds: the end of a path -> the files that have it; filled here.
+
+    Raises: ValueError unless there is one such file.
+    """
+    if not sounds:
+        for file in sorted(folder.rglob("[!.]*")):
+            if file.suffix.lower() in audio.SUFFIXES and file.is_file():
+                parts = file.relative_to(folder).parts
+                for n in range(len(parts)):
+                    end = PurePosixPath(*parts[n:])
+                    for one in (end, end.with_suffix("")):
+                        sounds.setdefault(_plain(str(one)), []).append(file)
+    for path in _places(name):
+        files = sounds.get(_plain(str(path)), [])
+        if len(files) == 1:
+            return files[0]
+        if files:
+            first, second = (str(file.relative_to(folder)) for file in files[:2])
+            raise ValueError(f"{name!r} can be {first!r} or {second!r}; say which")
     raise ValueError(f"there is no file {name!r} in {folder}; check its name")
+
+
+def _plain(text: str) -> str:
+    """Give a text as it is compared: without case, doubled spaces, forms of accents."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())

@@ -22,25 +22,41 @@ MERGES = ("mean", "vote", "max", "mean_logits")
 def window_logits(model: Tagger, examples: batches.Examples) -> np.ndarray:
     """Run a model, in evaluation mode, over windows that cover each clip evenly.
 
+    A shorter clip's windows come again and again; how many are its own, `own_windows`
+    says.
+
     Shape: (n_clips, n_windows, n_tags), any real number.
     Raises: ValueError if window and store do not fit, see `batches.Window`.
     """
-    return _clip_windows(model, model, examples)
+    return _clip_windows(model, model, examples)[0]
 
 
-def merge_windows(logits: np.ndarray, merge: str = "mean") -> np.ndarray:
+def own_windows(model: Tagger, examples: batches.Examples) -> np.ndarray:
+    """Say how many windows each clip has of its own, for `merge_windows`.
+
+    Shape: (n_clips,), 1 to n_windows.
+    """
+    return batches.GridCrops(examples, model.n_samples, model.sample_rate).n_own
+
+
+def merge_windows(
+    logits: np.ndarray, merge: str = "mean", *, n_own: np.ndarray | None = None
+) -> np.ndarray:
     """Merge the windows of each clip into one score per tag.
 
     Args:
         merge: "mean" of the windows' scores (Elwood & Varosyan, most papers), "vote",
             the share of windows above 0.5 (Weber), "max", or "mean_logits", the
             sigmoid of the mean logit (Roy).
+        n_own: how many windows of each clip count, those at the front; default all.
 
     Shape: (n_clips, n_windows, n_tags) -> (n_clips, n_tags) in [0, 1].
     Raises: ValueError for another merge.
     """
     if merge not in MERGES:
         raise ValueError(f"merge {merge!r} is unknown; needed is {', '.join(MERGES)}")
+    if n_own is not None:
+        return _for_each(n_own, logits, lambda own: merge_windows(own, merge))
     if merge == "mean_logits":
         return _sigmoid(logits.mean(axis=1))
     if merge == "vote":
@@ -56,7 +72,8 @@ def clip_scores(
 
     Shape: (n_clips, n_tags) in [0, 1].
     """
-    return merge_windows(window_logits(model, examples), merge)
+    logits, n_own = _clip_windows(model, model, examples)
+    return merge_windows(logits, merge, n_own=n_own)
 
 
 def tag_file(
@@ -94,7 +111,8 @@ def embeddings(
     for no clips.
     """
     if isinstance(clips, batches.Examples):
-        return _clip_windows(model, model.embed, clips, overlap).mean(axis=1)
+        windows, n_own = _clip_windows(model, model.embed, clips, overlap)
+        return _for_each(n_own, windows, lambda own: own.mean(axis=1))
     paths = [clips] if isinstance(clips, str | Path) else list(clips)
     if not paths:
         raise ValueError("there are no clips; needed are examples or files of sound")
@@ -205,16 +223,30 @@ def _file_windows(model, compute, path, overlap):
 
 
 def _clip_windows(model, compute, examples, overlap=0.0):
-    """Compute what `_run` does for each window of each clip.
+    """Compute what `_run` does for each window of each clip; count a clip's own.
 
-    Shape: (n_clips, n_windows, n).
+    Shape: (n_clips, n_windows, n), (n_clips,).
     """
     n, rate = model.n_samples, model.sample_rate
     crops = batches.GridCrops(examples, n, rate, overlap=overlap, clips_per_batch=CLIPS)
     device = next(model.parameters()).device
     windows = feed.to_device(crops.cuts(), crops.finish, device)
     outputs = [_run(model, compute, samples) for (samples,) in windows]
-    return np.concatenate(outputs).reshape(len(examples), crops.n_windows, -1)
+    outputs = np.concatenate(outputs).reshape(len(examples), crops.n_windows, -1)
+    return outputs, crops.n_own
+
+
+def _for_each(n_own, windows, merge):
+    """Merge the first n_own windows of each clip: all clips with as many at once.
+
+    Shape: (n_clips,), (n_clips, n_windows, n) -> (n_clips, n).
+    """
+    counts = np.unique(n_own)
+    parts = [merge(windows[n_own == n, :n]) for n in counts]
+    merged = np.empty((len(windows), windows.shape[2]), parts[0].dtype)
+    for n, part in zip(counts, parts, strict=True):
+        merged[n_own == n] = part
+    return merged
 
 
 def _run(model: Tagger, compute, samples: torch.Tensor) -> np.ndarray:

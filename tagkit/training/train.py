@@ -351,7 +351,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
             f"the loss of the validation clips is {float(loss)} after the last step of "
             "an epoch; try a lower learning rate"
         )
-    scores = predict.merge_windows(logits)
+    scores = predict.merge_windows(logits, n_own=predict.own_windows(model, valid))
     report = metrics.evaluate(valid.labels, scores, n_boot=0)
     return {
         "valid_loss": float(loss),
@@ -362,10 +362,12 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
 
 def line(row: dict, config: Config) -> str:
     """Say an epoch in one line."""
+    areas = f"ROC-AUC {row['valid_roc_auc']:.3f}  AP {row['valid_ap']:.3f}"
+    if math.isnan(row["valid_roc_auc"]):
+        areas = "no ROC-AUC (no tag is on some validation clips and not on others)"
     return (
         f"epoch {row['epoch']:2d}/{config.epochs}  loss {row['loss']:.4f}  "
-        f"valid loss {row['valid_loss']:.4f}  ROC-AUC {row['valid_roc_auc']:.3f}  "
-        f"AP {row['valid_ap']:.3f}  {row['seconds']:.1f} s, "
+        f"valid loss {row['valid_loss']:.4f}  {areas}  {row['seconds']:.1f} s, "
         f"{row['waiting']:.0%} waiting for data"
     )
 
