@@ -23,6 +23,7 @@ evaluation  from a trained tagger to scores and their worth
   tagging      many files: tagged, written, continued      tagging.tag
   metrics      a row per tag, with intervals               metrics.evaluate
   results      recorded runs, leaderboard, paper cards     results.leaderboard
+  export       a network as an ONNX file                   export.write
   features     hand-made features, models that use them    features.BoostedTrees
   neighbours   clips that sound alike, playlists, hubs     neighbours.nearest
 machine     what the computer offers

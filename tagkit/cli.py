@@ -3,7 +3,7 @@
 A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
 explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
 them, so that `tagkit --help` answers at once. The file is long because it holds all
-eight commands with their options.
+commands with their options.
 """
 
 import atexit
@@ -565,6 +565,28 @@ def _trained_on(about) -> str:
     """Say what a network heard, by what its checkpoint says of itself."""
     clips = f"{about['corpus']}, {about['n_clips']} clips" if "n_clips" in about else ""
     return about.get("sound", clips)
+
+
+@app.command(epilog="example: tagkit export magnatagatune model.onnx")
+def export(
+    checkpoint: Annotated[str, Argument(help="see `tagkit networks`; or a path")],
+    file: Annotated[Path, Argument(help="to write, such as model.onnx")],
+):
+    """Write a network as an ONNX file, to run it without PyTorch.
+
+    From windows of sound, as many at once as you like, to scores. The file's metadata
+    hold the tags, the sampling rate and the length of a window.
+    """
+    from tagkit.evaluation import export as exports
+    from tagkit.training import checkpoints
+
+    model, made = checkpoints.load(checkpoint)
+    exports.write(model, file, tags=made["tags"])
+    print(
+        f"{file}: {made['model']}, {len(made['tags'])} tags, windows of "
+        f"{model.n_samples} samples at {model.sample_rate} Hz, "
+        f"{file.stat().st_size / 1e6:.1f} MB"
+    )
 
 
 @app.command(epilog="example: tagkit doctor")

@@ -87,6 +87,11 @@ def test_example_runs(example, capsys):
     assert results.attempted > 0
 
 
+def test_the_cheat_sheet_is_right():
+    results = doctest.testfile(str(COURSE / "cheat_sheet.md"), module_relative=False)
+    assert results.failed == 0 and results.attempted > 15
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_module_says_what_it_is_for(name):
     doc = importlib.import_module(name).__doc__

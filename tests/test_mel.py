@@ -33,7 +33,11 @@ def relative(a, b):
 
 
 @pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
-def test_agrees_with_librosa(rate, n_fft, hop, n_mels):
+@pytest.mark.parametrize(
+    ("mel_scale", "norm", "center"),
+    [("htk", None, True), ("slaney", None, False), ("slaney", "slaney", False)],
+)
+def test_agrees_with_librosa(rate, n_fft, hop, n_mels, mel_scale, norm, center):
     samples = signal(rate)
     power = librosa.feature.melspectrogram(
         y=samples,
@@ -41,45 +45,24 @@ def test_agrees_with_librosa(rate, n_fft, hop, n_mels):
         n_fft=n_fft,
         hop_length=hop,
         n_mels=n_mels,
-        htk=True,
-        norm=None,
+        htk=mel_scale == "htk",
+        norm=norm,
+        center=center,
         pad_mode="reflect",
     )
-    inner = slice(4, -4)
+    options = {"mel_scale": mel_scale, "norm": norm, "center": center}
+    inner = slice(4, -4) if center else slice(None)  # the edges differ in rounding
     for log, expected in (
         ("db", librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None)),
         ("log1p", np.log1p(10_000 * power)),
         ("log10", np.log10(1 + 10_000 * power)),
     ):
-        bands = through(layer_of(rate, n_fft, hop, n_mels, log), samples)
+        bands = through(layer_of(rate, n_fft, hop, n_mels, log, **options), samples)
         assert bands.shape == expected.shape
         assert relative(bands[:, inner], expected[:, inner]) < 1e-4, log
     # And before the log, where nothing is squeezed.
-    bands = 10 ** (through(layer_of(rate, n_fft, hop, n_mels), samples) / 10)
-    assert relative(bands[:, inner], power[:, inner]) < 1e-4
-
-
-@pytest.mark.parametrize(("rate", "n_fft", "hop", "n_mels"), SETTINGS)
-@pytest.mark.parametrize("norm", [None, "slaney"])
-def test_agrees_with_librosas_scale_and_frames_without_edges(
-    rate, n_fft, hop, n_mels, norm
-):
-    samples = signal(rate)
-    power = librosa.feature.melspectrogram(
-        y=samples,
-        sr=rate,
-        n_fft=n_fft,
-        hop_length=hop,
-        n_mels=n_mels,
-        norm=norm,
-        center=False,
-    )
-    options = {"mel_scale": "slaney", "norm": norm, "center": False}
     bands = through(layer_of(rate, n_fft, hop, n_mels, **options), samples)
-    assert bands.shape == power.shape == (n_mels, 1 + (len(samples) - n_fft) // hop)
-    assert relative(10 ** (bands / 10), power) < 1e-4
-    htk = layer_of(rate, n_fft, hop, n_mels, norm=norm, center=False)
-    assert relative(10 ** (through(htk, samples) / 10), power) > 0.1
+    assert relative((10 ** (bands / 10))[:, inner], power[:, inner]) < 1e-4
 
 
 def test_without_edges_a_whole_transform_is_needed():

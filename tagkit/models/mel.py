@@ -126,12 +126,14 @@ class LogMel(nn.Module):
                 f"samples have shape {tuple(samples.shape)}; a transform of "
                 f"{self.n_fft} needs {fewest} samples or more, give longer windows"
             )
-        n_clips = len(samples)
-        if samples.device.type == "cpu":  # few enough to stay in its caches
-            n_clips = max(1, CACHED // samples.shape[1])
         # The dynamic range of power is beyond 16-bit numbers.
         with torch.autocast(samples.device.type, enabled=False):
             samples = samples.to(self.window.dtype)
+            if torch.onnx.is_in_onnx_export():  # parts would fix the size of a batch
+                return self._log_mel(samples)
+            n_clips = len(samples)
+            if samples.device.type == "cpu":  # few enough to stay in its caches
+                n_clips = max(1, CACHED // samples.shape[1])
             return torch.cat([self._log_mel(s) for s in samples.split(n_clips)])
 
     def _log_mel(self, samples: torch.Tensor) -> torch.Tensor:
@@ -139,16 +141,32 @@ class LogMel(nn.Module):
             before = samples[:, 1 : half + 1].flip(1)  # edges reflected
             after = samples[:, -half - 1 : -1].flip(1)
             samples = torch.cat([before, samples, after], dim=1)
+        if torch.onnx.is_in_onnx_export():
+            mel = self._mel_by_convolution(samples)
+        else:
+            mel = self._mel_by_transform(samples)
+        if self.log == "db":
+            return mel.clamp(min=1e-10).log10().mul_(10)
+        return torch.log1p(10_000 * mel) / (1 if self.log == "log1p" else np.log(10))
+
+    def _mel_by_transform(self, samples: torch.Tensor) -> torch.Tensor:
         frames = samples.unfold(1, self.n_fft, self.hop)  # (batch, n_frames, n_fft)
         spectrum = torch.fft.rfft(frames * self.window)  # (batch, n_frames, n_bins)
         # The squares of a bin's real and imaginary part sum to its power.
         squares = torch.view_as_real(spectrum).square().flatten(2).flatten(0, 1)
         filters = zip(self.bins, self.filters.split(BANDS, dim=1), strict=True)
         mel = torch.cat([squares[:, b] @ bands[b] for b, bands in filters], dim=1)
-        mel = mel.unflatten(0, frames.shape[:2]).transpose(1, 2)
-        if self.log == "db":
-            return mel.clamp(min=1e-10).log10().mul_(10)
-        return torch.log1p(10_000 * mel) / (1 if self.log == "log1p" else np.log(10))
+        return mel.unflatten(0, frames.shape[:2]).transpose(1, 2)
+
+    def _mel_by_convolution(self, samples: torch.Tensor) -> torch.Tensor:
+        """Take the rows of the DFT for filters: slower, but any runtime can do it."""
+        window = np.diag(self.window.cpu().double().numpy())
+        rows = torch.from_numpy(np.fft.rfft(window).T.copy())  # (n_bins, n_fft)
+        rows = torch.stack([rows.real, rows.imag], dim=1).flatten(0, 1)[:, None]
+        parts = nn.functional.conv1d(
+            samples[:, None], rows.to(samples), stride=self.hop
+        )  # (batch, 2 n_bins, n_frames): real, imaginary, real ...
+        return self.filters.T @ parts.square()
 
 
 def _bins(filters: torch.Tensor) -> slice:
