@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import sysconfig
 import time
 from pathlib import Path
 
@@ -86,10 +87,9 @@ def serve(options: list[str]):
     """
     from jupyterlab.labapp import LabApp
 
-    settings = str(ROOT / ".jupyter")  # upload of songs, no questions about news
-    others = os.environ.get("JUPYTER_CONFIG_PATH")
-    paths = [settings, others] if others else [settings]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+    # Upload of songs, no questions about news; `tagkit` in terminals and cells.
+    _put_first("JUPYTER_CONFIG_PATH", str(ROOT / ".jupyter"))
+    _put_first("PATH", sysconfig.get_path("scripts"))
     arguments = [
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/work/{notebooks()[0]}",
@@ -97,6 +97,12 @@ def serve(options: list[str]):
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container
         arguments.append("--allow-root")
     LabApp.launch_instance([*arguments, *options])
+
+
+def _put_first(variable, folder):
+    """Let a list of folders in the environment begin with this one."""
+    others = os.environ.get(variable)
+    os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else folder
 
 
 def _find(text):

@@ -51,6 +51,7 @@ def served(monkeypatch):
     calls = []
     monkeypatch.setattr(LabApp, "launch_instance", calls.append)
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "theirs")
+    monkeypatch.setenv("PATH", "/bin")
     return calls
 
 
@@ -162,6 +163,8 @@ def test_the_command_makes_copies_and_hands_its_options_on(project, served, caps
     assert first in arguments and (project / first.partition("tree/")[2]).exists()
     settings = f"{project / '.jupyter'}{os.pathsep}theirs"
     assert os.environ["JUPYTER_CONFIG_PATH"] == settings
+    tagkit = Path(os.environ["PATH"].split(os.pathsep)[0], "tagkit")
+    assert tagkit.exists() or tagkit.with_suffix(".exe").exists()
 
     (project / "work" / "course" / "02_deep.ipynb").write_text("")
     assert cli.main(["lab"]) == 0
