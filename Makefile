@@ -1,4 +1,4 @@
-# make lab      set up, prepare the corpus, open the first lesson
+# make lab      set up, prepare the corpus, open the first lesson: `tagkit lab`
 #               (on a server: make lab LAB="--no-browser --ip=0.0.0.0")
 # make course   set up, run all lessons, write them as HTML to build/course
 # make site     set up, build the lessons as a web site: build/site/_build/html
@@ -8,7 +8,6 @@
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
 LAB ?=
-ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)  # as in a container
 BIN := .venv/bin
 RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
@@ -19,7 +18,7 @@ LESSONS := $(sort $(wildcard course/*.ipynb))
 .PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs clean
 
 lab: prepared
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(ROOT) $(LAB)
+	$(BIN)/tagkit lab -- $(LAB)
 
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \
@@ -58,10 +57,6 @@ prepared: setup
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[course,test]'
-	@mkdir -p .venv/share/jupyter/lab/settings
-	@cp .jupyter/overrides.json .venv/share/jupyter/lab/settings/
-	@cp .jupyter/jupyter_server_config.json .venv/etc/jupyter/
-	@$(BIN)/jupyter labextension disable @jupyter/nbgrader 2> /dev/null
 	@touch $@
 
 # For those who change lessons: run them in place and keep the outputs.

@@ -34,6 +34,7 @@ widgets     players and controls, each with a static form
 checks      exercises: right, wrong, not tried             checks.check
 
 Beside the rooms: files (a file is there whole or not at all), cli (the command tagkit),
-doctor (what is wrong with this installation). Importing tagkit itself imports nothing;
-write ``from tagkit.data import corpus, store``.
+lab (JupyterLab on copies of the lessons), doctor (what is wrong with the installation).
+Importing tagkit itself imports nothing; write
+``from tagkit.data import corpus, store``.
 """

@@ -1,9 +1,9 @@
-"""The command `tagkit`: from download and train to tag, networks and doctor.
+"""The command `tagkit`: from download and train to tag, networks, lab and doctor.
 
 A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
 explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
 them, so that `tagkit --help` answers at once. The file is long because it holds all
-commands with their options.
+its commands with their options.
 """
 
 import atexit
@@ -587,6 +587,34 @@ def export(
         f"{model.n_samples} samples at {model.sample_rate} Hz, "
         f"{file.stat().st_size / 1e6:.1f} MB"
     )
+
+
+@app.command(epilog="example: tagkit lab -- --no-browser --ip=0.0.0.0")
+def lab(
+    options: Annotated[
+        list[str] | None,
+        Argument(metavar="-- OPTIONS", help="for JupyterLab; see `jupyter lab --help`"),
+    ] = None,
+    reset: Annotated[
+        str | None, Option(help="only make this copy anew; the old one is kept")
+    ] = None,
+):
+    """Open lessons and exercises in JupyterLab, as copies of your own.
+
+    The copies lie in work/. They have no outputs, are made once, and are never
+    overwritten; one whose source has changed since is named. --reset 02 makes the copy
+    of lesson 02 anew, --reset exercises/02 that of its exercise. The old copy stays
+    beside the new one, with the date of its last change in its name.
+    """
+    from tagkit import lab as labs
+
+    if reset:
+        copy, old = labs.reset(reset)
+        print(f"{copy} is new" + (f"; the old one is {old.name}" if old else ""))
+        return
+    for remark in labs.copy_missing():
+        print(f"tagkit lab: {remark}", file=sys.stderr)
+    labs.serve(options or [])
 
 
 @app.command(epilog="example: tagkit doctor")

@@ -22,7 +22,8 @@ ROOMS = {
     "widgets": {"data", "evaluation", "files", "plots"},
     "checks": {"data", "evaluation", "files", "models", "training"},
 }
-ROOMS |= {name: set(ROOMS) | {"doctor"} for name in ("doctor", "cli", "__main__")}
+ROOMS["lab"] = {"files"}
+ROOMS |= {name: {*ROOMS, "doctor"} for name in ("doctor", "cli", "__main__")}
 ROOMS["__main__"] |= {"cli"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
@@ -63,14 +64,14 @@ def rooms_of(path):
     return {p[1] for p in parts if p[0] == "tagkit" and len(p) > 1}
 
 
-def test_there_are_eight_rooms_and_five_files():
+def test_there_are_eight_rooms_and_six_files():
     folders = {p.parent.name for p in ROOT.glob("*/__init__.py")}
     assert folders == {
         *("data", "models", "training", "evaluation", "machine"),
         *("plots", "widgets", "checks"),
     }
     files = {p.stem for p in ROOT.glob("*.py")}
-    assert files == {"__init__", "__main__", "files", "cli", "doctor"}
+    assert files == {"__init__", "__main__", "files", "cli", "doctor", "lab"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -117,6 +118,8 @@ def test_no_circle():
         ("torchaudio", {"data.batches", "models.mel"}),
         ("typer", {"cli"}),
         ("onnx", {"evaluation.export"}),
+        ("jupyterlab", {"lab"}),
+        ("nbformat", {"lab"}),
     ],
 )
 def test_a_package_is_imported_only_where_it_belongs(package, allowed):

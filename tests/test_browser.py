@@ -13,10 +13,13 @@ import time
 import urllib.request
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from test_audio import by_pyav
+
+from tagkit import widgets
+from tagkit.data import audio, corpus
+from tagkit.training import checkpoints
 
 playwright = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parents[1]
@@ -45,32 +48,24 @@ FOUND = """() => {
     without_alt: [...panel.node.querySelectorAll('.jp-OutputArea img')].filter(
       i => !i.alt).length}; }"""
 
-TAGGRAM = """from tagkit import widgets
-from tagkit.data import corpus
-from tagkit.training import checkpoints
-
-model, made = checkpoints.load(corpus.DATA / "checkpoints/mini/DielemanMel.safetensors")
-mini = corpus.open("mini")
-view = widgets.taggram(mini.path(233), model, made["tags"], title="Clip 233")
-view
----
-widgets.tag_upload(model, made["tags"])"""
+START = """from pathlib import Path
+from tagkit import cli, lab
+lab.ROOT = Path({root!r})
+cli.main(["lab", "--", *{options!r}])"""
+RUN = """words => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = [...notebook.model.cells].findIndex(
+    c => c.type == 'code' && c.sharedModel.source.includes(words));
+  window.jupyterapp.commands.execute('notebook:run-cell'); }"""
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A running JupyterLab on copies of the lessons, not yet run; its address."""
+def lab(tmp_path_factory, mini_store):
+    """`tagkit lab` on a project whose copies are not yet made; its address."""
     root = tmp_path_factory.mktemp("lab")
-    for path in (ROOT / "course").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, root / path.name)
-    cells = [nbformat.v4.new_code_cell(code) for code in TAGGRAM.split("\n---\n")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-    nbformat.write(notebook, root / "taggram.ipynb")
+    for path in ROOT.iterdir():
+        if path.name != "work":
+            (root / path.name).symlink_to(path)
     settings = root / "settings"  # all cells in the page, also those far below
     tracker = settings / "@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
     tracker.parent.mkdir(parents=True)
@@ -79,17 +74,16 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {
-        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
     }
     environment.pop("TAGKIT_STATIC", None)  # widgets are to be alive
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *("--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={root}"),
-        *("--IdentityProvider.token=", "--ServerApp.password="),
+    options = [
+        *("--no-browser", f"--port={port}", "--IdentityProvider.token="),
         "--LabApp.expose_app_in_browser=True",
     ]
+    code = START.format(root=str(root), options=options)
+    command = [sys.executable, "-c", code]
     with (root / "server.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
@@ -120,7 +114,7 @@ def run(lab, browser):
         pages.append((name, page))
         page.on("console", lambda m: m.type == "error" and console.append(m.text))
         page.on("pageerror", lambda error: console.append(str(error)))
-        page.goto(f"{lab}/doc/tree/{name}.ipynb")
+        page.goto(f"{lab}/doc/tree/work/course/{name}.ipynb")
         wait(lambda: page.evaluate(STATE)["idle"], page)
         page.evaluate(
             "() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }"
@@ -156,21 +150,6 @@ def answers(address):
         return urllib.request.urlopen(address, timeout=2).status == 200
     except OSError:
         return False
-
-
-def test_lesson_00_plays_and_its_quiz_answers(run):
-    page = run("00_start_here")
-    player = page.locator(".jp-OutputArea audio").first
-    player.scroll_into_view_if_needed()
-    player.evaluate("sound => sound.play()")
-    plays = "sound => !sound.paused && sound.currentTime > 0.2"
-    wait(lambda: player.evaluate(plays), page)
-    player.evaluate("sound => sound.pause()")
-
-    quiz = page.locator(".jp-OutputArea").filter(has_text="among the training clips?")
-    assert "Right." not in quiz.last.inner_text()
-    quiz.last.locator("summary").nth(1).click()
-    quiz.last.get_by_text("Right.").wait_for(timeout=1000 * HANG)
 
 
 def test_lesson_05_slides_and_relabels(run):
@@ -244,10 +223,6 @@ def plays_and_seeks(page, box):
 
 def test_a_taggram_lives_in_a_file(browser, tmp_path):
     """As on a web site: no kernel, no server."""
-    from tagkit import widgets
-    from tagkit.data import corpus
-    from tagkit.training import checkpoints
-
     path = corpus.DATA / "checkpoints/mini/DielemanMel.safetensors"
     model, made = checkpoints.load(path)
     song = corpus.open("mini").path(233)
@@ -260,31 +235,59 @@ def test_a_taggram_lives_in_a_file(browser, tmp_path):
     page.close()
 
 
-def test_a_taggram_in_jupyterlab_and_of_an_uploaded_song(run, tmp_path):
-    from tagkit.data import audio, corpus
+def test_lesson_00_from_top_to_bottom_in_an_own_copy(run, tmp_path):
+    page = run("00_start_here")
+    asks_and_reveals(page)
+    plays_and_seeks(page, page.locator(".jp-OutputArea-output div:has(> audio)").nth(1))
+    tags_uploads(page, tmp_path)
+    choice = page.locator("details").filter(has_text="Right.").first  # of a quiz
+    verdict = choice.get_by_text("Right.")
+    assert not verdict.is_visible()
+    choice.locator("summary").click()
+    verdict.wait_for(timeout=1000 * HANG)
 
-    page = run("taggram")
-    plays_and_seeks(page, page.locator(".jp-OutputArea-output div:has(> audio)").first)
+
+def asks_and_reveals(page):
+    """A click answers, the answer is kept, and shown beside the truth."""
+    asked = page.locator(".jp-OutputArea").filter(has_text="Your prediction").first
+    said = asked.locator("[role=status]")
+    assert said.count() == 0
+    first, second = asked.get_by_role("button").all()[:2]
+    first.click()
+    said.wait_for(timeout=1000 * HANG)
+    answer = said.locator("b").inner_text()
+    second.focus()
+    page.keyboard.press("Enter")  # not JupyterLab's
+    wait(lambda: said.locator("b").inner_text() != answer, page)
+    answer = said.locator("b").inner_text()
+    page.evaluate(RUN, "widgets.predict(")
+    wait(lambda: page.evaluate(STATE)["idle"], page)
+    page.evaluate(RUN, ".reveal(")
+    shown = page.locator(".jp-OutputArea [role=status]").filter(has_text="You said")
+    shown.wait_for(timeout=1000 * HANG)
+    assert shown.inner_text().startswith(f"You said {answer}. ")
+
+
+def tags_uploads(page, folder):
+    """A button takes songs, large ones and those that need another decoder."""
 
     def upload(path):
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Choose a song").click()
         chooser.value.set_files(path)
 
-    results = page.locator(".jupyter-widgets div:has(> audio)")
+    results = page.locator(".jupyter-widgets div:has(> audio)").filter(has_text="mine")
     song = audio.load(corpus.open("mini").path(233), 44_100)
-    audio.write(tmp_path / "mine.wav", np.stack([song] * 6, axis=1), 44_100)
-    assert (
-        tmp_path / "mine.wav"
-    ).stat().st_size > 15e6  # more than a plain server takes
+    audio.write(folder / "mine.wav", np.stack([song] * 6, axis=1), 44_100)
+    assert (folder / "mine.wav").stat().st_size > 15e6  # more than a plain server takes
     stereo = np.stack([song, song])
-    (tmp_path / "mine.m4a").write_bytes(by_pyav("ipod", "aac", stereo, 44_100))
-    for name in ("mine.wav", "mine.m4a"):
-        upload(tmp_path / name)
+    (folder / "mine.m4a").write_bytes(by_pyav("ipod", "aac", stereo, 44_100))
+    for name in ("mine.m4a", "mine.wav"):
+        upload(folder / name)
         results.get_by_text(name).wait_for(timeout=1000 * HANG)
-        plays_and_seeks(page, results)
-    (tmp_path / "no.mp3").write_text("words")
-    upload(tmp_path / "no.mp3")
-    said = page.locator(".jupyter-widgets [role=status]").get_by_text("no.mp3")
-    wait(lambda: "is not audio" in "".join(said.all_inner_texts()), page)
+    plays_and_seeks(page, results)
+    (folder / "no.mp3").write_text("words")
+    upload(folder / "no.mp3")
+    refused = page.locator(".jupyter-widgets [role=status]").get_by_text("no.mp3")
+    wait(lambda: "is not audio" in "".join(refused.all_inner_texts()), page)
     assert results.count() == 0

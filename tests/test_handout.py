@@ -80,6 +80,7 @@ def test_make_lab_prepares_and_opens(handout):
     # `-o`: the environment is there; `--version`: JupyterLab says it, and ends
     said = run(handout, "make", "-o", ".venv/installed", "lab", "LAB=--version")
     assert str(handout / "data" / "cache") in said
+    assert (handout / "work" / "exercises" / "01_dataset_analysis.ipynb").exists()
     code = "import tagkit; print(tagkit.__file__)"
     where = run(handout, handout / ".venv" / "bin" / "python", "-c", code)
     assert where.strip() == str(handout / "tagkit" / "__init__.py")

@@ -108,8 +108,9 @@ def test_clip_view_holds_picture_sound_and_tags():
     samples = np.sin(np.arange(4 * 16_000) / 9).astype(np.float32)
     mel = np.random.default_rng(0).normal(size=(96, 188))
     kept = samples.copy(), mel.copy()
+    tags = ["guitar", NASTY]
     view = widgets.clip_view(
-        samples, 16_000, mel, ["guitar", NASTY], ["guitar"], seconds=2, start=1
+        samples, 16_000, mel, tags, truth=["guitar"], seconds=2, start=1
     )
     assert np.array_equal(samples, kept[0]) and np.array_equal(mel, kept[1])
     assert len(sounds(view.html)) == 1
@@ -120,6 +121,26 @@ def test_clip_view_holds_picture_sound_and_tags():
     assert "<script" not in view.html and "&lt;script" in view.html
     with pytest.raises(ValueError, match="mel_db"):
         widgets.clip_view(samples, 16_000, mel[None], ["guitar"])
+
+
+def test_clip_view_takes_any_sound_and_a_file(tmp_path):
+    rate = 22_050
+    time = np.arange(3 * rate) / rate
+    high = np.sin(2 * np.pi * 3000 * time) * (time > 2) / 2
+    view = widgets.clip_view(high, rate, seconds=2, start=1)
+    assert repr(view) == "Clip view: 2.0 s" and "crowd" not in view.html
+    ((samples, played),) = sounds(view.html)
+    assert played == rate and len(samples) / rate == pytest.approx(2, abs=0.1)
+    (alt,) = re.findall(r'alt="([^"]+)"', view.html)
+    assert "Waveform of 2.0 s" in alt and "96 bands" in alt
+
+    audio.write(tmp_path / "my <i>.wav", high.astype(np.float32), rate)
+    view = widgets.clip_view(str(tmp_path / "my <i>.wav"), tags=[])
+    assert "<b>my &lt;i&gt;.wav</b>" in view.html and "named: nothing" in view.html
+    ((_, played),) = sounds(view.html)
+    assert played == 16_000
+    with pytest.raises(audio.AudioError, match="missing"):
+        widgets.clip_view(tmp_path / "no.mp3")
 
 
 def bank(*tones, n=256):
