@@ -21,6 +21,8 @@ training    from a model and clips to a trained tagger
 evaluation  from a trained tagger to scores and their worth
   predict      scores (n_clips, n_tags) in [0, 1]          predict.clip_scores
   tagging      many files: tagged, written, continued      tagging.tag
+  networks     names and files of the networks here        networks.find
+  cache        embeddings of files, each computed once     cache.embedder
   metrics      a row per tag, with intervals               metrics.evaluate
   results      recorded runs, leaderboard, paper cards     results.leaderboard
   features     hand-made features, models that use them    features.BoostedTrees

@@ -8,7 +8,6 @@ Notebook: course/06_recommendation.ipynb
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tagkit.evaluation import metrics
 
@@ -99,6 +98,8 @@ def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
     most (lists that hold the same clip), never (clips that no list holds).
     Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
     """
+    from scipy import stats  # takes a second
+
     counts = np.bincount(np.ravel(lists), minlength=n_clips)
     figures = {
         "skewness": stats.skew(counts) if np.ptp(counts) else 0.0,
@@ -121,6 +122,8 @@ def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
     >>> mutual_proximity(near).tolist()
     [[1.0, 0.25, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    from scipy import stats  # takes a second
+
     similarities = _square(similarities).astype(np.float64)
     np.fill_diagonal(similarities, np.inf)  # a clip itself is the nearest
     ranks = stats.rankdata(similarities, method="min", axis=1) - 1
