@@ -399,12 +399,7 @@ def tag(
     ] = False,
     overlap: Annotated[
         float,
-        Option(
-            min=0,
-            max=0.99,
-            help="share of a window that the next repeats; with --timeline or "
-            "--embeddings",
-        ),
+        Option(min=0, max=0.99, help="share of a window that the next repeats"),
     ] = 0.0,
     embeddings: Annotated[Path | None, Option(help="an .npz to write, too")] = None,
     jobs: Annotated[int, Option(min=1, help="files at a time, in processes")] = 1,
@@ -428,8 +423,6 @@ def tag(
 
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
-    if overlap and not (timeline or embeddings):
-        raise BadParameter("needs --timeline or --embeddings", param_hint="--overlap")
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5

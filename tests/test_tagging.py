@@ -75,12 +75,12 @@ def test_a_run_that_is_stopped_five_times_has_each_file_once(
 ):
     out, tag_file, n_left = tmp_path / f"tags{suffix}", predict.tag_file, 0
 
-    def until_stopped(*args):
+    def until_stopped(*args, **how):
         nonlocal n_left
         if n_left == 0:
             raise KeyboardInterrupt
         n_left -= 1
-        return tag_file(*args)
+        return tag_file(*args, **how)
 
     monkeypatch.setattr(predict, "tag_file", until_stopped)
     n_before = 0
@@ -245,6 +245,30 @@ def test_embeddings_are_continued_beside_the_scores(music, tmp_path, monkeypatch
         tagging.Embeddings(npz, "mini/K2C2")
     with pytest.raises(ValueError, match="no embeddings of tagkit tag"):
         tagging.Embeddings(out, NETWORK)
+
+
+@pytest.mark.parametrize(("line", "overlap"), [(False, 0), (True, 0.5)])
+def test_scores_and_embedding_come_of_one_pass(music, monkeypatch, line, overlap):
+    model, made = checkpoints.load(NETWORK)
+    file, tags = music / "deep" / "9.wav", made["tags"]
+    audio.write(file, np.resize(audio.load(file), 100_000))  # three windows
+    if line:
+        scores = predict.timeline(model, file, tags, overlap=overlap)
+    else:
+        scores = predict.tag_file(model, file, tags, overlap=overlap)
+    (vector,) = predict.embeddings(model, file, overlap=overlap)
+    loaded, load = [], audio.load
+    monkeypatch.setattr(audio, "load", lambda *a: loaded.append(a) or load(*a))
+    job = tagging.Job(file, rows=True, embedding=True)
+    how = {"timeline": line, "overlap": overlap}
+    (done,) = tagging.tag(model, tags, [job], **how)
+    assert len(loaded) == 1
+    np.testing.assert_allclose(done.embedding, vector, atol=1e-6)
+    wanted = scores.to_numpy() if line else scores[tags].to_numpy()[None]
+    found = [[row[tag] for tag in tags] for row in done.rows]
+    np.testing.assert_allclose(found, wanted, atol=6e-5)  # of four digits
+    with pytest.raises(ValueError, match="50 outputs, you gave 2 tags"):
+        predict.tag_and_embed(model, file, ["a", "b"])
 
 
 def test_what_is_no_sound_is_named_and_the_rest_goes_on(music, tmp_path, capsys):

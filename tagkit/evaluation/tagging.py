@@ -15,14 +15,15 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tagkit.data import audio, corpus
-from tagkit.evaluation import predict
 from tagkit.files import write_atomically
-from tagkit.models.tagger import Tagger
+
+if TYPE_CHECKING:  # what only finds files needs no PyTorch
+    from tagkit.models.tagger import Tagger
 
 DIGITS = 4  # of a score
 DAMAGED = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -68,7 +69,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
 
 
 def tag(
-    model: Tagger,
+    model: "Tagger",
     tags: Sequence[str],
     jobs: Sequence[Job],
     *,
@@ -81,7 +82,7 @@ def tag(
 
     Args:
         timeline: a row per window, see `predict.timeline`, in place of one per file.
-        overlap: of the windows of a timeline and of embeddings.
+        overlap: as in `predict.tag_file`.
         processes: how many files at a time, each in a process of its own.
 
     Raises: ValueError as `predict.tag_file`; a file that cannot be decoded raises
@@ -98,18 +99,27 @@ def tag(
 
 
 def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
+    from tagkit.evaluation import predict  # and with it PyTorch
+
     rows, embedding, refused = [], None, []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            if job.rows and timeline:
-                frame = predict.timeline(model, job.path, tags, overlap=overlap)
-                rows = frame.reset_index().to_dict("records")
-            elif job.rows:
-                rows = [predict.tag_file(model, job.path, tags, merge)[tags].to_dict()]
-            if job.embedding:
+            if job.rows and job.embedding:
+                scores, embedding = predict.tag_and_embed(
+                    model, job.path, tags, merge, line=timeline, overlap=overlap
+                )
+            elif job.embedding:
                 vectors = predict.embeddings(model, [job.path], overlap=overlap)
                 embedding = vectors[0]
+            elif timeline:
+                scores = predict.timeline(model, job.path, tags, overlap=overlap)
+            else:
+                scores = predict.tag_file(model, job.path, tags, merge, overlap=overlap)
+            if job.rows and timeline:
+                rows = scores.reset_index().to_dict("records")
+            elif job.rows:
+                rows = [scores[tags].to_dict()]
         except audio.AudioError as error:
             refused = [str(error)]
     rows = [{name: round(float(n), DIGITS) for name, n in row.items()} for row in rows]
