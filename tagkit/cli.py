@@ -407,6 +407,18 @@ def tag(
         str | None, Option(help="cpu, cuda ...; default: the best")
     ] = None,
     merge: Merge = "mean",
+    write: Annotated[
+        bool, Option("--write", help="put the tags into the files, as their genre")
+    ] = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="with --write: also where there is a genre")
+    ] = False,
+    remove: Annotated[
+        bool, Option("--remove", help="take out of the files what --write put there")
+    ] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="with --write, --remove: only show it")
+    ] = False,
 ):
     """Tag files of sound.
 
@@ -416,25 +428,43 @@ def tag(
     from the same folder; what is in the file, or in that of --embeddings, is not
     computed again. Exit code 1: a file could not be read; each is named with the
     reason. Write -- before names that begin with -.
+
+    --write puts the tags that --top or --threshold choose into the files themselves
+    (mp3, flac, ogg, opus, m4a, wav, aiff). A genre that is there stays, unless it was
+    written so. The sound stays the same bit for bit.
     """
     from tagkit.evaluation import tagging
-    from tagkit.machine import devices
-    from tagkit.training import checkpoints
 
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
+    if write and top is None and threshold is None:
+        raise BadParameter("needs --top or --threshold", param_hint="--write")
+    if write and (out or format or timeline or remove):
+        others = "--out, --format, --timeline or --remove"
+        raise BadParameter(f"not allowed with {others}", param_hint="--write")
+    if overwrite and not write or dry_run and not (write or remove):
+        raise BadParameter("needs --write", param_hint="--overwrite, --dry-run")
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5
     sounds, n_other = tagging.find(files)
     if not sounds:
         raise ValueError(f"no sound in {', '.join(map(str, files))}")
+    genres = tagging.Genres(overwrite=overwrite, dry_run=dry_run)
+    if remove:
+        for path in sounds:
+            genres.remove(path)
+        genres.close()
+        raise Exit(1 if genres.n_failed else 0)
+    from tagkit.machine import devices
+    from tagkit.training import checkpoints
+
     model, made = checkpoints.load(network)
     model.to(devices.choose(device))
     tags = made["tags"]
     columns = ["file", *(["seconds"] if timeline else []), *tags]
     vectors = tagging.Embeddings(embeddings, network) if embeddings else None
-    output = tagging.Output(format, columns, out)
+    output = genres if write else tagging.Output(format, columns, out)
     todo = tagging.todo(sounds, output, vectors)
     n_before, n_failed = len(sounds) - len(todo), 0
     how = {"merge": merge, "timeline": timeline, "overlap": overlap}
@@ -467,7 +497,7 @@ def tag(
         f"{made['model']}, trained on {_trained_on(made['about'])}",
         file=sys.stderr,
     )
-    if n_failed:
+    if n_failed or genres.n_failed:
         raise Exit(1)
 
 

@@ -116,6 +116,7 @@ def test_no_circle():
         ("ipywidgets", {"widgets", "checks"}),
         ("torchaudio", {"data.batches", "models.mel"}),
         ("typer", {"cli"}),
+        ("mutagen", {"data.labels", "data.metadata"}),
     ],
 )
 def test_a_package_is_imported_only_where_it_belongs(package, allowed):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tagkit.data import audio, corpus
+from tagkit.data import audio, corpus, metadata
 from tagkit.files import write_atomically
 
 if TYPE_CHECKING:  # what only finds files needs no PyTorch
@@ -262,6 +262,57 @@ class Output:
             name += f" at {row.pop('seconds'):.1f} s"
         scores = ", ".join(f"{tag} {score:.2f}" for tag, score in row.items())
         return f"{name}: {scores or 'no tag'}\n"
+
+
+class Genres:
+    """Tags on their way into the files themselves, in place of an `Output`.
+
+    Each file is said on the standard output, one that is refused on the other stream.
+
+    Args:
+        overwrite, dry_run: as in `metadata.write`.
+    """
+
+    done = frozenset()  # a file that has them already is seen to be so
+
+    def __init__(self, *, overwrite: bool = False, dry_run: bool = False):
+        self.overwrite = overwrite
+        self.dry_run = dry_run
+        self.n_files = self.n_changed = self.n_kept = self.n_failed = 0
+
+    def write(self, rows: Sequence[dict]):
+        """Write the tags of each row as the genre of its file."""
+        for row in rows:
+            path, *tags = row["file"], *(name for name in row if name != "file")
+            self._change(metadata.write, path, tags, overwrite=self.overwrite)
+
+    def remove(self, path: Path):
+        """Take the tags that tagkit wrote out of a file."""
+        self._change(metadata.remove, path)
+
+    def close(self):
+        """Say how many files were changed, and how many keep a genre of their own."""
+        how = "would be" if self.dry_run else "are"
+        said = f"{self.n_changed} of {self.n_files} files {how} changed"
+        if self.n_kept:
+            said += f"; {self.n_kept} keep the genre they have (see --overwrite)"
+        print(said, file=sys.stderr)
+
+    def _change(self, change, path, *tags, **how):
+        self.n_files += 1
+        try:
+            change = change(path, *tags, dry_run=self.dry_run, **how)
+        except (metadata.MetadataError, audio.AudioError) as error:
+            self.n_failed += 1
+            print(f"tagkit tag: {error}", file=sys.stderr)
+            return
+        before, after = (
+            "; ".join(genre) or "no genre" for genre in (change.before, change.after)
+        )
+        self.n_kept += change.kept
+        self.n_changed += before != after
+        end = "stays" if before == after else f"-> {after}"
+        print(f"{path}: {before} {end}", flush=True)
 
 
 def _csv_line(fields) -> str:
