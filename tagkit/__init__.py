@@ -28,6 +28,7 @@ evaluation  from a trained tagger to scores and their worth
   results      recorded runs, leaderboard, paper cards     results.leaderboard
   features     hand-made features, models that use them    features.BoostedTrees
   neighbours   clips that sound alike, playlists, hubs     neighbours.nearest
+  similar      files that sound like one, m3u8             similar.nearest
 machine     what the computer offers
   devices      device, precision, room in its memory       devices.choose
   processes    the processes of torchrun, alone or many    processes.place

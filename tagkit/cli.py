@@ -3,7 +3,7 @@
 A command's docstring is its --help. Exit codes: 0 done, 1 an error that the message
 explains, 2 a mistyped command, 130 interrupted. Imports wait until a command needs
 them, so that `tagkit --help` answers at once. The file is long because it holds all
-eight commands with their options.
+commands with their options.
 """
 
 import atexit
@@ -513,6 +513,90 @@ def _output_format(format, out):
             param_hint="--out",
         )
     return format
+
+
+@app.command(epilog="example: tagkit similar song.mp3 music/ --playlist like.m3u8")
+def similar(
+    song: Annotated[Path, Argument(readable=False, help="the sound to start from")],
+    music: Annotated[
+        list[Path], Argument(readable=False, help="where to look: folders, or files")
+    ],
+    n: Annotated[int, Option("-n", min=1, help="at most so many files")] = 10,
+    other_artists: Annotated[
+        bool, Option("--other-artists", help="none by the artist of the song")
+    ] = False,
+    playlist: Annotated[
+        Path | None, Option(help="an .m3u8 to write, the song first")
+    ] = None,
+    network: Annotated[
+        str, Option(help="see `tagkit networks`; or the path of a best.safetensors")
+    ] = "magnatagatune",
+):
+    """List the files that sound most like a song.
+
+    Before each stands the cosine of its embedding's angle to the song's: 1 at most, 0
+    where it is no more like it than any other. The song and its copies are left out.
+    What a network made of a file is kept in data/cache, or in the folder that
+    TAGKIT_DATA names, so that a second call is quick. The artist is the one whom a
+    file's own tags name, else the uppermost folder below the one that is searched. Exit
+    code 1: a file could not be read; each is named with the reason.
+    """
+    from tagkit.evaluation import cache, networks, tagging
+    from tagkit.evaluation import similar as similarity
+
+    if playlist and playlist.suffix.lower() != ".m3u8":
+        raise BadParameter(f"{playlist} is no .m3u8", param_hint="--playlist")
+    sounds, _ = tagging.find(music)
+    files = list(dict.fromkeys([song, *sounds]))
+    embed = cache.embedder(networks.find(network), lambda: _load_to_best(network))
+    vectors, progress = {}, tagging.Progress(len(files), 0, beside_table=False)
+    for path in files:
+        vector, remarks = tagging.attempt(embed, path)
+        for text in remarks:
+            progress.clear()
+            print(f"tagkit similar: {text}", file=sys.stderr)
+        if vector is not None:
+            vectors[path] = vector
+        elif path == song:
+            raise Exit(1)
+        progress.step()
+    progress.clear()
+    if len(vectors) < 2:
+        raise ValueError(f"no sound in {', '.join(map(str, music))} to compare with")
+    artists = None
+    if other_artists:
+        artists = similarity.Artists(path for path in music if path.is_dir())
+        if not artists(song):
+            raise ValueError(
+                f"{song} names no artist and lies in no folder below one that is "
+                "searched; leave --other-artists out"
+            )
+    found = similarity.nearest(vectors, n, artist=artists)
+    for path, near in found:
+        print(f"{near:5.2f}  {path}")
+    if other_artists:
+        by = artists.n_by
+        print(
+            f"artists: {by['tags']} by the files' own tags, {by['folder']} by folder, "
+            f"{by['']} not known",
+            file=sys.stderr,
+        )
+    left_out = []
+    if playlist:
+        left_out = similarity.write_playlist(playlist, [song, *(p for p, _ in found)])
+        for path in left_out:
+            text = f"{path} cannot be named in a playlist; rename it"
+            print(f"tagkit similar: {text}", file=sys.stderr)
+    if left_out or len(vectors) < len(files):
+        raise Exit(1)
+
+
+def _load_to_best(network):
+    """Load a network to the best device."""
+    from tagkit.machine import devices
+    from tagkit.training import checkpoints
+
+    return checkpoints.load(network)[0].to(devices.best())
 
 
 @app.command(epilog="example: tagkit networks lastfm50")

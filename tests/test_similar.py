@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import mutagen
 import numpy as np
 import pytest
 
+from tagkit import cli
 from tagkit.data import audio, corpus
-from tagkit.evaluation import cache, networks, predict
+from tagkit.evaluation import cache, neighbours, networks, predict, similar
 from tagkit.training import checkpoints
 
 NETWORK = "mini/DielemanRaw"
@@ -129,3 +132,126 @@ assert "torch" not in sys.modules
         text=True,
     )
     assert done.stderr == "" and json.loads(done.stdout) == first.tolist()
+
+
+def test_the_song_and_its_copies_are_left_out():
+    angles = np.radians([0, 30, 0, 10, 30, 200])
+    table = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    names = ["song", "second", "copy", "first", "second again", "far"]
+    vectors = dict(zip(map(Path, names), table, strict=True))
+    found = similar.nearest(vectors, 9)
+    assert [str(path) for path, _ in found] == ["first", "second", "far"]
+    near = neighbours.similarity(table)[0]
+    assert [value for _, value in found] == pytest.approx(near[[3, 1, 5]])
+    assert similar.nearest(vectors, 1) == found[:1]
+    who = {"song": "ann", "first": "ann", "far": ""}
+    found = similar.nearest(vectors, 2, artist=lambda p: who.get(str(p), "bob"))
+    assert [str(path) for path, _ in found] == ["second", "far"]
+    found = similar.nearest(vectors, 9, artist=lambda path: "")  # nobody is known
+    assert len(found) == 3
+
+
+def with_artist(path, artist):
+    sound = np.random.default_rng(len(artist)).normal(0, 0.1, 20_000)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio.write(path, sound.astype(np.float32))
+    opened = mutagen.File(path)
+    opened["artist"], opened["title"] = artist, "A\nsong "
+    opened.save()
+    return path
+
+
+def test_artists_are_known_by_tags_else_by_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    artists = similar.Artists([Path("music")])
+    assert artists(with_artist(tmp_path / "music" / "x" / "a.flac", "Ann")) == "ann"
+    assert artists(Path("music/ANN/album/b.mp3")) == "ann"
+    assert artists(Path("music/b.mp3")) == artists(Path("elsewhere/x/b.mp3")) == ""
+    assert artists.n_by == {"tags": 1, "folder": 1, "": 2}
+
+
+def test_a_playlist_opens_from_where_it_lies(tmp_path):
+    """Names as VLC 3.0 was seen to open them."""
+    names = ["a.flac", "#1.flac", "50% x?.flac", "100%25.flac", " c:d.flac"]
+    files = [with_artist(tmp_path / "m" / name, "Ann") for name in names]
+    files.append(tmp_path / "m" / "schön ☃.mp3")  # is not there; the list is written
+    odd = [tmp_path / "new\nline.mp3", tmp_path / os.fsdecode(b"latin-\xe9.mp3")]
+    path = tmp_path / "lists" / "like.m3u8"
+    assert similar.write_playlist(path, files + odd) == odd
+    head, *lines = path.read_bytes().decode("utf-8").splitlines()
+    assert head == "#EXTM3U" and len(lines) == 12
+    assert lines[::2] == [*["#EXTINF:1,Ann - A song"] * 5, "#EXTINF:-1,schön ☃"]
+    assert lines[1::2] == [
+        "../m/a.flac",
+        "../m/%231.flac",
+        "../m/50% x%3F.flac",
+        "../m/100%2525.flac",
+        "./../m/ c:d.flac",
+        "../m/schön ☃.mp3",
+    ]
+    similar.write_playlist(tmp_path / "m" / "here.m3u8", files[:1])
+    assert (tmp_path / "m" / "here.m3u8").read_text().endswith(" song\na.flac\n")
+
+
+def ask(*words):
+    return cli.main(["similar", "--network", NETWORK, *map(str, words)])
+
+
+def test_similar_lists_what_is_near(data, music, tmp_path, capsys, monkeypatch):
+    a, b, c = music
+    folder = a.parent
+    shutil.copy(a, folder / "a copy.wav")
+    assert ask(a, folder, "-n", 5) == 0
+    out = capsys.readouterr().out
+    vectors = predict.embeddings(load(), music + [a])
+    near = neighbours.similarity(vectors)[0]
+    wanted = {f"{near[place]:5.2f}  {music[place]}" for place in (1, 2)}
+    assert set(out.splitlines()) == wanted
+    monkeypatch.setattr(checkpoints, "load", None)  # all of it is known by now
+    playlist = tmp_path / "like.m3u8"
+    assert ask(a, folder, "-n", 1, "--playlist", playlist) == 0
+    nearest = capsys.readouterr().out.split()[1]
+    names = playlist.read_text().splitlines()[2::2]
+    assert names == ["music/a.wav", f"music/{Path(nearest).name}"]
+    assert ask(a, b) == 0 and str(b) in capsys.readouterr().out
+
+
+def test_similar_names_what_it_cannot_read(data, music, capsys):
+    a, b, _ = music
+    bad = a.with_name("broken.mp3")
+    bad.write_bytes(b"no sound" * 99)
+    assert ask(a, a.parent) == 1  # the others are listed still
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2 and "broken.mp3 is not audio" in err
+    assert ask(bad, a.parent) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "broken.mp3 is not audio" in err
+    assert ask(a, a) == 1 and "no sound in" in capsys.readouterr().err
+    assert ask(a, b, "--playlist", "like.txt") == 2
+    assert "is no .m3u8" in capsys.readouterr().err
+
+
+def test_similar_by_other_artists(data, tmp_path, capsys):
+    folder = tmp_path / "music"
+    song = with_artist(folder / "x" / "1.flac", "Ann")
+    with_artist(folder / "y" / "2.flac", "ann")
+    third = folder / "Ann" / "3.flac"
+    shutil.copy(with_artist(folder / "z" / "4.flac", "Bob B"), folder / "5.flac")
+    third.parent.mkdir()
+    audio.write(third, np.random.default_rng(9).normal(0, 0.1, 20_000))
+    assert ask(song, folder, "--other-artists") == 0
+    out, err = capsys.readouterr()
+    assert [Path(line[7:]).name for line in out.splitlines()] == ["5.flac"]
+    assert "artists: 3 by the files' own tags, 1 by folder, 0 not known" in err
+    bare = tmp_path / "bare.wav"
+    audio.write(bare, np.random.default_rng(9).normal(0, 0.1, 20_000))
+    assert ask(bare, folder, "--other-artists") == 1
+    assert "names no artist" in capsys.readouterr().err
+
+
+def test_neighbours_of_a_folder_without_labels(music):
+    opened = corpus.open(music[0].parent)
+    vectors = predict.embeddings(load(), opened)
+    lists = neighbours.nearest(neighbours.similarity(vectors), 2)
+    assert lists.shape == (3, 2)
+    np.testing.assert_array_equal(vectors, predict.embeddings(load(), music))

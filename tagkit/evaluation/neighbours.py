@@ -12,16 +12,23 @@ import pandas as pd
 from tagkit.evaluation import metrics
 
 
-def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
+def similarity(
+    vectors: np.ndarray, centre: bool = True, *, of: list[int] | None = None
+) -> np.ndarray:
     """Compute the cosine of the angle between every two vectors.
 
     With `centre`, what all vectors have in common, their mean, does not count.
 
-    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for zeros.
+    Args:
+        of: the places of some clips; only their rows are computed.
+
+    Shape: (n_clips, n_features) -> (n_clips, n_clips), or of some (n_some, n_clips),
+    in [-1, 1]; 0 for zeros.
     Raises: ValueError for vectors of another shape or values that are not finite.
     """
     units = _units(vectors, centre)
-    return np.clip(units @ units.T, -1, 1)
+    rows = units if of is None else units[of]
+    return np.clip(rows @ units.T, -1, 1)
 
 
 def overlap(labels) -> np.ndarray:

@@ -12,10 +12,10 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -101,35 +101,48 @@ def tag(
 def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
     from tagkit.evaluation import predict  # and with it PyTorch
 
-    rows, embedding, refused = [], None, []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            if job.rows and job.embedding:
-                scores, embedding = predict.tag_and_embed(
-                    model, job.path, tags, merge, line=timeline, overlap=overlap
-                )
-            elif job.embedding:
-                vectors = predict.embeddings(model, [job.path], overlap=overlap)
-                embedding = vectors[0]
-            elif timeline:
-                scores = predict.timeline(model, job.path, tags, overlap=overlap)
-            else:
-                scores = predict.tag_file(model, job.path, tags, merge, overlap=overlap)
-            if job.rows and timeline:
-                rows = scores.reset_index().to_dict("records")
-            elif job.rows:
-                rows = [scores[tags].to_dict()]
-        except audio.AudioError as error:
-            refused = [str(error)]
+    def scores_and_embedding(path):
+        if job.rows and job.embedding:
+            return predict.tag_and_embed(
+                model, path, tags, merge, line=timeline, overlap=overlap
+            )
+        if job.embedding:
+            return None, predict.embeddings(model, [path], overlap=overlap)[0]
+        if timeline:
+            return predict.timeline(model, path, tags, overlap=overlap), None
+        return predict.tag_file(model, path, tags, merge, overlap=overlap), None
+
+    heard, remarks = attempt(scores_and_embedding, job.path)
+    scores, embedding = heard or (None, None)
+    rows = []
+    if scores is not None:
+        rows = scores.reset_index() if timeline else scores[tags].to_frame().T
+        rows = rows.to_dict("records")
     rows = [{name: round(float(n), DIGITS) for name, n in row.items()} for row in rows]
     return Tagged(
         job.path,
-        is_sound=not refused,
+        is_sound=heard is not None,
         rows=[{"file": str(job.path)} | row for row in rows],
         embedding=embedding,
-        remarks=list(dict.fromkeys(str(said.message) for said in caught)) + refused,
+        remarks=remarks,
     )
+
+
+def attempt(function: Callable, path: Path) -> tuple[Any, list[str]]:
+    """Do something with a file that may be no sound.
+
+    Shape: what the function gives, None if the file cannot be decoded; remarks, what
+    the decoder said of the file, or why it is no sound.
+    """
+    done, refused = None, []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            done = function(path)
+        except audio.AudioError as error:
+            refused = [str(error)]
+    said = dict.fromkeys(str(warning.message) for warning in caught)
+    return done, list(said) + refused
 
 
 def strongest(row: dict, top: int | None, threshold: float | None) -> dict:
