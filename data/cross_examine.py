@@ -214,11 +214,6 @@ def tell_kinds(vectors: np.ndarray, kinds, artists) -> np.ndarray:
     cosine counts.
 
     Shape: (n_pieces, n_dims), (n_pieces,), (n_pieces,) -> (n_pieces,) of bool: right?
-
-    >>> vectors = np.array([[0, 1.0], [0, 2], [1, 0], [3, 0], [0, 3]])
-    >>> kinds, artists = ["a", "a", "b", "b", "b"], [1, 2, 3, 4, 4]
-    >>> tell_kinds(vectors, kinds, artists).tolist()
-    [True, True, True, True, False]
     """
     kinds, artists = np.asarray(kinds), np.asarray(artists)
     right = []

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tagkit.data import corpus
+from tagkit.evaluation import networks
 
 sys.path.insert(0, str(corpus.SHIPPED))
 
@@ -57,3 +58,26 @@ def test_lines_and_marks_by_hand(tmp_path, mini):
         f"{end}\n\nafter\n"
     )
     assert text.count(lines[2]) == 1 and "old" not in text
+
+
+def test_kinds_are_told_by_pieces_of_other_artists():
+    vectors = np.array([[0, 1.0], [0, 2], [1, 4], [2, 0], [3, 1]])
+    told = cross_examine.tell_kinds(vectors, list("aaabb"), [1, 2, 3, 4, 5])
+    assert told.tolist() == [True] * 5
+    told = cross_examine.tell_kinds(vectors, list("aaabb"), [1, 2, 3, 4, 4])
+    assert told.tolist() == [True] * 3 + [False] * 2  # no b by anybody else
+    pieces = cross_examine.kinds_of_recorded()
+    artists = pieces.groupby("kind")["artist"].nunique()
+    assert set(artists.index) == set(cross_examine.KINDS) and artists.min() >= 3
+
+
+def test_the_card_says_what_embeddings_are_worth():
+    card = (corpus.SHIPPED / "README.md").read_text()
+    begin, end = (mark.format("embeddings") for mark in cross_examine.MARKS)
+    numbers = card.split(begin)[1].split(end)[0]
+    rows = re.findall(r"^\| (\S+) \| (.*) \| \d+ of 14: (.*) \|$", numbers, re.M)
+    assert sorted(name for name, *_ in rows) == sorted(networks.shipped())
+    for _, *cells in rows:
+        for cell in cells:
+            mean, low, high = map(float, re.findall(r"[01]\.\d+", cell))
+            assert low <= mean <= high
