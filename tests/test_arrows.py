@@ -19,7 +19,7 @@ ROOMS = {
     "evaluation": {"data", "files", "machine", "models"},
     "training": {"data", "evaluation", "files", "machine", "models"},
     "plots": {"evaluation", "models"},
-    "widgets": {"data", "evaluation", "plots"},
+    "widgets": {"data", "evaluation", "files", "plots"},
     "checks": {"data", "evaluation", "files", "models", "training"},
 }
 ROOMS |= {name: set(ROOMS) | {"doctor"} for name in ("doctor", "cli", "__main__")}

@@ -305,3 +305,70 @@ def test_cross_entropy_is_scikit_learns():
     assert metrics.cross_entropy([[1]], [[0.0]]) == np.inf
     with pytest.raises(ValueError, match="-2.* 3"):
         metrics.cross_entropy([[1, 0]], [[3.0, -2.0]])
+
+
+# -- several seeds, several tags ------------------------------------------------------
+
+
+def graded(n_seeds, strength=1.0, n_clips=60, n_tags=3, seed=0):
+    """Labels of 20 artists and scores of some seeds that hear them a little."""
+    random = np.random.default_rng(seed)
+    labels = (random.random((n_clips, n_tags)) < 0.3).astype(int)
+    noise = random.normal(size=(n_seeds, n_clips, n_tags))
+    groups = np.repeat(np.arange(20), n_clips // 20)
+    return labels, 1 / (1 + np.exp(-(strength * labels + noise))), groups
+
+
+def test_several_seeds_give_the_mean_and_one_seed_what_it_gave_before():
+    labels, scores, groups = graded(3)
+    whole = metrics.evaluate(labels, scores, groups=groups)
+    each = [metrics.evaluate(labels, one, groups=groups) for one in scores]
+    for name in ("roc_auc", "ap"):
+        means = np.mean([one[name] for one in each], axis=0)
+        np.testing.assert_allclose(whole[name], means)
+    one = metrics.evaluate(labels, scores[:1], groups=groups)
+    pd.testing.assert_frame_equal(one, each[0])
+
+
+def test_seeds_that_differ_widen_the_interval_as_much_as_new_ones_would():
+    """The drawn means of three seeds have the variance of a mean of three new seeds."""
+    labels, one, _ = graded(1, n_clips=300, n_tags=1)
+    sure = 0.9 * labels + 0.05
+    shares = metrics._seed_shares(3, 20_000, 0)  # (3, n_boot)
+    np.testing.assert_allclose(shares.sum(axis=0), 1)
+    values = np.array([0.7, 0.8, 0.87])
+    drawn = values @ shares
+    assert drawn.mean() == pytest.approx(values.mean(), abs=1e-3)
+    assert drawn.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.03)
+    same = metrics.evaluate(labels, np.stack([one[0], one[0]])).loc["macro"]
+    mixed = metrics.evaluate(labels, np.stack([one[0], sure])).loc["macro"]
+    assert mixed.roc_high - mixed.roc_low > 2 * (same.roc_high - same.roc_low)
+
+
+def test_seeds_of_another_shape_are_refused():
+    labels, scores, _ = graded(2)
+    with pytest.raises(ValueError, match=r"\(60, 3\) and scores \(60, 2\)"):
+        metrics.evaluate(labels, scores[:, :, :2])
+    with pytest.raises(ValueError, match="at least one seed"):
+        metrics.evaluate(labels, scores[:0])
+
+
+def test_holm_is_that_of_the_definition():
+    p = [0.01, np.nan, 0.04, 0.03, 0.005]  # sorted: .005 x 4, .01 x 3, .03 x 2, .04 x 1
+    np.testing.assert_allclose(metrics.holm(p), [0.03, np.nan, 0.06, 0.06, 0.02])
+    assert metrics.holm([0.6, 0.9]).tolist() == [1.0, 1.0]
+    assert metrics.holm([]).shape == (0,)
+
+
+def test_a_tag_that_differs_is_told_from_one_that_does_not():
+    labels, a, groups = graded(3, strength=0.0, n_clips=120)
+    b = a.copy()
+    a[:, :, 0] = 0.02 * a[:, :, 0] + 0.9 * labels[:, 0]  # A hears the first tag
+    labels[:, 2] = 0  # the last one cannot be scored
+    groups = np.repeat(np.arange(40), 3)
+    table = metrics.compare_tags(labels, a, b, tags=["x", "y", "z"], groups=groups)
+    assert list(table.index) == ["x", "y", "z"]
+    x, y, z = (row for _, row in table.iterrows())
+    assert x.p_holm == pytest.approx(2 * x.p) and x.p_holm < 0.01 and x.low > 0
+    assert (y.difference, y.p, y.p_holm) == (0, 1, 1)
+    assert np.isnan([z.a, z.difference, z.low, z.p, z.p_holm]).all()

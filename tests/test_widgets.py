@@ -3,6 +3,7 @@
 import base64
 import datetime
 import io
+import json
 import re
 
 import ipywidgets
@@ -244,6 +245,98 @@ def test_quiz_refuses_incomplete_choices(choices):
         widgets.quiz("Which?", choices)
 
 
+@pytest.fixture
+def answers(tmp_path, monkeypatch):
+    """A reader who sits before the notebook; where the answers are kept."""
+    monkeypatch.delenv("TAGKIT_STATIC", raising=False)
+    monkeypatch.delenv("TAGKIT_PROGRESS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".predictions.json"
+
+
+LAYERS = ["the first `conv`", "the <b>dense</b> layer", "the mel"]
+
+
+def test_a_prediction_is_kept_and_shown_beside_the_truth(answers):
+    question = 'Which is "largest"?'
+    guess = widgets.predict(question, LAYERS)
+    assert repr(guess.reveal(LAYERS[0])) == f"It was {LAYERS[0]}."
+    assert guess.answer is None and guess.parts["said"].value == ""
+    guess.parts["buttons"][0].click()
+    guess.parts["buttons"][1].click()  # thought better of
+    assert "You say <b>the &lt;b&gt;dense" in guess.parts["said"].value
+    assert repr(guess.reveal(LAYERS[1])) == f"You said {LAYERS[1]}. So it is."
+    wrong = guess.reveal(LAYERS[0])
+    assert repr(wrong) == f"You said {LAYERS[1]}. It was {LAYERS[0]}."
+    assert "&lt;b&gt;dense" in wrong.html and 'role="status"' in wrong.html
+
+    again = widgets.predict(question, LAYERS)  # as after a restart
+    assert again.answer == LAYERS[1] and again.parts["said"].value
+    assert widgets.predict("Another?", LAYERS).answer is None
+    assert widgets.predict(question, LAYERS[::2]).answer is None
+    assert widgets.predict(question, (0, 1)).answer is None
+    assert json.loads(answers.read_text()) == {question: LAYERS[1]}
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "truth", "words"),
+    [
+        ((0.5, 1.0), 0.7, 0.8137, "You said 0.70. It was 0.81."),
+        ((0, 1), 0.81, np.float32(0.8137), "You said 0.81. So it is."),
+        ((0, 100), 40, 55, "You said 40. It was 55."),
+        ((1000, 200_000), 50_000, 55_422, "You said 50,000. It was 55,422."),
+        ((0, 1), None, 1.3, "You said 0.50. It was 1.30."),  # as the slider stood
+    ],
+)
+def test_a_predicted_number(answers, limits, value, truth, words):
+    guess = widgets.predict("How many?", limits)
+    slider = guess.parts["slider"]
+    slider.value = slider.value if value is None else value
+    assert guess.answer is None, "a slider that is moved is no answer yet"
+    guess.parts["button"].click()
+    assert repr(guess.reveal(truth)) == words
+    again = widgets.predict("How many?", limits)
+    assert again.answer == guess.answer
+    with pytest.raises(ValueError, match="needed is a number"):
+        guess.reveal("many")
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xff", b"[1]", b'{"How?": {}}'])
+def test_damaged_predictions_count_as_none(answers, damage):
+    answers.write_bytes(damage)
+    assert widgets.predict("How?", LAYERS).answer is None
+    guess = widgets.predict("How?", (0, 1))
+    guess.parts["button"].click()
+    assert json.loads(answers.read_text()) == {"How?": 0.5}
+
+
+def test_a_prediction_that_cannot_be_kept_counts_all_the_same(answers, monkeypatch):
+    (answers.parent / "file").write_text("")
+    monkeypatch.setenv("TAGKIT_PROGRESS", str(answers.parent / "file" / "ada.json"))
+    guess = widgets.predict("How?", LAYERS)
+    guess.parts["buttons"][2].click()
+    assert repr(guess.reveal("the mel")) == "You said the mel. So it is."
+
+
+def test_a_static_page_asks_and_does_not_answer(answers, monkeypatch):
+    answers.write_text(json.dumps({"How?": LAYERS[0], "How far?": 0.5}))
+    monkeypatch.setenv("TAGKIT_STATIC", "1")
+    guess = widgets.predict("How?", LAYERS)
+    assert all(text in guess.html for text in ("How?", "&lt;b&gt;dense", "the mel"))
+    assert "You" in guess.html and "You say" not in guess.html
+    assert repr(guess.reveal(LAYERS[0])) == f"It was {LAYERS[0]}."
+    far = widgets.predict("How far?", (0, 1))
+    assert "from 0.00 to 1.00" in far.html and far.answer is None
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["one"], ["a", "a"], ["a", 1], (1, 0), (1, 1), (1, 2, 3)]
+)
+def test_predict_refuses(options):
+    with pytest.raises(ValueError, match="two or more different texts, or two numbers"):
+        widgets.predict("Which?", options)
+
+
 @pytest.mark.parametrize("static", [True, False])
 def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
     monkeypatch.setenv("TAGKIT_STATIC", "1" if static else "")
@@ -251,6 +344,8 @@ def test_static_shows_html_and_live_shows_widgets(small, static, monkeypatch):
         lambda: widgets.tag_explorer(small, tag_list="all"),
         lambda: widgets.guess(small, 10),
         lambda: widgets.tag_upload(Pitch(), TONES),
+        lambda: widgets.predict("How?", LAYERS),
+        lambda: widgets.predict("How?", (0, 1)),
     ):
         view = make()
         assert view.html == make().html  # the same page each time

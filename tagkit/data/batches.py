@@ -26,11 +26,13 @@ class Examples:
         store: where their samples are.
         labels: frame (n_clips, n_tags) uint8, index clip_id.
         about: corpus, tag_list, version, part, n_clips: what to print beside a score.
+        artists: series (n_clips,), for intervals; None where they are not known.
     """
 
     store: stores.ClipStore
     labels: pd.DataFrame
     about: dict
+    artists: pd.Series | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -46,7 +48,10 @@ class Examples:
             raise ValueError(f"n is {n}; needed is at least 1, or clip ids")
         else:
             labels = self.labels.iloc[:n]
-        return Examples(self.store, labels, self.about | {"n_clips": len(labels)})
+        artists = None if self.artists is None else self.artists.loc[labels.index]
+        return Examples(
+            self.store, labels, self.about | {"n_clips": len(labels)}, artists
+        )
 
     def crops(self, n_samples: int, sample_rate: int, **options) -> "RandomCrops":
         """Give random windows to train on; the options are those of `RandomCrops`.
@@ -96,7 +101,8 @@ def examples(
         )
     tag_list = tag_list if isinstance(tag_list, str) else "own"
     about = {"corpus": corpus.name, "tag_list": tag_list, "version": version}
-    return Examples(store, labels.loc[ids], about | {"part": part, "n_clips": len(ids)})
+    about |= {"part": part, "n_clips": len(ids)}
+    return Examples(store, labels.loc[ids], about, corpus.clips.loc[ids, "artist"])
 
 
 def _known(ids, labels, owner) -> pd.Index:

@@ -76,10 +76,13 @@ def evaluate(
     its rank. With few positives all intervals are too narrow.
 
     With `groups`, a name per clip such as its artist, whole groups are drawn: the clips
-    of one artist succeed or fail together. ``n_boot=0`` leaves the intervals nan.
+    of one artist succeed or fail together. With scores of several seeds the figures are
+    means over them, and seeds are drawn as well, so that the intervals hold for other
+    clips and other seeds. ``n_boot=0`` leaves the intervals nan.
 
-    Shape: (n_clips, n_tags) twice -> a row per tag, then "macro"; columns positives,
-    roc_auc, roc_low, roc_high, ap, ap_low, ap_high, ap_floor (that of equal scores).
+    Shape: labels (n_clips, n_tags), scores the same or (n_seeds, n_clips, n_tags) -> a
+    row per tag, then "macro"; columns positives, roc_auc, roc_low, roc_high, ap,
+    ap_low, ap_high, ap_floor (that of equal scores).
     ``attrs``: n_clips, n_tags, masked, n_boot, nothing_right (accuracy of no tag).
     Raises: ValueError as `roc_auc`.
 
@@ -89,9 +92,9 @@ def evaluate(
     (np.float64(0.5), ['b'])
     """
     tags = _tag_names(labels, tags)
-    labels, scores = _checked(labels, scores)
-    (roc,), (ap,) = _areas(labels, scores)  # (n_tags,)
-    boot_roc, boot_ap = _resampled(labels, scores, n_boot, seed, groups)
+    labels, seeds = _seeds(labels, scores)
+    roc, ap = _mean_areas(labels, seeds)  # (n_tags,)
+    boot_roc, boot_ap = _resampled(labels, seeds, n_boot, seed, groups)
     positives = labels.sum(axis=0).astype(int)
     floor = np.where(np.isnan(roc), np.nan, labels.mean(axis=0))
     report = pd.DataFrame(index=[*tags, "macro"])
@@ -119,18 +122,16 @@ def compare(
     What makes a clip hard for both cancels out. If the interval of the difference
     holds 0, these clips do not tell which is better.
 
-    Shape: (n_clips, n_tags) three times -> a frame with rows roc_auc, ap; columns a, b,
-    difference (a - b), low, high (95 %), a_better (share of resamples).
+    Shape: labels and scores as in `evaluate` -> a frame with rows roc_auc, ap; columns
+    a, b, difference (a - b), low, high (95 %), a_better (share of resamples).
     Notebook: course/03_spectrogram_cnns.ipynb
     """
-    labels, scores_a = _checked(labels, scores_a)
-    labels, scores_b = _checked(labels, scores_b)
-    areas_a, areas_b = _areas(labels, scores_a), _areas(labels, scores_b)
-    boot_a = _resampled(labels, scores_a, n_boot, seed, groups)
-    boot_b = _resampled(labels, scores_b, n_boot, seed, groups)
+    labels, areas_a, areas_b, boot_a, boot_b = _paired(
+        labels, scores_a, scores_b, n_boot, seed, groups
+    )
     rows = {}
     for i, name in enumerate(("roc_auc", "ap")):
-        (a,), (b,) = areas_a[i], areas_b[i]  # (n_tags,)
+        a, b = areas_a[i], areas_b[i]  # (n_tags,)
         differences = _macro(a - b, boot_a[i] - boot_b[i])  # (n_boot,)
         low, high = _interval(differences)
         rows[name] = {
@@ -142,6 +143,64 @@ def compare(
             "a_better": (differences > 0).mean(),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def compare_tags(
+    labels,
+    scores_a,
+    scores_b,
+    *,
+    tags: Sequence[str] | None = None,
+    n_boot: int = 10_000,
+    seed: int = 0,
+    groups=None,
+) -> pd.DataFrame:
+    """Compare the ROC-AUC of A and B tag by tag, as `compare` does their means.
+
+    Of thirty tags, one or two differ "significantly" by luck alone: judge by p_holm,
+    which allows for the number of tags. Both p are two-sided, from the resamples, and
+    cannot be below 2 / (n_boot + 1).
+
+    Shape: as `compare` -> a row per tag, the smallest p first; columns positives, a, b,
+    difference (a - b), low, high (95 %), p, p_holm; nan for a tag that cannot be
+    scored.
+    """
+    tags = _tag_names(labels, tags)
+    labels, (a, _), (b, _), (boot_a, _), (boot_b, _) = _paired(
+        labels, scores_a, scores_b, n_boot, seed, groups
+    )
+    differences = boot_a - boot_b  # (n_boot, n_tags)
+    table = pd.DataFrame({"positives": labels.sum(axis=0).astype(int)}, tags)
+    table["a"], table["b"], table["difference"] = a, b, a - b
+    table["low"], table["high"] = _interval(differences)
+    n_drawn = (~np.isnan(differences)).sum(axis=0)
+    above, below = (differences >= 0).sum(axis=0), (differences <= 0).sum(axis=0)
+    p = np.minimum(1, 2 * (np.minimum(above, below) + 1) / (n_drawn + 1))
+    table["p"] = np.where(n_drawn > 0, p, np.nan)
+    table["p_holm"] = holm(table["p"])
+    return table.sort_values("p", kind="stable")
+
+
+def holm(p) -> np.ndarray:
+    """Adjust the p-values of several tests for how many there are.
+
+    The smallest is multiplied by their number n, the next by n - 1, and so on; none
+    ends below a smaller one. Reject where the result is below 0.05, and the chance of
+    even one false rejection stays below 5 %.
+
+    Shape: (n_tests,) -> the same; nan, a test that was not made, stays and is not
+    counted.
+    Source: Holm, Scandinavian Journal of Statistics 1979.
+
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p)[: (~np.isnan(p)).sum()]  # nan comes last
+    adjusted = np.full(p.shape, np.nan)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
+    return adjusted
 
 
 def decisions(
@@ -251,6 +310,33 @@ def _checked(labels, scores):
     return labels.astype(np.float64), scores
 
 
+def _seeds(labels, scores):
+    """Check scores of one or several seeds. Shape: labels, a list of (n_clips, n_tags).
+
+    A frame is checked as a frame; several seeds come as (n_seeds, n_clips, n_tags).
+    """
+    if np.ndim(scores) != 3:
+        labels, scores = _checked(labels, scores)
+        return labels, [scores]
+    if not len(scores):
+        raise ValueError("there are no scores; needed is at least one seed")
+    checked = [_checked(labels, one) for one in scores]
+    return checked[0][0], [one for _, one in checked]
+
+
+def _mean_areas(labels, seeds):
+    """Give ROC-AUC and AP of each tag, means over seeds. Shape: (2, n_tags)."""
+    return np.mean([_areas(labels, one) for one in seeds], axis=0)[:, 0]
+
+
+def _paired(labels, scores_a, scores_b, n_boot, seed, groups):
+    """Check and score two models, on all clips and on the same resamples."""
+    labels, seeds_a = _seeds(labels, scores_a)
+    labels, seeds_b = _seeds(labels, scores_b)
+    boots = [_resampled(labels, s, n_boot, seed, groups) for s in (seeds_a, seeds_b)]
+    return labels, _mean_areas(labels, seeds_a), _mean_areas(labels, seeds_b), *boots
+
+
 def _areas(labels, scores, weights=None):
     """Compute ROC-AUC and AP of each tag for many resamples, sorting each tag once.
 
@@ -295,13 +381,36 @@ def drawn(n: int, groups: Sequence | None, n_boot: int, seed: int) -> np.ndarray
     return random.multinomial(len(shares), shares, n_boot)[:, group]
 
 
-def _resampled(labels, scores, n_boot, seed, groups):
+def _resampled(labels, seeds, n_boot, seed, groups):
+    """Score resamples of the clips, means over resampled seeds.
+
+    Shape: a list of scores, one per seed -> (2, n_boot, n_tags), ROC-AUC and AP.
+    """
     if n_boot == 0:
         return np.full((2, 1, labels.shape[1]), np.nan)
     weights = drawn(len(labels), groups, n_boot, seed)  # (n_boot, n_clips)
-    n_parts = -(-n_boot // 100)  # all at once would take much memory
-    parts = [_areas(labels, scores, part) for part in np.array_split(weights, n_parts)]
-    return np.concatenate(parts, axis=1)  # (2, n_boot, n_tags)
+    parts = np.array_split(weights, -(-n_boot // 100))  # at once takes much memory
+    means = 0.0
+    for scores, share in zip(
+        seeds, _seed_shares(len(seeds), n_boot, seed), strict=True
+    ):
+        areas = [_areas(labels, scores, part) for part in parts]
+        means = means + share[:, None] * np.concatenate(areas, axis=1)
+    return means
+
+
+def _seed_shares(n_seeds, n_boot, seed):
+    """Draw seeds with replacement. Shape: (n_seeds, n_boot), their shares in a mean.
+
+    Means of n drawn with replacement vary less than those of n new ones, by the factor
+    (n - 1) / n in variance; the shares are spread so that they vary as much.
+    """
+    equal = np.full(n_seeds, 1 / n_seeds)
+    if n_seeds == 1:
+        return np.ones((1, n_boot))
+    shares = np.random.default_rng([seed, 1]).multinomial(n_seeds, equal, n_boot)
+    spread = np.sqrt(n_seeds / (n_seeds - 1))
+    return (1 / n_seeds + spread * (shares / n_seeds - 1 / n_seeds)).T
 
 
 def _mean(areas):

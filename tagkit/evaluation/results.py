@@ -5,6 +5,7 @@ Notebook: course/03_spectrogram_cnns.ipynb
 
 import ast
 import inspect
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -327,13 +328,15 @@ def model_facts(model: Tagger, config) -> dict:
 def record(path, what, *, history, train, test, scores, tag_seconds, merge="mean"):
     """Write a run's settings and its figures on the test clips as JSON.
 
+    Labels, scores and artists go into an .npz of the same name beside it.
+
     Args:
         what: a recipe and the keys of `model_facts`.
         history: a dict per epoch, with its seconds.
         train, test: examples; scores are those of test, (n_clips, n_tags) in [0, 1].
         tag_seconds: how long scoring a clip took.
     """
-    report = metrics.evaluate(test.labels, scores)
+    report = metrics.evaluate(test.labels, scores, groups=test.artists)
     prior = np.broadcast_to(train.labels.mean(), test.labels.shape)
     run = what | {
         "n_train": len(train),
@@ -350,6 +353,16 @@ def record(path, what, *, history, train, test, scores, tag_seconds, merge="mean
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
+    clips = {
+        "ids": test.labels.index.to_numpy(),
+        "labels": test.labels.to_numpy(np.uint8),
+        "scores": np.asarray(scores, np.float32),
+    }
+    if test.artists is not None:
+        clips["artists"] = test.artists.to_numpy(str)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **clips)
+    write_atomically(Path(path).with_suffix(".npz"), buffer.getvalue())
     text = json.dumps(without_nan(run), indent=1)
     write_atomically(Path(path), text.encode())
 

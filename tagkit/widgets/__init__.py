@@ -2,7 +2,7 @@
 
 page      View, and what all of them share
 sound     player, clip_view, filter_player
-ask       tag_explorer, guess, quiz
+ask       tag_explorer, guess, quiz, predict
 judge     threshold_slider, relabel
 map       clip_map, clip_list, playlist_maker
 song      taggram, tag_upload
@@ -13,7 +13,7 @@ shows the same content as HTML, which stays readable when a code host strips pla
 and styles. Nothing needs the network, and every text is escaped.
 """
 
-from tagkit.widgets.ask import guess, quiz, tag_explorer
+from tagkit.widgets.ask import guess, predict, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker
 from tagkit.widgets.page import MAX_SECONDS, View
@@ -30,6 +30,7 @@ __all__ = [
     "guess",
     "player",
     "playlist_maker",
+    "predict",
     "quiz",
     "relabel",
     "tag_explorer",

@@ -1,15 +1,22 @@
-"""To click: a menu of tags, a guess at a clip's tags, a quiz."""
+"""To click: a menu of tags, a guess at a clip's tags, a quiz, a prediction."""
 
+import contextlib
+import json
+import math
+import os
 import string
+from collections.abc import Sequence
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
 
+from tagkit import files
 from tagkit.data import tags
 from tagkit.data.audio import AudioError
 from tagkit.data.corpus import Corpus
 from tagkit.widgets import page
-from tagkit.widgets.page import MAX_SECONDS, View, box, listing, safe
+from tagkit.widgets.page import MAX_SECONDS, View, box, is_static, listing, safe
 from tagkit.widgets.sound import player
 
 
@@ -178,3 +185,137 @@ def quiz(question: str, choices: list) -> View:
         f"Quiz: {question} ({len(choices)} choices)",
         box(f"<b>{safe(question, code=True)}</b>{rows}"),
     )
+
+
+class Prediction(View):
+    """A question, the reader's answer to it, and later both beside the truth.
+
+    Attributes:
+        answer: the option chosen or the number set, None before that.
+    """
+
+    def __init__(self, question: str, options: Sequence):
+        self.question = question
+        self.is_number = not isinstance(options[0], str)
+        self.decimals = 0
+        kept = _answers().get(question)
+        if self.is_number:
+            low, high = options
+            power = math.floor(math.log10((high - low) / 50))  # 50 steps or more
+            self.decimals = max(0, -power)
+            slider = ipywidgets.FloatSlider(
+                value=(low + high) / 2,
+                min=low,
+                max=high,
+                step=10.0**power,
+                readout_format=f",.{self.decimals}f",
+                description="you say",
+                layout={"width": "36em"},
+            )
+            button = ipywidgets.Button(description="Keep this answer")
+            button.on_click(lambda _: self._keep(slider.value))
+            parts = {"slider": slider, "button": button}
+            controls = [slider, button]
+            asked = f"Name a number from {self._text(low)} to {self._text(high)}."
+            fits = isinstance(kept, int | float) and low <= kept <= high
+        else:
+            controls = [
+                ipywidgets.Button(
+                    description=text, tooltip=question, layout={"width": "auto"}
+                )
+                for text in options
+            ]
+            for button in controls:
+                button.on_click(lambda button: self._keep(button.description))
+            parts = {"buttons": controls}
+            asked = f"Choose one: {listing(options)}."
+            fits = kept in options
+        said = ipywidgets.HTML()
+        heading = f"<b>Your prediction: {safe(question, code=True)}</b>"
+        row = ipywidgets.Box(controls, layout={"flex_flow": "row wrap"})
+        super().__init__(
+            f"Prediction: {question}",
+            box(
+                f"{heading}<br>{asked} "
+                "<small>In JupyterLab a button keeps your answer.</small>"
+            ),
+            ipywidgets.VBox([ipywidgets.HTML(box(heading)), row, said]),
+            {**parts, "said": said},
+        )
+        self.answer = None
+        if fits:  # else the question had other options then
+            self._say(kept)
+
+    def reveal(self, truth) -> View:
+        """Show the answer beside the truth; without an answer, the truth alone.
+
+        Raises: ValueError for a truth that is no number where one was asked for.
+        """
+        is_number = isinstance(truth, int | float | np.number) and np.isfinite(truth)
+        if self.is_number and not is_number:
+            raise ValueError(
+                f"the truth about {self.question!r} is {truth!r}; needed is a number; "
+                "take .item() of an array or tensor"
+            )
+        truth = self._text(truth)
+        words = f"It was {truth}."
+        if self.answer is not None:
+            answer = self._text(self.answer)
+            words = f"You said {answer}. " + ("So it is." if answer == truth else words)
+        return View(words, box(page.status(f"<b>{safe(words)}</b>")))
+
+    def _text(self, value) -> str:
+        return f"{value:,.{self.decimals}f}" if self.is_number else str(value)
+
+    def _say(self, answer):
+        self.answer = answer
+        words = f"You say <b>{safe(self._text(answer))}</b>."
+        self.parts["said"].value = page.status(words)
+
+    def _keep(self, answer):
+        self._say(answer)
+        kept = {**_answers(), self.question: answer}
+        text = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+        with contextlib.suppress(OSError):  # costs the file, not the answer
+            files.write_atomically(_answers_file(), text.encode())
+
+
+def predict(question: str, options: Sequence) -> Prediction:
+    """Ask for a prediction, keep the answer, and show it beside the truth later.
+
+    The answer is kept in `.predictions.json` beside `progress.json`, so that a kernel
+    that starts again knows it. A static page shows the question and its options alone.
+
+    Args:
+        question: text, in which `backticks` mark code; another one for each prediction.
+        options: two or more texts, or two numbers between which the answer lies.
+
+    Raises: ValueError for other options.
+
+    >>> guess = predict("Which has more parameters?", ["the LSTM", "the GRU"])
+    >>> guess.reveal("the LSTM")
+    It was the LSTM.
+    """
+    texts = [option for option in options if isinstance(option, str)]
+    is_choice = len(texts) == len(options) == len(set(texts)) >= 2
+    if not is_choice and (texts or len(options) != 2 or not options[0] < options[1]):
+        raise ValueError(
+            f"the options of {question!r} are {options!r}; needed are two or more "
+            "different texts, or two numbers, the lower one first"
+        )
+    return Prediction(question, options)
+
+
+def _answers_file() -> Path:
+    progress = os.environ.get("TAGKIT_PROGRESS") or "progress.json"
+    return Path(progress).with_name(".predictions.json")
+
+
+def _answers() -> dict:
+    """The answers kept so far, by question; a damaged file counts as empty."""
+    if is_static():
+        return {}
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads(_answers_file().read_text("utf-8"))
+        return kept if isinstance(kept, dict) else {}
+    return {}
