@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except SystemExit as stop:
         if stop.code == 130:
-            those = "download, prepare, pack, train --run and tag --out"
+            those = "download, prepare, pack, train --run, similar and tag --out"
             print(f"\nstopped; {those} go on when called again", file=sys.stderr)
         return stop.code
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tagkit import cli
-from tagkit.data import audio, corpus
+from tagkit.data import audio, corpus, metadata
 from tagkit.evaluation import cache, neighbours, networks, predict, similar
 from tagkit.training import checkpoints
 
@@ -88,6 +88,15 @@ def test_another_file_network_or_overlap_is_another_embedding(data, music):
         cache.embedder(path, no_network, overlap=0.5)(music[1])
     with pytest.raises(AssertionError, match="known"):
         cache.embedder(networks.find("mini/K2C2"), no_network)(music[1])
+
+
+def test_tags_in_a_file_do_not_change_its_embedding(data, music):
+    path, song = networks.find(NETWORK), music[0]
+    first = cache.embedder(path, load)(song)
+    metadata.write(song, ["slow"])
+    with pytest.raises(AssertionError, match="known"):  # heard again, to be sure
+        cache.embedder(path, no_network)(song)
+    np.testing.assert_array_equal(cache.embedder(path, load)(song), first)
 
 
 def test_what_cannot_be_read_is_not_kept(data, music):
