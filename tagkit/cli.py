@@ -534,12 +534,12 @@ def similar(
 ):
     """List the files that sound most like a song.
 
-    Before each stands the cosine of its embedding's angle to the song's: 1 at most, 0
-    where it is no more like it than any other. The song and its copies are left out.
-    What a network made of a file is kept in data/cache, or in the folder that
-    TAGKIT_DATA names, so that a second call is quick. The artist is the one whom a
-    file's own tags name, else the uppermost folder below the one that is searched. Exit
-    code 1: a file could not be read; each is named with the reason.
+    Before each stands the cosine between its embedding and the song's: at most 1, and 0
+    for a file no more like it than any other. The song and its copies are left out.
+    Embeddings are kept in data/cache, or in the folder cache of TAGKIT_DATA, so a
+    second call is quick. A file's artist is the one in its own tags, else the uppermost
+    folder below the one that is searched. Exit code 1: a file could not be read; each
+    is named with the reason.
     """
     from tagkit.evaluation import cache, networks, tagging
     from tagkit.evaluation import similar as similarity

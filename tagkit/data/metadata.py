@@ -85,8 +85,8 @@ def write(
     """Write tags into a file as its genre, in place of those that tagkit wrote before.
 
     A copy beside the file is changed, decoded and compared, and takes its place only if
-    the sound is the same bit for bit; so whatever stops it, the file is whole. A kill may
-    leave the copy, .NAME.tagkit; the next writing replaces it.
+    the sound is the same bit for bit; so whatever stops it, the file is whole. After a
+    kill the copy may be left, .NAME.tagkit; the next writing replaces it.
 
     Args:
         overwrite: also in place of a genre that somebody else wrote; else that stays.
