@@ -170,10 +170,18 @@ def test_another_sound_or_a_full_disk_leaves_the_file(copy, monkeypatch):
     monkeypatch.setattr(mutagen.mp3.MP3, "save", save_and_damage)
     refused(path, "not decode to the same sound")
 
-    def full(self, file, **how):
-        raise mutagen.MutagenError(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    full, data = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path.read_bytes()
 
-    monkeypatch.setattr(mutagen.mp3.MP3, "save", full)
+    def failing(error):
+        def fail(*args, **how):
+            args[-1].write_bytes(data[:5000])
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(mutagen.mp3.MP3, "save", failing(mutagen.MutagenError(full)))
+    refused(path, "left as it is: No space left")
+    monkeypatch.setattr(shutil, "copy2", failing(full))
     refused(path, "left as it is: No space left")
 
 

@@ -212,5 +212,7 @@ def _is_same_sound(path, copy) -> bool:
 
 
 def _reason(error) -> str:
-    cause = error.args[0] if error.args else error
-    return getattr(cause, "strerror", None) or str(cause) or type(error).__name__
+    for cause in (error, *error.args[:1]):  # mutagen wraps what the system says
+        if getattr(cause, "strerror", None):
+            return cause.strerror
+    return str(error) or type(error).__name__
