@@ -7,6 +7,7 @@ data        from a corpus on the disk to batches
   corpus       tables and sound of one corpus              corpus.open
   download     MagnaTagATune, verified, resumable          download.magnatagatune
   audio        samples (n_samples,) float32, 16 kHz        audio.load
+  metadata     a file's own artist, title, genre           metadata.write
   store        memory map (n_clips, n_samples) int16       store.prepare
   batches      samples (batch, n_samples) and labels       batches.RandomCrops
   feed         batches on the device, ahead of a GPU       feed.Feed
@@ -21,11 +22,14 @@ training    from a model and clips to a trained tagger
 evaluation  from a trained tagger to scores and their worth
   predict      scores (n_clips, n_tags) in [0, 1]          predict.clip_scores
   tagging      many files: tagged, written, continued      tagging.tag
+  networks     names and files of the networks here        networks.find
+  cache        embeddings of files, each computed once     cache.embedder
   metrics      a row per tag, with intervals               metrics.evaluate
   results      recorded runs, leaderboard, paper cards     results.leaderboard
   export       a network as an ONNX file                   export.write
   features     hand-made features, models that use them    features.BoostedTrees
   neighbours   clips that sound alike, playlists, hubs     neighbours.nearest
+  similar      files that sound like one, m3u8             similar.nearest
 machine     what the computer offers
   devices      device, precision, room in its memory       devices.choose
   processes    the processes of torchrun, alone or many    processes.place

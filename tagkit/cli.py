@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except SystemExit as stop:
         if stop.code == 130:
-            those = "download, prepare, pack, train --run and tag --out"
+            those = "download, prepare, pack, train --run, similar and tag --out"
             print(f"\nstopped; {those} go on when called again", file=sys.stderr)
         return stop.code
 
@@ -440,12 +440,7 @@ def tag(
     ] = False,
     overlap: Annotated[
         float,
-        Option(
-            min=0,
-            max=0.99,
-            help="share of a window that the next repeats; with --timeline or "
-            "--embeddings",
-        ),
+        Option(min=0, max=0.99, help="share of a window that the next repeats"),
     ] = 0.0,
     embeddings: Annotated[Path | None, Option(help="an .npz to write, too")] = None,
     jobs: Annotated[int, Option(min=1, help="files at a time, in processes")] = 1,
@@ -453,6 +448,18 @@ def tag(
         str | None, Option(help="cpu, cuda ...; default: the best")
     ] = None,
     merge: Merge = "mean",
+    write: Annotated[
+        bool, Option("--write", help="put the tags into the files, as their genre")
+    ] = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="with --write: also where there is a genre")
+    ] = False,
+    remove: Annotated[
+        bool, Option("--remove", help="take out of the files what --write put there")
+    ] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="with --write, --remove: only show it")
+    ] = False,
 ):
     """Tag files of sound.
 
@@ -462,27 +469,43 @@ def tag(
     from the same folder; what is in the file, or in that of --embeddings, is not
     computed again. Exit code 1: a file could not be read; each is named with the
     reason. Write -- before names that begin with -.
+
+    --write puts the tags that --top or --threshold choose into the files themselves
+    (mp3, flac, ogg, opus, m4a, wav, aiff). A genre that is there stays, unless it was
+    written so. The sound stays the same bit for bit.
     """
     from tagkit.evaluation import tagging
-    from tagkit.machine import devices
-    from tagkit.training import checkpoints
 
     if timeline and merge != "mean":
         raise BadParameter("not allowed with --timeline", param_hint="--merge")
-    if overlap and not (timeline or embeddings):
-        raise BadParameter("needs --timeline or --embeddings", param_hint="--overlap")
+    if write and top is None and threshold is None:
+        raise BadParameter("needs --top or --threshold", param_hint="--write")
+    if write and (out or format or timeline or remove):
+        others = "--out, --format, --timeline or --remove"
+        raise BadParameter(f"not allowed with {others}", param_hint="--write")
+    if overwrite and not write or dry_run and not (write or remove):
+        raise BadParameter("needs --write", param_hint="--overwrite, --dry-run")
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5
     sounds, n_other = tagging.find(files)
     if not sounds:
         raise ValueError(f"no sound in {', '.join(map(str, files))}")
+    genres = tagging.Genres(overwrite=overwrite, dry_run=dry_run)
+    if remove:
+        for path in sounds:
+            genres.remove(path)
+        genres.close()
+        raise Exit(1 if genres.n_failed else 0)
+    from tagkit.machine import devices
+    from tagkit.training import checkpoints
+
     model, made = checkpoints.load(network)
     model.to(devices.choose(device))
     tags = made["tags"]
     columns = ["file", *(["seconds"] if timeline else []), *tags]
     vectors = tagging.Embeddings(embeddings, network) if embeddings else None
-    output = tagging.Output(format, columns, out)
+    output = genres if write else tagging.Output(format, columns, out)
     todo = tagging.todo(sounds, output, vectors)
     n_before, n_failed = len(sounds) - len(todo), 0
     how = {"merge": merge, "timeline": timeline, "overlap": overlap}
@@ -515,7 +538,7 @@ def tag(
         f"{made['model']}, trained on {_trained_on(made['about'])}",
         file=sys.stderr,
     )
-    if n_failed:
+    if n_failed or genres.n_failed:
         raise Exit(1)
 
 
@@ -531,6 +554,90 @@ def _output_format(format, out):
             param_hint="--out",
         )
     return format
+
+
+@app.command(epilog="example: tagkit similar song.mp3 music/ --playlist like.m3u8")
+def similar(
+    song: Annotated[Path, Argument(readable=False, help="the sound to start from")],
+    music: Annotated[
+        list[Path], Argument(readable=False, help="where to look: folders, or files")
+    ],
+    n: Annotated[int, Option("-n", min=1, help="at most so many files")] = 10,
+    other_artists: Annotated[
+        bool, Option("--other-artists", help="none by the artist of the song")
+    ] = False,
+    playlist: Annotated[
+        Path | None, Option(help="an .m3u8 to write, the song first")
+    ] = None,
+    network: Annotated[
+        str, Option(help="see `tagkit networks`; or the path of a best.safetensors")
+    ] = "magnatagatune",
+):
+    """List the files that sound most like a song.
+
+    Before each stands the cosine between its embedding and the song's: at most 1, and 0
+    for a file no more like it than any other. The song and its copies are left out.
+    Embeddings are kept in data/cache, or in the folder cache of TAGKIT_DATA, so a
+    second call is quick. A file's artist is the one in its own tags, else the uppermost
+    folder below the one that is searched. Exit code 1: a file could not be read; each
+    is named with the reason.
+    """
+    from tagkit.evaluation import cache, networks, tagging
+    from tagkit.evaluation import similar as similarity
+
+    if playlist and playlist.suffix.lower() != ".m3u8":
+        raise BadParameter(f"{playlist} is no .m3u8", param_hint="--playlist")
+    sounds, _ = tagging.find(music)
+    files = list(dict.fromkeys([song, *sounds]))
+    embed = cache.embedder(networks.find(network), lambda: _load_to_best(network))
+    vectors, progress = {}, tagging.Progress(len(files), 0, beside_table=False)
+    for path in files:
+        vector, remarks = tagging.attempt(embed, path)
+        for text in remarks:
+            progress.clear()
+            print(f"tagkit similar: {text}", file=sys.stderr)
+        if vector is not None:
+            vectors[path] = vector
+        elif path == song:
+            raise Exit(1)
+        progress.step()
+    progress.clear()
+    if len(vectors) < 2:
+        raise ValueError(f"no sound in {', '.join(map(str, music))} to compare with")
+    artists = None
+    if other_artists:
+        artists = similarity.Artists(path for path in music if path.is_dir())
+        if not artists(song):
+            raise ValueError(
+                f"{song} names no artist and lies in no folder below one that is "
+                "searched; leave --other-artists out"
+            )
+    found = similarity.nearest(vectors, n, artist=artists)
+    for path, near in found:
+        print(f"{near:5.2f}  {path}")
+    if other_artists:
+        by = artists.n_by
+        print(
+            f"artists: {by['tags']} by the files' own tags, {by['folder']} by folder, "
+            f"{by['']} not known",
+            file=sys.stderr,
+        )
+    left_out = []
+    if playlist:
+        left_out = similarity.write_playlist(playlist, [song, *(p for p, _ in found)])
+        for path in left_out:
+            text = f"{path} cannot be named in a playlist; rename it"
+            print(f"tagkit similar: {text}", file=sys.stderr)
+    if left_out or len(vectors) < len(files):
+        raise Exit(1)
+
+
+def _load_to_best(network):
+    """Load a network to the best device."""
+    from tagkit.machine import devices
+    from tagkit.training import checkpoints
+
+    return checkpoints.load(network)[0].to(devices.best())
 
 
 @app.command(epilog="example: tagkit networks lastfm50")

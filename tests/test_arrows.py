@@ -120,6 +120,7 @@ def test_no_circle():
         ("onnx", {"evaluation.export"}),
         ("jupyterlab", {"lab"}),
         ("nbformat", {"lab"}),
+        ("mutagen", {"data.labels", "data.metadata"}),
     ],
 )
 def test_a_package_is_imported_only_where_it_belongs(package, allowed):
@@ -133,7 +134,8 @@ def test_torch_is_imported_only_where_tensors_are():
     light = {
         "data." + n for n in "annotations tags corpus download audio store".split()
     }
-    light |= {"files", "doctor", "evaluation.metrics"}
+    light |= {"files", "doctor", "evaluation.metrics", "evaluation.networks"}
+    light |= {"evaluation.cache", "evaluation.neighbours"}
     light |= {name for name in NAMES if name.startswith(("plots", "widgets"))}
     for name in light & set(NAMES):
         assert not outside(NAMES[name]) & {"torch", "torchaudio"}, name

@@ -57,3 +57,14 @@ def test_lines_and_marks_by_hand(tmp_path, mini):
         f"{end}\n\nafter\n"
     )
     assert text.count(lines[2]) == 1 and "old" not in text
+
+
+def test_kinds_are_told_by_pieces_of_other_artists():
+    vectors = np.array([[0, 1.0], [0, 2], [1, 4], [2, 0], [3, 1]])
+    told = cross_examine.tell_kinds(vectors, list("aaabb"), [1, 2, 3, 4, 5])
+    assert told.tolist() == [True] * 5
+    told = cross_examine.tell_kinds(vectors, list("aaabb"), [1, 2, 3, 4, 4])
+    assert told.tolist() == [True] * 3 + [False] * 2  # no b by anybody else
+    pieces = cross_examine.kinds_of_recorded()
+    artists = pieces.groupby("kind")["artist"].nunique()
+    assert set(artists.index) == set(cross_examine.KINDS) and artists.min() >= 3

@@ -22,6 +22,8 @@ def test_similarity_is_the_cosine():
     lengths = np.array([[1], [2], [3], [4]])
     found = neighbours.similarity(VECTORS * lengths, centre=False)
     np.testing.assert_allclose(found, NEAR, atol=1e-12)
+    some = neighbours.similarity(VECTORS * lengths, centre=False, of=[2, 0])
+    np.testing.assert_allclose(some, NEAR[[2, 0]], atol=1e-12)
     found = neighbours.similarity(np.array([[0.0, 0], [1, 0]]), centre=False)
     np.testing.assert_array_equal(found, [[0, 0], [0, 1]])  # zeros are similar to none
 

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import mutagen
 import numpy as np
 import pytest
 
@@ -75,12 +76,12 @@ def test_a_run_that_is_stopped_five_times_has_each_file_once(
 ):
     out, tag_file, n_left = tmp_path / f"tags{suffix}", predict.tag_file, 0
 
-    def until_stopped(*args):
+    def until_stopped(*args, **how):
         nonlocal n_left
         if n_left == 0:
             raise KeyboardInterrupt
         n_left -= 1
-        return tag_file(*args)
+        return tag_file(*args, **how)
 
     monkeypatch.setattr(predict, "tag_file", until_stopped)
     n_before = 0
@@ -247,6 +248,30 @@ def test_embeddings_are_continued_beside_the_scores(music, tmp_path, monkeypatch
         tagging.Embeddings(out, NETWORK)
 
 
+@pytest.mark.parametrize(("line", "overlap"), [(False, 0), (True, 0.5)])
+def test_scores_and_embedding_come_of_one_pass(music, monkeypatch, line, overlap):
+    model, made = checkpoints.load(NETWORK)
+    file, tags = music / "deep" / "9.wav", made["tags"]
+    audio.write(file, np.resize(audio.load(file), 100_000))  # three windows
+    if line:
+        scores = predict.timeline(model, file, tags, overlap=overlap)
+    else:
+        scores = predict.tag_file(model, file, tags, overlap=overlap)
+    (vector,) = predict.embeddings(model, file, overlap=overlap)
+    loaded, load = [], audio.load
+    monkeypatch.setattr(audio, "load", lambda *a: loaded.append(a) or load(*a))
+    job = tagging.Job(file, rows=True, embedding=True)
+    how = {"timeline": line, "overlap": overlap}
+    (done,) = tagging.tag(model, tags, [job], **how)
+    assert len(loaded) == 1
+    np.testing.assert_allclose(done.embedding, vector, atol=1e-6)
+    wanted = scores.to_numpy() if line else scores[tags].to_numpy()[None]
+    found = [[row[tag] for tag in tags] for row in done.rows]
+    np.testing.assert_allclose(found, wanted, atol=6e-5)  # of four digits
+    with pytest.raises(ValueError, match="50 outputs, you gave 2 tags"):
+        predict.tag_and_embed(model, file, ["a", "b"])
+
+
 def test_what_is_no_sound_is_named_and_the_rest_goes_on(music, tmp_path, capsys):
     (music / "broken.mp3").write_bytes(b"no sound at all" * 99)
     data = (music / "deep" / "9.wav").read_bytes()
@@ -307,6 +332,65 @@ def test_several_at_a_time_give_the_same_in_the_same_order(music):
         assert first["file"] == second["file"] == str(a.path)
         for name in made["tags"]:
             assert abs(first[name] - second[name]) < 2e-4
+
+
+def genre(path):
+    tags = mutagen.File(path).tags or {}
+    return tags["TCON"].text if "TCON" in tags else []
+
+
+def test_tags_are_written_into_the_files(music, capsys):
+    folder = music / "deep"
+    assert tag(folder, "--top", 2, "--format", "jsonl") == 0
+    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    best = {Path(row.pop("file")): list(row) for row in rows}
+    (folder / "broken.mp3").write_bytes(b"no sound at all" * 99)
+    shutil.copy(folder / "9.wav", folder / "read-only.wav").chmod(0o444)
+    for dry in (["--dry-run"], []):
+        assert [genre(path) for path in best] == [[]] * 10
+        assert tag(folder, "--write", "--top", 2, *dry) == 1
+        out, err = capsys.readouterr()
+        assert "broken.mp3 is not audio" in err and "wav is read-only" in err
+        for path, names in best.items():
+            assert f"{path}: no genre -> {'; '.join(names)}\n" in out
+        how = "would be" if dry else "are"
+        assert f"10 of 11 files {how} changed\n" in err
+    assert {path: genre(path) for path in best} == best
+
+
+def test_what_is_written_is_replaced_and_taken_out(music, capsys):
+    folder = music / "deep"
+    assert tag(folder, "--write", "--top", 2) == 0
+    opened = mutagen.File(folder / "9.wav")
+    opened["TCON"].text = ["Polka"]
+    opened.save()
+    capsys.readouterr()
+    assert tag(folder, "--write", "--threshold", 1) == 0  # no tag is so sure
+    out, err = capsys.readouterr()
+    assert "9.wav: Polka stays" in out and out.count("-> no genre") == 9
+    assert "9 of 10 files are changed; 1 keep the genre" in err
+    assert tag(folder, "--write", "--top", 1, "--overwrite") == 0
+    for n_changed in (10, 0):
+        if n_changed:
+            assert tag(folder, "--remove", "--dry-run") == 0
+            assert "10 of 10 files would be changed" in capsys.readouterr().err
+        assert tag(folder, "--remove") == 0
+        assert f"{n_changed} of 10 files are changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "x --write",
+        "x --write --top 2 --out tags.csv",
+        "x --write --top 2 --remove",
+        "x --overwrite",
+        "x --dry-run",
+    ],
+)
+def test_write_without_what_it_needs_is_a_mistyped_command(words, capsys):
+    assert tag(*words.split()) == 2
+    assert "--" in capsys.readouterr().err
 
 
 def test_files_are_found_once(music):

@@ -8,21 +8,27 @@ Notebook: course/06_recommendation.ipynb
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tagkit.evaluation import metrics
 
 
-def similarity(vectors: np.ndarray, centre: bool = True) -> np.ndarray:
+def similarity(
+    vectors: np.ndarray, centre: bool = True, *, of: list[int] | None = None
+) -> np.ndarray:
     """Compute the cosine of the angle between every two vectors.
 
     With `centre`, what all vectors have in common, their mean, does not count.
 
-    Shape: (n_clips, n_features) -> (n_clips, n_clips) in [-1, 1]; 0 for zeros.
+    Args:
+        of: the places of some clips; only their rows are computed.
+
+    Shape: (n_clips, n_features) -> (n_clips, n_clips), or of some (n_some, n_clips),
+    in [-1, 1]; 0 for zeros.
     Raises: ValueError for vectors of another shape or values that are not finite.
     """
     units = _units(vectors, centre)
-    return np.clip(units @ units.T, -1, 1)
+    rows = units if of is None else units[of]
+    return np.clip(rows @ units.T, -1, 1)
 
 
 def overlap(labels) -> np.ndarray:
@@ -99,6 +105,8 @@ def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
     most (lists that hold the same clip), never (clips that no list holds).
     Source: Radovanovic, Nanopoulos & Ivanovic, JMLR 2010.
     """
+    from scipy import stats  # takes a second
+
     counts = np.bincount(np.ravel(lists), minlength=n_clips)
     figures = {
         "skewness": stats.skew(counts) if np.ptp(counts) else 0.0,
@@ -121,6 +129,8 @@ def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
     >>> mutual_proximity(near).tolist()
     [[1.0, 0.25, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    from scipy import stats  # takes a second
+
     similarities = _square(similarities).astype(np.float64)
     np.fill_diagonal(similarities, np.inf)  # a clip itself is the nearest
     ranks = stats.rankdata(similarities, method="min", axis=1) - 1

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit.data import audio, batches, feed
+from tagkit.data import audio, batches, corpus, feed
 from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
@@ -77,23 +77,30 @@ def clip_scores(
 
 
 def tag_file(
-    model: Tagger, path: str | Path, tags: list[str], merge: str = "mean"
+    model: Tagger,
+    path: str | Path,
+    tags: list[str],
+    merge: str = "mean",
+    *,
+    overlap: float = 0.0,
 ) -> pd.Series:
     """Tag any file of sound, of any length, rate and number of channels.
+
+    Args:
+        overlap: as in `batches.starts`; more windows give a steadier mean.
 
     Shape: (n_tags,) scores in [0, 1], index tag, highest first.
     Raises: audio.AudioError for a file that cannot be decoded; ValueError unless there
     is a tag for each of the model's outputs.
     Notebook: course/00_start_here.ipynb
     """
-    logits, _ = _file_logits(model, path, tags)
-    scores = merge_windows(logits[None], merge)[0]
-    return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
+    logits, _ = _file_windows(model, model, path, overlap)
+    return _merged(logits, tags, merge)
 
 
 def embeddings(
     model: Tagger,
-    clips: batches.Examples | Iterable[str | Path],
+    clips: batches.Examples | corpus.Corpus | Iterable[str | Path],
     *,
     overlap: float = 0.0,
 ) -> np.ndarray:
@@ -102,8 +109,8 @@ def embeddings(
     Sounds with near vectors sound alike to the network: see `neighbours`.
 
     Args:
-        clips: examples of a store; or files of any length, such as those that
-            corpus.sound_files(folder) lists. No labels are looked at.
+        clips: examples of a store; or files of any length, or a corpus, whose files
+            are taken whole, such as corpus.open(folder). No labels are looked at.
         overlap: as in `batches.starts`; more windows give a steadier mean.
 
     Shape: (n_clips, n_dims) float32.
@@ -113,6 +120,8 @@ def embeddings(
     if isinstance(clips, batches.Examples):
         windows, n_own = _clip_windows(model, model.embed, clips, overlap)
         return _for_each(n_own, windows, lambda own: own.mean(axis=1))
+    if isinstance(clips, corpus.Corpus):
+        clips = map(clips.path, clips.clips.index)
     paths = [clips] if isinstance(clips, str | Path) else list(clips)
     if not paths:
         raise ValueError("there are no clips; needed are examples or files of sound")
@@ -138,11 +147,40 @@ def timeline(
     Raises: as `tag_file`.
     Notebook: course/05_per_tag_evaluation.ipynb
     """
-    logits, starts = _file_logits(model, path, tags, overlap)
-    middles = (starts + model.n_samples / 2) / model.sample_rate
-    return pd.DataFrame(
-        _sigmoid(logits), index=pd.Index(middles, name="seconds"), columns=list(tags)
-    )
+    logits, starts = _file_windows(model, model, path, overlap)
+    return _timed(model, logits, starts, tags)
+
+
+def tag_and_embed(
+    model: Tagger,
+    path: str | Path,
+    tags: list[str],
+    merge: str = "mean",
+    *,
+    line: bool = False,
+    overlap: float = 0.0,
+) -> tuple[pd.Series | pd.DataFrame, np.ndarray]:
+    """Tag a file and embed it, in one pass over its windows.
+
+    Args:
+        line: tag window by window.
+
+    Shape: what `tag_file` gives, or for a line `timeline`; and (n_dims,) float32.
+    Raises: as `tag_file`.
+    """
+
+    def both(samples):
+        vectors = model.embed(samples)  # (batch, n_dims)
+        return torch.cat([model.output(vectors), vectors], dim=1)
+
+    outputs, starts = _file_windows(model, both, path, overlap)
+    n_tags = model.output.out_features
+    logits, vectors = outputs[:, :n_tags], outputs[:, n_tags:]
+    if line:
+        tagged = _timed(model, logits, starts, tags)
+    else:
+        tagged = _merged(logits, tags, merge)
+    return tagged, vectors.mean(axis=0)
 
 
 def occlusion(
@@ -193,15 +231,28 @@ def _noise_like(samples):
     return noise.astype(np.float32)
 
 
-def _file_logits(model, path, tags, overlap=0.0):
-    """Give a file's logits (n_windows, n_tags) and the first sample of each window."""
-    logits, starts = _file_windows(model, model, path, overlap)
+def _merged(logits, tags, merge) -> pd.Series:
+    """Give a file's scores, highest first, of the logits of its windows."""
+    _check_tags(logits, tags)
+    scores = merge_windows(logits[None], merge)[0]
+    return pd.Series(scores, index=list(tags)).sort_values(ascending=False)
+
+
+def _timed(model, logits, starts, tags) -> pd.DataFrame:
+    """Give the scores of each window, by the second of its middle."""
+    _check_tags(logits, tags)
+    middles = (starts + model.n_samples / 2) / model.sample_rate
+    return pd.DataFrame(
+        _sigmoid(logits), index=pd.Index(middles, name="seconds"), columns=list(tags)
+    )
+
+
+def _check_tags(logits, tags):
     if logits.shape[1] != len(tags):
         raise ValueError(
             f"the model has {logits.shape[1]} outputs, you gave {len(tags)} tags; use "
             "the list that it was trained on, checkpoints.read_checkpoint(path)['tags']"
         )
-    return logits, starts
 
 
 def _file_windows(model, compute, path, overlap):

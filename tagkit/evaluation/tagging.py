@@ -12,17 +12,18 @@ import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tagkit.data import audio, corpus
-from tagkit.evaluation import predict
+from tagkit.data import audio, corpus, metadata
 from tagkit.files import write_atomically
-from tagkit.models.tagger import Tagger
+
+if TYPE_CHECKING:  # what only finds files needs no PyTorch
+    from tagkit.models.tagger import Tagger
 
 DIGITS = 4  # of a score
 DAMAGED = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -68,7 +69,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
 
 
 def tag(
-    model: Tagger,
+    model: "Tagger",
     tags: Sequence[str],
     jobs: Sequence[Job],
     *,
@@ -81,7 +82,7 @@ def tag(
 
     Args:
         timeline: a row per window, see `predict.timeline`, in place of one per file.
-        overlap: of the windows of a timeline and of embeddings.
+        overlap: as in `predict.tag_file`.
         processes: how many files at a time, each in a process of its own.
 
     Raises: ValueError as `predict.tag_file`; a file that cannot be decoded raises
@@ -98,28 +99,50 @@ def tag(
 
 
 def _tag(model, tags, job, *, merge, timeline, overlap) -> Tagged:
-    rows, embedding, refused = [], None, []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            if job.rows and timeline:
-                frame = predict.timeline(model, job.path, tags, overlap=overlap)
-                rows = frame.reset_index().to_dict("records")
-            elif job.rows:
-                rows = [predict.tag_file(model, job.path, tags, merge)[tags].to_dict()]
-            if job.embedding:
-                vectors = predict.embeddings(model, [job.path], overlap=overlap)
-                embedding = vectors[0]
-        except audio.AudioError as error:
-            refused = [str(error)]
+    from tagkit.evaluation import predict  # and with it PyTorch
+
+    def scores_and_embedding(path):
+        if job.rows and job.embedding:
+            return predict.tag_and_embed(
+                model, path, tags, merge, line=timeline, overlap=overlap
+            )
+        if job.embedding:
+            return None, predict.embeddings(model, [path], overlap=overlap)[0]
+        if timeline:
+            return predict.timeline(model, path, tags, overlap=overlap), None
+        return predict.tag_file(model, path, tags, merge, overlap=overlap), None
+
+    heard, remarks = attempt(scores_and_embedding, job.path)
+    scores, embedding = heard or (None, None)
+    rows = []
+    if scores is not None:
+        rows = scores.reset_index() if timeline else scores[tags].to_frame().T
+        rows = rows.to_dict("records")
     rows = [{name: round(float(n), DIGITS) for name, n in row.items()} for row in rows]
     return Tagged(
         job.path,
-        is_sound=not refused,
+        is_sound=heard is not None,
         rows=[{"file": str(job.path)} | row for row in rows],
         embedding=embedding,
-        remarks=list(dict.fromkeys(str(said.message) for said in caught)) + refused,
+        remarks=remarks,
     )
+
+
+def attempt(function: Callable, path: Path) -> tuple[Any, list[str]]:
+    """Do something with a file that may be no sound.
+
+    Shape: what the function gives, None if the file cannot be decoded; remarks, what
+    the decoder said of the file, or why it is no sound.
+    """
+    done, refused = None, []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            done = function(path)
+        except audio.AudioError as error:
+            refused = [str(error)]
+    said = dict.fromkeys(str(warning.message) for warning in caught)
+    return done, list(said) + refused
 
 
 def strongest(row: dict, top: int | None, threshold: float | None) -> dict:
@@ -252,6 +275,57 @@ class Output:
             name += f" at {row.pop('seconds'):.1f} s"
         scores = ", ".join(f"{tag} {score:.2f}" for tag, score in row.items())
         return f"{name}: {scores or 'no tag'}\n"
+
+
+class Genres:
+    """Tags on their way into the files themselves, in place of an `Output`.
+
+    Each file is said on the standard output, one that is refused on the other stream.
+
+    Args:
+        overwrite, dry_run: as in `metadata.write`.
+    """
+
+    done = frozenset()  # a file that has them already is seen to be so
+
+    def __init__(self, *, overwrite: bool = False, dry_run: bool = False):
+        self.overwrite = overwrite
+        self.dry_run = dry_run
+        self.n_files = self.n_changed = self.n_kept = self.n_failed = 0
+
+    def write(self, rows: Sequence[dict]):
+        """Write the tags of each row as the genre of its file."""
+        for row in rows:
+            path, *tags = row["file"], *(name for name in row if name != "file")
+            self._change(metadata.write, path, tags, overwrite=self.overwrite)
+
+    def remove(self, path: Path):
+        """Take the tags that tagkit wrote out of a file."""
+        self._change(metadata.remove, path)
+
+    def close(self):
+        """Say how many files were changed, and how many keep a genre of their own."""
+        how = "would be" if self.dry_run else "are"
+        said = f"{self.n_changed} of {self.n_files} files {how} changed"
+        if self.n_kept:
+            said += f"; {self.n_kept} keep the genre they have (see --overwrite)"
+        print(said, file=sys.stderr)
+
+    def _change(self, change, path, *tags, **how):
+        self.n_files += 1
+        try:
+            change = change(path, *tags, dry_run=self.dry_run, **how)
+        except (metadata.MetadataError, audio.AudioError) as error:
+            self.n_failed += 1
+            print(f"tagkit tag: {error}", file=sys.stderr)
+            return
+        before, after = (
+            "; ".join(genre) or "no genre" for genre in (change.before, change.after)
+        )
+        self.n_kept += change.kept
+        self.n_changed += before != after
+        end = "stays" if before == after else f"-> {after}"
+        print(f"{path}: {before} {end}", flush=True)
 
 
 def _csv_line(fields) -> str:
