@@ -14,7 +14,14 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
 STYLE = "div.cell_output pre { white-space: pre-wrap; }\n"  # no line is cut off
-PAGES = ("README.md", "data/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
+PAGES = (
+    "README.md",
+    "tagkit/README.md",
+    "data/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "LICENSE",
+)
 
 
 def alt_texts(cell) -> list[str]:
