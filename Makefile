@@ -66,7 +66,7 @@ notebooks: prepared
 
 # The runs in data/results and the checkpoints: three seeds of every model, as many at a
 # time as there are cores. A run that is there is not repeated, one that was stopped goes
-# on. Then the tables of the two READMEs.
+# on. Then the tables of the data card.
 recorded-runs: prepared
 	$(BIN)/python data/record_runs.py
 	$(BIN)/python data/build_mini/build_mini.py --card

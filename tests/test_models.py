@@ -86,8 +86,8 @@ def test_parameters_as_published(name, arguments, count):
     assert models.count_parameters(models.build(name, **arguments)) == count
 
 
-def test_readme_lists_every_model():
-    text = Path(__file__).parents[1].joinpath("README.md").read_text()
+def test_the_page_of_the_library_lists_every_model():
+    text = Path(__file__).parents[1].joinpath("tagkit/README.md").read_text()
     for name, (cls, paper, parameters) in models.MODELS.items():
         seconds = cls().n_samples / cls().sample_rate
         assert f"| `{name}` | {paper} | {seconds:.2f} s, " in text

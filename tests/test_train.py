@@ -355,8 +355,8 @@ def test_a_model_that_is_no_tagger_is_told_what_it_lacks(data):
         fit(model, data, quiet(start_at_prior=True))
 
 
-def test_the_readmes_model_of_your_own_trains_and_comes_back(tmp_path):
-    text = Path(tagkit.__file__).parents[1].joinpath("README.md").read_text()
+def test_a_model_of_your_own_trains_and_comes_back(tmp_path):
+    text = Path(tagkit.__file__).parents[1].joinpath("tagkit/README.md").read_text()
     code = next(c for c in text.split("```python")[1:] if "class Mine" in c)
     scope = {"__name__": "mine"}
     exec(code.split("```")[0], scope)

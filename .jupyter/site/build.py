@@ -14,7 +14,17 @@ import nbformat
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build" / "site"
 STYLE = "div.cell_output pre { white-space: pre-wrap; }\n"  # no line is cut off
-PAGES = ("README.md", "data/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE")
+PAGES = (
+    "README.md",
+    "course/own_music.md",
+    "course/glossary.md",
+    "course/cheat_sheet.md",
+    "tagkit/README.md",
+    "data/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "LICENSE",
+)
 
 
 def alt_texts(cell) -> list[str]:
@@ -50,6 +60,8 @@ def main() -> int:
     for name in (*PAGES, "data/mini_contact_sheet.png", "data/taggram.png"):
         (SITE / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, SITE / name)
+    if (figures := ROOT / "course" / "figures").is_dir():
+        shutil.copytree(figures, SITE / "course" / "figures", dirs_exist_ok=True)
     toc = ["format: jb-book", "root: README", "parts:"]
     for caption, folder in (("Lessons", "course"), ("Exercises", "exercises")):
         toc += [f"- caption: {caption}", "  chapters:"]

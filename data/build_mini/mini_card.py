@@ -1,7 +1,6 @@
 """Write the numbers and the contact sheet of the data card (README.md) of `mini`.
 
-Everything between two marker lines of README.md is replaced, the rest is text. So are
-the best results in the README.md of the project.
+Everything between two marker lines of README.md is replaced, the rest is text.
 """
 
 import csv
@@ -191,8 +190,6 @@ def write(root, folder):
     mine = {"corpus": "mini", "tag_list": "raw50", "version": "full"}
     runs = [run for run in runs if mine.items() <= run["about"].items()]
     replace(readme, "results", results_lines(root, runs))
-    best = results.leaderboard(runs).head()
-    replace(folder.parent / "README.md", "results", board_lines(best))
     if all((root / row["mp3_path"]).exists() for row in said):
         contact_sheet(root, said, true, Path(folder, SHEET))
 
