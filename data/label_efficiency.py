@@ -1,6 +1,6 @@
 """What do twenty labels buy? Three ways to learn the tags of mini from few clips.
 
-    python data/label_efficiency.py                  # all, on as many cores as there are
+    python data/label_efficiency.py                  # all, a point per core at a time
     python data/label_efficiency.py probe --jobs 1   # one way
 
 writes a line for each of 90 points to data/results/label_efficiency.jsonl: two splits

@@ -77,7 +77,7 @@ def load(network: str | Path, tags: list[str] | None = None) -> tuple[Tagger, di
 
 
 def start_from(network: str | Path, n_tags: int) -> Tagger:
-    """Build the model of a checkpoint with a new last layer; the rest keeps its weights.
+    """Build the model of a checkpoint with a new last layer, the rest as it is there.
 
     Trained on other tags, it is fine-tuned; with Config(freeze=True) only its last
     layer is trained.
@@ -92,8 +92,8 @@ def start_from(network: str | Path, n_tags: int) -> Tagger:
     """
     trained, about = load(network)
     model = models.build(about["model"], **about["arguments"] | {"n_tags": n_tags})
-    kept = {k: v for k, v in trained.state_dict().items() if not k.startswith("output.")}
-    model.load_state_dict(kept, strict=False)
+    trained.output = model.output
+    model.load_state_dict(trained.state_dict())
     model.start = str(network)
     return model
 

@@ -160,13 +160,13 @@ class Plan:
     remarks: list[str]
 
     def __str__(self):
-        n, n_artists = len(self.labels), self.artists.nunique()
-        lines = [f"{n} clips, {self.labels.shape[1]} tags, {n_artists} artists or folders"]
+        (n, n_tags), n_artists = self.labels.shape, self.artists.nunique()
+        lines = [f"{n} clips, {n_tags} tags, {n_artists} artists or folders"]
         if self.split is None:
             lines.append(
-                f"too few for a test part with {ENOUGH} clips of each tag: each clip is "
-                "scored by regressions fitted without its artist; the tagger learns "
-                "from all clips"
+                f"a test part would hold less than {ENOUGH} clips with some tag: each "
+                "clip is scored by regressions fitted without its artist; the tagger "
+                "learns from all clips"
             )
         else:
             fitted = self.split != "test"
@@ -194,17 +194,19 @@ def plan(labels: pd.DataFrame, artists: pd.Series) -> Plan:
         with_it, without = artists[tag].nunique(), artists[~tag].nunique()
         counts = {"positives": tag.sum(), "negatives": (~tag).sum(), "artists": with_it}
         reason = ""
-        for n, n_artists, have in (
-            (tag.sum(), with_it, "have it"),
-            ((~tag).sum(), without, "do not have it"),
-        ):
-            if n == 0:
-                reason = f"is left out: 0 of {len(tag)} clips {have}"
-            elif n < LEAST and not reason:
-                reason = f"is learned, not scored: {n} clips {have}, needed are {LEAST}"
-            elif n_artists < 2 and not reason:
+        if not 0 < tag.sum() < len(tag):
+            reason = (
+                f"is left out: {'all clips have' if tag.any() else 'no clip has'} it"
+            )
+        for side, n_artists in (("have it", with_it), ("do not have it", without)):
+            n = (tag == (side == "have it")).sum()
+            if n < LEAST and not reason:
                 reason = (
-                    f"is learned, not scored: the {n} clips that {have} are of one "
+                    f"is learned, not scored: clips that {side}: {n}, needed: {LEAST}"
+                )
+            if n_artists < 2 and not reason:
+                reason = (
+                    f"is learned, not scored: the clips that {side} are all of one "
                     "artist or folder, needed are two"
                 )
         few = min(tag.sum(), (~tag).sum()) < ENOUGH
