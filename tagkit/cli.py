@@ -436,7 +436,7 @@ def learn(
         raise BadParameter("needed is a name, or --dry-run", param_hint="--out")
     own = corpora.open(labels, folder=music)
     if dry_run:
-        print(probe.plan(own.labels(_tag_list(tags)), own.clips["artist"]))
+        print(probe.plan(own, _tag_list(tags)))
         return
     probe.learn(own, network, tag_list=_tag_list(tags)).save(out)
     print(f"written to {out}; try: tagkit tag --network {out} FILES")

@@ -58,6 +58,15 @@ def made(n_clips, n_artists, n_dims=8, seed=0):
     return vectors, labels, artists
 
 
+def made_corpus(labels, artists, root=Path()):
+    """A corpus of these labels and artists; its files are not there."""
+    labels = labels.set_axis(range(1, len(labels) + 1))
+    clips = pd.DataFrame({"artist": list(artists)}, labels.index)
+    clips["mp3_path"] = [f"{i}.mp3" for i in clips.index]
+    clips["segmentEnd"] = 0
+    return corpus.Corpus("own", root, labels, clips)
+
+
 def test_a_probe_is_a_regression_on_standardised_embeddings():
     vectors, labels, artists = made(40, 10)
     found = probe.fit(vectors, labels, artists)
@@ -116,24 +125,20 @@ def test_each_fold_leaves_out_its_share_of_positives(n_positives, n_folds):
 )
 def test_a_tag_that_cannot_be_scored_is_named(tag, artists, words):
     good = [1, 0] * 6
-    labels = pd.DataFrame({"good": good, "bad": tag})
-    plan = probe.plan(labels, pd.Series([str(a) for a in artists]))
+    own = made_corpus(pd.DataFrame({"good": good, "bad": tag}), map(str, artists))
+    plan = probe.plan(own)
     assert plan.tags["scored"].tolist() == ["rough", "no"] and plan.split is None
     assert len(plan.remarks) == 1 and words in plan.remarks[0]
     assert words in str(plan)
     assert ("bad" in plan.labels) == ("left out" not in words)
     with pytest.raises(ValueError, match="nothing to learn from 12 clips: 'bad'"):
-        probe.plan(labels[["bad"]] * 0, pd.Series(map(str, artists)))
+        probe.plan(replace(own, annotations=own.annotations[["bad"]] * 0))
 
 
 def test_labels_of_the_test_part_are_not_seen(network, tmp_path, monkeypatch):
     vectors, labels, artists = made(400, 60)
-    ids = pd.RangeIndex(1, 401, name="clip_id")
-    labels.index = ids
-    paths = [f"{i}.mp3" for i in ids]
-    clips = pd.DataFrame({"artist": artists.to_numpy(), "mp3_path": paths}, ids)
+    own = made_corpus(labels, artists, tmp_path)
     vectors = np.random.default_rng(2).standard_normal((400, 100)) + vectors[:, :1]
-    own = corpus.Corpus("own", tmp_path, labels, clips)
     monkeypatch.setattr(
         cache, "embedder", lambda *_: lambda path: vectors[int(path.stem) - 1]
     )
@@ -142,7 +147,8 @@ def test_labels_of_the_test_part_are_not_seen(network, tmp_path, monkeypatch):
     assert seen.report.at["first", "roc_auc"] > 0.9 and not seen.report["rough"].any()
     test = seen.plan.split[seen.plan.split == "test"].index
     assert set(artists[test - 1]).isdisjoint(artists.drop(test - 1))
-    other = labels.copy()
+    assert test.equals(own.split("all").index[own.split("all") == "test"])
+    other = own.annotations.copy()
     other.loc[test, "first"] = other.loc[test[::-1], "first"].to_numpy()
     again = probe.learn(replace(own, annotations=other), network, log=None)
     for name, weight in seen.model.state_dict().items():

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from tagkit.data import audio, corpus, tags
+from tagkit.data import audio, corpus
 from tagkit.evaluation import cache, metrics, networks
 
 if TYPE_CHECKING:
@@ -178,16 +178,27 @@ class Plan:
         return "\n".join([*lines, self.tags.to_string(), *self.remarks])
 
 
-def plan(labels: pd.DataFrame, artists: pd.Series) -> Plan:
+def plan(
+    own: corpus.Corpus,
+    tag_list: str | list[str] = "all",
+    *,
+    ids: pd.Index | None = None,
+) -> Plan:
     """Say how tags are going to be learned and scored, by their counts alone.
 
-    Where the test part of a split by artist holds 20 positives and 20 negatives of
-    every tag that can be scored, it scores them; else each clip is scored in turn. A
-    tag is scored from 5 positives and 5 negatives on, of two artists each.
+    Where the test part of the corpus's split by artist holds 20 positives and 20
+    negatives of every tag that can be scored, it scores them; else each clip is scored
+    in turn. A tag is scored from 5 positives and 5 negatives on, of two artists each.
 
-    Shape: labels (n_clips, n_tags), artists (n_clips,), with the same index.
+    Args:
+        ids: of the clips to take; default all.
+
     Raises: ValueError if there is no tag that some clips have and others have not.
     """
+    labels, artists = own.labels(tag_list), own.clips["artist"]
+    split = own.split(tag_list, "artist") if artists.nunique() >= 3 else None
+    if ids is not None:
+        labels, artists = labels.loc[ids], artists[ids]
     rows, remarks = {}, []
     for name, column in labels.items():
         tag = column == 1
@@ -220,13 +231,12 @@ def plan(labels: pd.DataFrame, artists: pd.Series) -> Plan:
             f"there is nothing to learn from {len(labels)} clips: "
             + ("; ".join(remarks) or "they have no tags")
         )
-    split = None
     scored = list(table.index[table["scored"] != "no"])
-    if scored and artists.nunique() >= 3:
-        split = tags.group_split(artists)
+    if split is not None:
+        split = split[labels.index]
         tested = labels.loc[split == "test", scored]
-        if min(tested.sum().min(), (1 - tested).sum().min()) < ENOUGH:
-            split = None
+        n_fewest = min([*tested.sum(), *(1 - tested).sum()], default=0)
+        split = split if n_fewest >= ENOUGH else None
     return Plan(labels[known], artists, split, table, remarks)
 
 
@@ -307,22 +317,23 @@ def learn(
     from tagkit.training import checkpoints
 
     log = log or (lambda line: None)
-    labels, artists = own.labels(tag_list), own.clips["artist"]
-    chosen = plan(labels, artists)
+    chosen = plan(own, tag_list)
     log(str(chosen))
     embed = cache.embedder(
         networks.find(network),
         lambda: checkpoints.load(network)[0].to(devices.best()),
     )
     vectors = {}
-    for clip_id in tqdm(labels.index, unit="file", disable=None):  # in a terminal
+    for clip_id in tqdm(
+        chosen.labels.index, unit="file", disable=None
+    ):  # in a terminal
         try:
             vectors[clip_id] = embed(own.path(clip_id))
         except audio.AudioError as error:
             log(f"left out: {error}")
     ids = pd.Index(vectors)
-    if len(ids) < len(labels):
-        chosen = plan(labels.loc[ids], artists[ids])
+    if len(ids) < len(chosen.labels):
+        chosen = plan(own, tag_list, ids=ids)
         log(str(chosen))
     labels, artists = chosen.labels, chosen.artists
     vectors = np.stack(list(vectors.values()))
