@@ -88,7 +88,7 @@ def start_from(network: str | Path, n_tags: int) -> Tagger:
     Raises: ValueError as `load`.
 
     >>> start_from("mini/K2C2", n_tags=3).output
-    Linear(in_features=123, out_features=3, bias=True)
+    Linear(in_features=65, out_features=3, bias=True)
     """
     trained, about = load(network)
     model = models.build(about["model"], **about["arguments"] | {"n_tags": n_tags})
