@@ -5,6 +5,7 @@
 # make test     set up, run all tests and all notebooks
 # make check    lint and format
 # make bench    what things cost on this machine: benchmarks/results.md
+# make label-efficiency  what few labels buy, data/results/label_efficiency.jsonl
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
 LAB ?=
@@ -15,7 +16,7 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
-.PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs clean
+.PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs label-efficiency clean
 
 lab: prepared
 	$(BIN)/tagkit lab -- $(LAB)
@@ -70,6 +71,10 @@ notebooks: prepared
 recorded-runs: prepared
 	$(BIN)/python data/record_runs.py
 	$(BIN)/python data/build_mini/build_mini.py --card
+
+# A point that is there is not computed again.
+label-efficiency: prepared
+	$(BIN)/python data/label_efficiency.py
 
 clean:
 	rm -rf build data/cache

@@ -17,6 +17,7 @@ models      samples (batch, n_samples) -> logits (batch, n_tags)
 training    from a model and clips to a trained tagger
   train        Config, fit: forward, loss, backward, step  train.fit
   checkpoints  weights and state of a run on the disk      checkpoints.load
+  probe        a tagger for own tags from a few labels     probe.learn
   augment      each batch changed a little                 augment.mix
   recipes      how the papers trained, as values           recipes.RECIPES
 evaluation  from a trained tagger to scores and their worth

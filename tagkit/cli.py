@@ -204,6 +204,12 @@ def train(
     tags: Tags = "raw50",
     version: Version = "full",
     share: Annotated[float, Option(help="of the training clips")] = 1,
+    start: Annotated[
+        str | None, Option("--from", help="a trained network to fine-tune")
+    ] = None,
+    freeze: Annotated[
+        bool, Option("--freeze", help="with --from, train its last layer only")
+    ] = False,
     labels: Labels = None,
     per_tag: PerTag = False,
     run: Annotated[Path | None, Option("--run", "--run-dir", help="a folder")] = None,
@@ -213,7 +219,9 @@ def train(
 
     NAME=VALUE is a setting of the training (train.Config: epochs, batch_size,
     learning_rate, seed ...) or of the model (width, length, stride ...). A recipe is
-    that of a paper. A share is drawn track by track, with the seed. --run keeps
+    that of a paper. A share is drawn track by track, with the seed. --from takes a
+    network of `tagkit networks` or a checkpoint, whose arguments MODEL takes over, and
+    gives it a new last layer for the tags; try a learning_rate of 0.0001. --run keeps
     checkpoints and goes on from them; torchrun takes --run for its own, write
     --run-dir behind it. With --record nothing is trained if the file is there.
     """
@@ -227,6 +235,12 @@ def train(
     if model not in names:
         raise ValueError(_unknown("model", model, names))
     _check_settings(model, values)
+    if freeze and not start:
+        raise BadParameter("needs --from", param_hint="--freeze")
+    if start:
+        _check_start(start, model, values)
+    if freeze:
+        values["freeze"] = True
     if record and record.exists():
         print(f"{record} is there already")
         return
@@ -246,24 +260,25 @@ def train(
         return parts
 
     if model in features.BASELINES:
-        if recipe or run:
-            raise ValueError(f"{model} has no recipe or run")
+        if recipe or run or start:
+            raise ValueError(f"{model} has no recipe or run, and starts from nothing")
         how = {"record": record, "per_tag": per_tag}
         _train_baseline(opened, model, values, draw_parts, **how)
     else:
-        how = {"recipe": recipe, "run": run, "record": record, "per_tag": per_tag}
         values["n_tags"] = opened.labels(tag_list).shape[1]
+        how = {"start": start, "recipe": recipe, "run": run}
+        how |= {"record": record, "per_tag": per_tag}
         _train_network(model, values, draw_parts, **how)
 
 
-def _train_network(name, settings, draw_parts, *, recipe, run, record, per_tag):
+def _train_network(name, settings, draw_parts, *, start, recipe, run, record, per_tag):
     """Train a network, score it, and write the record if one is asked for."""
     import torch
 
     from tagkit import models
     from tagkit.evaluation import predict, results
     from tagkit.machine import devices, processes
-    from tagkit.training import recipes, train
+    from tagkit.training import checkpoints, recipes, train
 
     changes = {k: v for k, v in settings.items() if hasattr(train.Config, k)}
     arguments = {k: v for k, v in settings.items() if k not in changes}
@@ -272,7 +287,10 @@ def _train_network(name, settings, draw_parts, *, recipe, run, record, per_tag):
     processes.start()
     device = devices.choose(first.device)
     torch.manual_seed(first.seed)
-    model = models.build(name, **arguments)
+    if start:
+        model = checkpoints.start_from(start, arguments["n_tags"])
+    else:
+        model = models.build(name, **arguments)
     train_set, valid, test = draw_parts(model.sample_rate, first.seed)
     if processes.is_first():
         print(
@@ -307,6 +325,18 @@ def _train_network(name, settings, draw_parts, *, recipe, run, record, per_tag):
     what["stages"] = [dataclasses.asdict(stage) for stage in stages]
     _print_report(test, scores, merge, per_tag)
     _record(record, what, history.epochs, train_set, test, scores, seconds, merge)
+
+
+def _check_start(start, model, settings):
+    """Refuse a checkpoint of another model, or settings that it has already."""
+    from tagkit.training import checkpoints, train
+
+    its = checkpoints.read_checkpoint(checkpoints.find(start))["model"]
+    if its != model:
+        raise ValueError(f"{start} holds {its}, not {model}; name {its} to start there")
+    for name in settings:
+        if not hasattr(train.Config, name):
+            raise ValueError(f"{name} is as in {start}; leave it out")
 
 
 def _stages(recipe, changes):
@@ -416,6 +446,41 @@ def evaluate(
     scores = predict.clip_scores(model, examples, merge)
     examples.about["tag_list"] = trained_on.get("tag_list", "own")
     _print_report(examples, scores, merge, per_tag)
+
+
+@app.command(epilog="example: tagkit learn labels.csv --out mine.safetensors")
+def learn(
+    labels: Annotated[str, Argument(help="a table file,tags; or any corpus with tags")],
+    music: Annotated[
+        Path | None, Argument(help="where its files are; default: beside the table")
+    ] = None,
+    out: Annotated[Path | None, Option(help="the network to write")] = None,
+    network: Annotated[
+        str, Option(help="what to start from, see `tagkit networks`")
+    ] = "magnatagatune",
+    tags: Tags = "all",
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="only say what would be learned and scored")
+    ] = False,
+):
+    """Learn tags of your own from a few labelled files.
+
+    A logistic regression per tag on what a trained network hears; the result is a
+    network for `tagkit tag --network`. Five files with a tag and five without are the
+    least that is scored. No artist is on both sides of a score; where the table has no
+    column artist, a folder counts as one. What was heard is kept in data/cache.
+    """
+    from tagkit.data import corpus as corpora
+    from tagkit.training import probe
+
+    if out is None and not dry_run:
+        raise BadParameter("needed is a name, or --dry-run", param_hint="--out")
+    own = corpora.open(labels, folder=music)
+    if dry_run:
+        print(probe.plan(own, _tag_list(tags)))
+        return
+    probe.learn(own, network, tag_list=_tag_list(tags)).save(out)
+    print(f"written to {out}; try: tagkit tag --network {out} FILES")
 
 
 @app.command(epilog="example: tagkit tag folder/of/music --out tags.csv")

@@ -284,3 +284,57 @@ def test_halve_refuses_what_half_precision_cannot_hold(run, tmp_path):
     with pytest.raises(ValueError, match=r"output\.bias holds numbers above 65,504"):
         record_runs.halve(tmp_path / "big.safetensors", tmp_path / "half.safetensors")
     assert not (tmp_path / "half.safetensors").exists()
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A checkpoint of a small network with batch norm, trained on TAGS."""
+    torch.manual_seed(0)
+    model = models.SampleCNN(n_tags=2, width=1 / 64)
+    facts = {"about": {}, "config": {}, "epoch": {}}
+    path = tmp_path / "trained.safetensors"
+    checkpoints.save_as(path, model, model.state_dict(), tags=TAGS, **facts)
+    return path
+
+
+def other_clips(folder):
+    labels = [[0, 1, 1], [1, 0, 0]] * 3
+    return made_examples(folder, noise(6, 90_000), labels, 22_050)
+
+
+def body(model):
+    """All weights and statistics but those of the last layer."""
+    return {k: v.clone() for k, v in model.state_dict().items() if "output" not in k}
+
+
+def test_a_network_starts_from_another_with_a_new_last_layer(trained):
+    model = checkpoints.start_from(trained, n_tags=3)
+    its, _ = checkpoints.load(trained)
+    for name, weight in body(its).items():
+        assert torch.equal(model.state_dict()[name], weight), name
+    assert model.output.out_features == model.arguments["n_tags"] == 3
+    assert all(weight.requires_grad for weight in model.parameters())
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_fine_tuning_resumes_bit_exactly(trained, tmp_path, freeze):
+    clips, ends = other_clips(tmp_path / "s"), []
+    for stops in ([2], [1, 2]):
+        for epochs in stops:
+            torch.manual_seed(0)
+            model = checkpoints.start_from(trained, n_tags=3)
+            before = body(model)
+            config = train.Config(epochs=epochs, freeze=freeze, device="cpu")
+            run_dir = tmp_path / f"run{len(stops)}"
+            train.fit(model, clips, clips, config, run_dir=run_dir, log=None)
+        same = [torch.equal(before[k], v) for k, v in body(model).items()]
+        assert all(same) if freeze else not all(same)
+        assert all(weight.requires_grad for weight in model.parameters())
+        ends.append(model.state_dict())
+    for name, weight in ends[0].items():
+        assert torch.equal(ends[1][name], weight), name
+    about = checkpoints.read_checkpoint(run_dir / "best.safetensors")
+    assert about["start"] == str(trained) and about["config"]["freeze"] is freeze
+    del model.start
+    with pytest.raises(ValueError, match="holds another run: start there"):
+        train.fit(model, clips, clips, config, run_dir=run_dir, log=None)

@@ -327,6 +327,27 @@ def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
     assert "test part of the artist split: " in capsys.readouterr().out
 
 
+def test_training_starts_from_a_network(small, tmp_path, capsys):
+    command = ["train", small, "DielemanRaw", "epochs=1", "--tags", "low"]
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    assert cli.main([*command, "width=0.5", "--run", first]) == 0
+    start = ["--from", first]
+    assert cli.main([*command, *start, "--freeze", "--run", second]) == 0
+    made = [checkpoints.load(folder) for folder in (first, second)]
+    assert made[1][1]["start"] == first and made[1][1]["arguments"]["width"] == 0.5
+    for old, new in zip(*(model.parameters() for model, _ in made), strict=True):
+        assert (old is made[0][0].output.weight) or len(old) == 1 or old.equal(new)
+    capsys.readouterr()
+    for words, message in (
+        ([*command, "width=1", *start], "width is as in"),
+        (["train", small, "K2C2", *start], "holds DielemanRaw, not K2C2"),
+    ):
+        assert cli.main(words) == 1
+        assert message in capsys.readouterr().err
+    assert cli.main([*command, "--freeze"]) == 2
+    assert "needs --from" in capsys.readouterr().err
+
+
 def test_bad_clips_are_named(small, capsys):
     first = corpus.open(small)
     (first.root / first.clips["mp3_path"].iloc[0]).write_bytes(b"")

@@ -76,6 +76,28 @@ def load(network: str | Path, tags: list[str] | None = None) -> tuple[Tagger, di
     return model.eval(), about
 
 
+def start_from(network: str | Path, n_tags: int) -> Tagger:
+    """Build the model of a checkpoint with a new last layer, the rest as it is there.
+
+    Trained on other tags, it is fine-tuned; with Config(freeze=True) only its last
+    layer is trained.
+
+    Args:
+        network: as in `find`; kept as `start`, which later checkpoints name.
+
+    Raises: ValueError as `load`.
+
+    >>> start_from("mini/K2C2", n_tags=3).output
+    Linear(in_features=65, out_features=3, bias=True)
+    """
+    trained, about = load(network)
+    model = models.build(about["model"], **about["arguments"] | {"n_tags": n_tags})
+    trained.output = model.output
+    model.load_state_dict(trained.state_dict())
+    model.start = str(network)
+    return model
+
+
 def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None):
     """Load a checkpoint's weights into a model of the same kind.
 
@@ -116,17 +138,26 @@ def save_weights(
     Args:
         train: the clips it was trained on; epoch: its row of the history.
     """
-    about = {
-        "model": type(model).__name__,
-        "arguments": model.arguments,
-        "tags": list(train.labels.columns),
-        "about": train.about,
-        "config": asdict(config),
-        "epoch": epoch,
-    }
+    tags, about = list(train.labels.columns), train.about
+    config = asdict(config)
+    save_as(path, model, weights, tags=tags, about=about, config=config, epoch=epoch)
+
+
+def save_as(
+    path: str | Path, model: Tagger, weights: dict, *, tags: list[str], **facts
+):
+    """Write weights of a model, its tags, and facts of where they come from.
+
+    Args:
+        facts: about, config, epoch, as `read_checkpoint` gives them.
+    """
+    said = {"model": type(model).__name__, "arguments": model.arguments}
+    said |= {"tags": tags} | facts
+    if hasattr(model, "start"):  # see `start_from`
+        said["start"] = model.start
     weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    data = save(weights, {"tagkit": json.dumps(without_nan(about))})
-    write_atomically(path, data)
+    data = save(weights, {"tagkit": json.dumps(without_nan(said))})
+    write_atomically(Path(path), data)
 
 
 def set_weights(model: Tagger, weights: dict, path: Path):
@@ -299,6 +330,7 @@ class Run:
         return {
             "model": type(self.model).__name__,
             "arguments": self.model.arguments,
+            "start": getattr(self.model, "start", None),
             **settings,
             "clips": self.train.about,
             "tags": list(self.train.labels.columns),

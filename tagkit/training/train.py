@@ -51,6 +51,8 @@ class Config:
             network for being too sure, while it still learns to rank.
         start_at_prior: begin with each tag's share of the training clips as its score,
             see `start_at_prior`; the first epochs need not learn how rare tags are.
+        freeze: train the last layer only, on what the others give in evaluation mode;
+            their weights and what their batch norm has counted stay.
         seed: of order, windows and dropout. Seed torch before the model is built too.
         device: "cuda", "mps", "cpu"; None takes the best there is.
         precision: "float32" or "bf16"; None is bf16 on CUDA, see `devices.precision`.
@@ -76,6 +78,7 @@ class Config:
     patience: int | None = None
     keep: str = "valid_loss"
     start_at_prior: bool = False
+    freeze: bool = False
     seed: int = 0
     device: str | None = None
     precision: str | None = None
@@ -177,17 +180,22 @@ def fit(
     )
     loader = make_loader(train, model, config, device)
     augment = Augment(config.augment, config.seed)
-    network = processes.wrap(model)  # DistributedDataParallel, if there are several
-    network = torch.compile(network) if config.compile else network
 
     # At its start `resumed` loads last.pt, at its end the best weights.
-    with Interrupts() as stop, run.resumed(stop), devices.explain_shortage(device):
+    with (
+        Interrupts() as stop,
+        run.resumed(stop),
+        devices.explain_shortage(device),
+        frozen(model, config.freeze),
+    ):
+        network = processes.wrap(model)  # DistributedDataParallel, if there are several
+        network = torch.compile(network) if config.compile else network
         while not history.is_over(config):
             epoch = len(history.epochs) + 1
             processes.begin_epoch(config.seed, epoch)
             start = time.perf_counter()
             losses, sizes = [], []
-            model.train()
+            model.train(not config.freeze)
             for number, batch in enumerate(loader.epoch(epoch)):
                 batch = augment(batch, epoch, number)
                 optimizer.zero_grad()
@@ -277,6 +285,20 @@ def start_at_prior(model: Tagger, labels: pd.DataFrame):
     with torch.no_grad():
         bias = model.output.bias
         bias.copy_(torch.tensor(share.to_numpy(), dtype=bias.dtype).logit())
+
+
+@contextmanager
+def frozen(model: Tagger, is_on: bool):
+    """Keep all weights but those of the last layer fixed, until this block is done."""
+    free = [weight for weight in model.parameters() if weight.requires_grad]
+    if is_on:
+        model.requires_grad_(False)
+        model.output.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight in free:
+            weight.requires_grad_(True)
 
 
 def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
@@ -442,7 +464,7 @@ def _silent(line):
 
 def _check(model, train, valid, config, device):
     needed = ["n_samples", "sample_rate", "arguments"]
-    needed += ["output"] if config.start_at_prior else []
+    needed += ["output"] if config.start_at_prior or config.freeze else []
     missing = [name for name in needed if not hasattr(model, name)]
     if missing:
         raise ValueError(
