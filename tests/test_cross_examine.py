@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tagkit.data import corpus
+from tagkit.evaluation import networks
 
 sys.path.insert(0, str(corpus.SHIPPED))
 
@@ -68,3 +69,15 @@ def test_kinds_are_told_by_pieces_of_other_artists():
     pieces = cross_examine.kinds_of_recorded()
     artists = pieces.groupby("kind")["artist"].nunique()
     assert set(artists.index) == set(cross_examine.KINDS) and artists.min() >= 3
+
+
+def test_the_card_says_what_embeddings_are_worth():
+    card = (corpus.SHIPPED / "README.md").read_text()
+    begin, end = (mark.format("embeddings") for mark in cross_examine.MARKS)
+    numbers = card.split(begin)[1].split(end)[0]
+    rows = re.findall(r"^\| (\S+) \| (.*) \| \d+ of 14: (.*) \|$", numbers, re.M)
+    assert sorted(name for name, *_ in rows) == sorted(networks.shipped())
+    for _, *cells in rows:
+        for cell in cells:
+            mean, low, high = map(float, re.findall(r"[01]\.\d+", cell))
+            assert low <= mean <= high
