@@ -120,7 +120,7 @@ def test_no_circle():
         ("onnx", {"evaluation.export"}),
         ("jupyterlab", {"lab"}),
         ("nbformat", {"lab"}),
-        ("mutagen", {"data.labels", "data.metadata"}),
+        ("mutagen", {"data.metadata"}),
     ],
 )
 def test_a_package_is_imported_only_where_it_belongs(package, allowed):

@@ -1,4 +1,4 @@
-"""The one switch: lessons run to the end on a folder of someone's own labelled music."""
+"""The one switch: lessons run to the end on someone's own labelled music."""
 
 import csv
 import shutil

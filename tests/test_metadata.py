@@ -154,7 +154,7 @@ def test_what_cannot_be_written_is_refused_by_name(copy, sounds, tmp_path):
         metadata.write(path, TAGS, dry_run=True)
     with pytest.raises(metadata.MetadataError, match="gone.mp3"):
         metadata.write(tmp_path / "gone.mp3", TAGS)
-    assert metadata.read(tmp_path / "gone.mp3") == ("", "", 0)
+    assert metadata.read(tmp_path / "gone.mp3") == metadata.Facts()
 
 
 def test_another_sound_or_a_full_disk_leaves_the_file(copy, monkeypatch):
@@ -216,6 +216,18 @@ def test_facts_of_a_file(copy, tmp_path):
     opened = mutagen.File(path)
     opened["artist"], opened["title"] = ["Ann", "Bob"], ["  Snow \N{SNOWMAN} "]
     opened.save()
-    assert metadata.read(path) == ("Ann", "Snow \N{SNOWMAN}", 1.0)
+    assert metadata.read(path)[:2] == ("Ann", "Snow \N{SNOWMAN}")
+    assert metadata.read(path).seconds == 1.0
     (tmp_path / "a.mp3").write_bytes(b"ID3" + bytes(range(256)))
-    assert metadata.read(tmp_path / "a.mp3") == ("", "", 0)
+    assert metadata.read(tmp_path / "a.mp3") == metadata.Facts()
+
+
+@pytest.mark.parametrize("kind", ["mp3", "flac", "ogg", "m4a"])
+def test_genres_that_tagkit_wrote_are_no_labels(kind, copy):
+    path = copy(kind)
+    metadata.write(path, TAGS)
+    assert metadata.read(path).genres == []
+    opened = mutagen.File(path, easy=True)
+    opened["genre"] = ["Drone"]
+    opened.save()
+    assert metadata.read(path).genres == ["Drone"]

@@ -18,11 +18,10 @@ import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
-import mutagen
 import numpy as np
 import pandas as pd
 
-from tagkit.data import audio
+from tagkit.data import audio, metadata
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
 FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
@@ -33,13 +32,6 @@ BITS |= dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "x"), 1)
 MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
 MOST_REMARKS = 20
-# A field of a file's own tags: as most formats name it, in ID3 (wav, aiff), in ASF.
-OWN = {
-    "genre": ("genre", "TCON", "WM/Genre"),
-    "artist": ("artist", "TPE1", "Author"),
-    "album": ("album", "TALB", "WM/AlbumTitle"),
-    "title": ("title", "TIT2", "Title"),
-}
 
 
 def find(folder: Path) -> Path | None:
@@ -114,10 +106,10 @@ def of_files(folder: Path, files: list[Path], source: str):
         raise ValueError(f"labels is {source!r}; needed is 'folders' or 'genre'")
     found, without = {}, []
     for file in files:
-        own, parts = _own(file), file.relative_to(folder).parts
-        about = {name: texts[0] for name, texts in own.items()}
+        own, parts = metadata.read(file), file.relative_to(folder).parts
+        about = {name: text for name in ABOUT if (text := getattr(own, name))}
         if source == "genre":
-            tags, _ = _split(own.get("genre", []))
+            tags, _ = _split(own.genres)
         else:
             tags = [parts[0]] if len(parts) > 1 else []
             below = parts[1] if len(parts) > 2 else "/".join(parts)
@@ -137,23 +129,6 @@ def of_files(folder: Path, files: list[Path], source: str):
     if without:
         remarks.append(f"{lack} and are left out, such as {without[0].name}")
     return *_frames(found, [], folder, remarks), remarks
-
-
-def _own(file: Path) -> dict:
-    """Read what a file says of itself: OWN's names -> their texts, if there are any."""
-    try:
-        opened = mutagen.File(file, easy=True)
-    except mutagen.MutagenError:  # decoding will say what is wrong with it
-        return {}
-    fields = (opened.tags if opened is not None else None) or {}
-    own = {}
-    for name, keys in OWN.items():
-        for key in keys:
-            if key in fields:
-                values = fields[key]
-                values = getattr(values, "genres", values)  # an ID3 genre can be (17)
-                own[name] = [str(value) for value in values]
-    return {name: texts for name, texts in own.items() if any(texts)}
 
 
 def _collect(rows, names, kinds, bits, folder, remarks) -> dict:

@@ -29,8 +29,12 @@ FIELDS = {  # genre and TAGKIT, by the kind of tags
 }
 KINDS = "holds no tags as mp3, flac, ogg, opus, m4a, wav and aiff do"
 # As most formats name it, in ID3 of wav and aiff, in wma.
-ARTIST = ("artist", "TPE1", "Author")
-TITLE = ("title", "TIT2", "Title")
+NAMES = {
+    "artist": ("artist", "TPE1", "Author"),
+    "title": ("title", "TIT2", "Title"),
+    "album": ("album", "TALB", "WM/AlbumTitle"),
+    "genre": ("genre", "TCON", "WM/Genre"),
+}
 
 
 class MetadataError(ValueError):
@@ -38,11 +42,17 @@ class MetadataError(ValueError):
 
 
 class Facts(NamedTuple):
-    """What a file says of itself; "" or 0 where it says nothing."""
+    """What a file says of itself; empty or 0 where it says nothing.
 
-    artist: str
-    title: str
-    seconds: float
+    Attributes:
+        genres: without those that tagkit wrote.
+    """
+
+    artist: str = ""
+    title: str = ""
+    album: str = ""
+    genres: list[str] = []
+    seconds: float = 0.0
 
 
 class Change(NamedTuple):
@@ -58,21 +68,27 @@ class Change(NamedTuple):
 
 
 def read(path: str | Path) -> Facts:
-    """Read artist, title and length in seconds, as the file's own tags name them."""
+    """Read artist, title, album, genres and length in seconds."""
     try:
         opened = mutagen.File(path, easy=True)
     except mutagen.MutagenError:  # decoding will say what is wrong with it
         opened = None
     if opened is None:
-        return Facts("", "", 0.0)
-    tags = opened.tags or {}
-    seconds = getattr(opened.info, "length", 0.0)
-    return Facts(_first(tags, ARTIST), _first(tags, TITLE), seconds)
+        return Facts()
+    said = {name: _texts(opened.tags or {}, keys) for name, keys in NAMES.items()}
+    genres = said.pop("genre")
+    if genres:
+        with suppress(MetadataError):  # a kind that tagkit does not write
+            own = _values(_open(path), 1)
+            genres = [genre for genre in genres if genre not in own]
+    first = {name: texts[0] if texts else "" for name, texts in said.items()}
+    return Facts(**first, genres=genres, seconds=getattr(opened.info, "length", 0.0))
 
 
-def _first(tags, names) -> str:
-    values = [value for name in names if name in tags for value in tags[name]]
-    return str(values[0]).strip() if values else ""
+def _texts(tags, keys) -> list[str]:
+    values = next((tags[key] for key in keys if key in tags), [])
+    values = getattr(values, "genres", values)  # an ID3 genre can be (17)
+    return [text for value in values if (text := str(value).strip())]
 
 
 def write(
