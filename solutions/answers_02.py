@@ -19,6 +19,104 @@ from tagkit.checks.engine import Answers
 ANSWERS: dict[str, Answers] = {}
 
 
+# L2.1 One training step, in the lesson
+
+with_logits = functional.binary_cross_entropy_with_logits
+
+
+def step(net, optimizer, samples, labels, between=torch.clone):
+    optimizer.zero_grad()
+    loss = with_logits(between(net(samples)), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def cleared_at_the_end(net, optimizer, samples, labels):
+    loss = nn.BCEWithLogitsLoss()(net(samples), labels)
+    loss.backward()
+    optimizer.step()
+    net.zero_grad()
+    return loss
+
+
+def by_log_sigmoid(net, optimizer, samples, labels):
+    logits = net(samples)
+    signs = 2 * labels - 1
+    loss = -functional.logsigmoid(signs * logits).mean()
+    net.zero_grad(set_to_none=False)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def never_cleared(net, optimizer, samples, labels):
+    loss = with_logits(net(samples), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def cleared_too_late(net, optimizer, samples, labels):
+    loss = with_logits(net(samples), labels)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def no_backward(net, optimizer, samples, labels):
+    optimizer.zero_grad()
+    loss = with_logits(net(samples), labels)
+    optimizer.step()
+    return loss.item()
+
+
+def no_step(net, optimizer, samples, labels):
+    optimizer.zero_grad()
+    loss = with_logits(net(samples), labels)
+    loss.backward()
+    return loss.item()
+
+
+def twice(net, optimizer, samples, labels):
+    loss = step(net, optimizer, samples, labels)
+    optimizer.step()
+    return loss
+
+
+def loss_after(net, optimizer, samples, labels):
+    step(net, optimizer, samples, labels)
+    return with_logits(net(samples), labels).item()
+
+
+def summed(net, optimizer, samples, labels):
+    optimizer.zero_grad()
+    loss = with_logits(net(samples), labels, reduction="sum")
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+ANSWERS["L2.1"] = Answers(
+    step,
+    [cleared_at_the_end, by_log_sigmoid],
+    [
+        (never_cleared, "still holds the gradient of the first"),
+        (cleared_too_late, "there was no gradient"),
+        (no_backward, "there was no gradient"),
+        (no_step, "although there is a gradient"),
+        (functools.partial(step, between=torch.sigmoid), "A sigmoid stands between"),
+        (twice, "moves the parameters twice"),
+        (loss_after, "that is the loss after the step"),
+        (summed, "not where the five lines"),
+        (lambda *given: [step(*given)] * 2, "one number is needed"),
+        (lambda net, samples, labels: 0.5, "stopped with TypeError"),
+        (0.5, "function itself was asked for"),
+    ],
+)
+
+
 # 2.1 Frames and parameters on paper
 
 
@@ -139,24 +237,27 @@ ANSWERS["2.2"] = Answers(
 )
 
 
-# 2.3 The base network from nothing
+# 2.3 The same paper, read in another way
 
 
 class Sequence(nn.Module):
     """Right as it is; each class attribute changes one thing."""
 
-    pads, pool, filters, n_flat = (3, 4), nn.MaxPool1d, 32, 256
+    pads, moves, pool, n_flat = (0, 0), 1, nn.MaxPool1d, 32
     after = (nn.ReLU, nn.ReLU, nn.ReLU, nn.ReLU)
+    merge: tuple = (nn.AdaptiveAvgPool1d(1),)
     last: tuple = ()
+    bias = True
 
     def __init__(self, n_tags=50):
         super().__init__()
         a, b, c, d = (kind() for kind in self.after)
         pad = nn.ZeroPad1d(self.pads)
+        pool = self.pool(4, self.moves)
         self.layers = nn.Sequential(
-            *(nn.Conv1d(1, self.filters, 256, 256), a),
-            *(pad, nn.Conv1d(self.filters, 32, 8), b, self.pool(4)),
-            *(pad, nn.Conv1d(32, 32, 8), c, self.pool(4), nn.Flatten()),
+            *(nn.Conv1d(1, 1, 256, 256, bias=self.bias), a),
+            *(pad, nn.Conv1d(1, 32, 8), b, pool, pad, nn.Conv1d(32, 32, 8), c, pool),
+            *(*self.merge, nn.Flatten()),
             *(nn.Linear(self.n_flat, 100), d, nn.Linear(100, n_tags)),
             *(kind() for kind in self.last),
         )
@@ -170,34 +271,34 @@ def variant(**change):
 
 
 class Functional(nn.Module):
-    """The same with names in another order, "same" padding, the pool before ReLU."""
+    """The same with names in another order, and the pool before ReLU."""
 
     def __init__(self, n_tags=50):
         super().__init__()
-        self.out, self.dense = nn.Linear(100, n_tags), nn.Linear(256, 100)
-        self.third = nn.Conv1d(32, 32, 8, padding="same")
-        self.second = nn.Conv1d(32, 32, 8, padding="same")
-        self.first = nn.Conv1d(1, 32, 256, 256)
+        self.out, self.dense = nn.Linear(100, n_tags), nn.Linear(32, 100)
+        self.third = nn.Conv1d(32, 32, 8)
+        self.second = nn.Conv1d(1, 32, 8)
+        self.first = nn.Conv1d(1, 1, 256, 256)
 
     def forward(self, samples):
         x = self.first(samples.unsqueeze(1)).relu()
         for conv in (self.second, self.third):
-            x = functional.max_pool1d(conv(x), 4).relu()
-        return self.out(self.dense(x.flatten(1)).relu())
+            x = functional.max_pool1d(conv(x), 4, 1).relu()
+        return self.out(self.dense(x.mean(dim=-1)).relu())
 
 
 class Folded(Functional):
-    """The first layer as a dense layer on pieces of 256 samples, frames flat first."""
+    """The first layer as a dense layer on pieces of 256 samples."""
 
     def __init__(self, n_tags=50):
         super().__init__(n_tags)
-        self.first = nn.Linear(256, 32)
+        self.first = nn.Linear(256, 1)
 
     def forward(self, samples):
         x = self.first(samples.unfold(1, 256, 256)).relu().transpose(1, 2)
         for conv in (self.second, self.third):
-            x = functional.max_pool1d(conv(x).relu(), 4)
-        return self.out(self.dense(x.transpose(1, 2).flatten(1)).relu())
+            x = conv(x).relu().unfold(2, 4, 1).amax(dim=3)
+        return self.out(self.dense(x.sum(dim=2) / 116).relu())
 
 
 class OnImages(Functional):
@@ -205,14 +306,14 @@ class OnImages(Functional):
 
     def __init__(self, n_tags=50):
         super().__init__(n_tags)
-        self.second, self.third = nn.Conv2d(1, 32, (8, 32)), nn.Conv2d(1, 32, (8, 32))
+        self.second, self.third = nn.Conv2d(1, 32, (8, 1)), nn.Conv2d(1, 32, (8, 32))
 
     def forward(self, samples):
         x = self.first(samples.unsqueeze(1)).relu()
         for conv in (self.second, self.third):
-            image = functional.pad(x, (3, 4)).transpose(1, 2)[:, None]
-            x = functional.max_pool1d(conv(image).relu()[..., 0], 4)
-        return self.out(self.dense(x.flatten(1)).relu())
+            image = x.transpose(1, 2)[:, None]
+            x = functional.max_pool1d(conv(image).relu()[..., 0], 4, 1)
+        return self.out(self.dense(x.mean(dim=2)).relu())
 
 
 class InList(Sequence):
@@ -248,26 +349,29 @@ class Mixing(Sequence):
 RELU, NONE = nn.ReLU, nn.Identity
 ANSWERS["2.3"] = Answers(
     Sequence,
-    [Functional, Folded, OnImages, lambda n_tags: models.DielemanRaw(n_tags=n_tags)],
+    [Functional, Folded, OnImages, lambda n_tags: models.RoyBase(n_tags=n_tags)],
     [
         (variant(last=(nn.Sigmoid,)), "a sigmoid comes last"),
         (variant(last=(nn.ReLU,)), "a ReLU comes last"),
         (variant(pool=nn.AvgPool1d), "gives other logits"),
-        (variant(pads=(4, 3)), "4 zeros come before"),
-        (variant(pads=(0, 7)), "gives other logits"),
-        (variant(pads=(0, 0), n_flat=192), "too few frames arrive"),
-        (variant(filters=128), "compare each layer"),
+        (variant(moves=4), "the pools move by 4"),
+        (variant(moves=2), "gives other logits"),
+        (variant(pads=(3, 4)), "the convolutions are padded"),
+        (variant(merge=(nn.AdaptiveMaxPool1d(1),)), "the largest of all frames"),
+        (variant(merge=(), n_flat=32 * 116), "32 means, not all the frames"),
+        (variant(bias=False), "the first convolution has a bias"),
         (variant(after=(NONE, RELU, RELU, RELU)), "gives other logits"),
         (variant(after=(RELU, RELU, RELU, NONE)), "gives other logits"),
         (variant(after=(NONE,) * 4), "there is no ReLU"),
         (variant(after=(nn.ELU,) * 4), "gives other logits"),
-        (variant(pads=(0, 0)), "stopped with RuntimeError"),
+        (variant(merge=()), "stopped with RuntimeError"),
         (InList, "in a plain list"),
         (NoGradient, "No gradient reaches layers.0"),
         (Dropping, "no dropout"),
         (Mixing, "must not depend on the mode or on its neighbours"),
         (lambda n_tags: Sequence(50), "for n_tags = 7"),
         (Sequence(), "without brackets"),
+        (lambda n_tags: models.DielemanRaw(n_tags=n_tags), "the lesson's network"),
         (models.K2C2, "stopped with ValueError"),
     ],
 )

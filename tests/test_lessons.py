@@ -7,12 +7,17 @@ import nbformat
 import pytest
 
 LESSONS = sorted((Path(__file__).parents[1] / "course").glob("[0-9]*.ipynb"))
+SECOND_EDITION = {"02"}  # at most 50 cells, 3,500 words, predictions by widgets.predict
 BASE64 = re.compile(r"base64,[A-Za-z0-9+/=]+")
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
 def lesson(request):
     return nbformat.read(request.param, as_version=4)
+
+
+def is_second(lesson):
+    return lesson.cells[0].source[2:4] in SECOND_EDITION
 
 
 def of_kind(lesson, kind):
@@ -36,11 +41,23 @@ def test_a_lesson_has_all_its_parts(lesson):
 
 
 def test_cells_are_few_short_and_introduced(lesson):
-    assert len(lesson.cells) <= 60
+    assert len(lesson.cells) <= (50 if is_second(lesson) else 60)
     for before, cell in zip(lesson.cells, lesson.cells[1:], strict=False):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", f"no text before {cell.id}"
             assert len(cell.source.split("\n")) <= 15, cell.id
+
+
+def test_the_second_edition_is_short_and_asks_first(lesson):
+    if not is_second(lesson):
+        pytest.skip("still the first edition")
+    text = "\n".join(cell.source for cell in of_kind(lesson, "markdown"))
+    code = "\n".join(cell.source for cell in of_kind(lesson, "code"))
+    assert len(text.split()) <= 3_500
+    assert "fmt: skip" not in code
+    assert 1 <= code.count("widgets.predict(") == code.count(".reveal(") <= 5
+    sections = re.findall(r"^## \d+ .*", text, re.M)
+    assert all(re.search(r"\(\d+ minutes\)$", name) for name in sections)
 
 
 def test_headings_go_down_a_level_at_a_time(lesson):

@@ -175,8 +175,6 @@ def label(run: dict) -> str:
 
     >>> label({"model": "K2C2", "arguments": {"n_tags": 50, "width": 0.25}})
     'K2C2 (width=0.25)'
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     changed = _changed(run["model"], run["arguments"])
     text = ", ".join(f"{k}={v}" for k, v in changed.items())
@@ -190,8 +188,6 @@ def caption(about: dict) -> str:
     ...          "tag_list": "raw50", "n_tags": 50, "masked": ["x"], "merge": "mean"})
     'mini, test part of the full folder split: 90 clips, raw50, 49 of 50 tags scored,
     windows merged by mean.'
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     n_scored = about["n_tags"] - len(about["masked"])
     by_folder = "folder " if about["version"] in ("full", "clean") else ""

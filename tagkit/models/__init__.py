@@ -76,7 +76,5 @@ def count_parameters(model: nn.Module) -> int:
 
     >>> count_parameters(nn.Linear(3, 2))
     8
-
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -157,7 +157,6 @@ class RoyImproved(Tagger):
     136 frames, 129, 126, 119, 116, 109, 106.
     Source: Roy, Bristol; 2,845,470 parameters with 50 tags. The order of batch norm,
     ReLU and dropout is not stated there.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(

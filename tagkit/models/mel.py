@@ -26,7 +26,6 @@ def mel_to_hz(mel):
     """Convert mel to Hz, the inverse of `hz_to_mel`.
 
     Shape: any -> the same.
-    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> round(float(mel_to_hz(hz_to_mel(440))))
     440

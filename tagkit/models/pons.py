@@ -35,7 +35,6 @@ class PonsWaveform(Tagger):
     16,000 frames, 5,332, 1,776, 591, 196, 64, 20.
     Source: Pons et al., ISMIR 2018, and their code; Weber, EPFL 2019; 5,377,082
     parameters with 50 tags.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
 
     def __init__(

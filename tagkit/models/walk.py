@@ -44,7 +44,6 @@ def walk(model: Tagger) -> pd.DataFrame:
     first sample under a Hann window never does.)
 
     Shape: a frame with layer, output (without the batch axis), parameters, sees_ms.
-    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit import models
     >>> table = walk(models.DielemanRaw())

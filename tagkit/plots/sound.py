@@ -141,7 +141,6 @@ def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
 
     Shape: (n_filters, length) or (n_filters, 1, length); sample_rate in Hz.
     Source: figure 3 of Dieleman & Schrauwen 2014.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     hz, responses = _responses(weights, sample_rate)
     peaks = np.sort(centres(weights, sample_rate))

@@ -36,7 +36,6 @@ def curves(
     recorded, frames of earlier runs, drawn as thin grey lines; floor, what is reached
     without listening, drawn as a dotted line.
     Shape: each frame (n_epochs, columns), with a column epoch.
-    Notebook: course/02_raw_waveform_cnns.ipynb
 
     >>> from tagkit.plots import alt_text
     >>> raw = pd.DataFrame({"epoch": [1, 2, 3], "valid_roc_auc": [0.6, 0.7, 0.65]})
@@ -104,7 +103,6 @@ def heat_table(
 
     Args: frame, with index.name and columns.name set; form, a format.
     Shape: (n_rows, n_columns); cells that were not run are NaN and stay grey.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     values = frame.to_numpy(dtype=float)
     need(np.isfinite(values).any(), "a number in some cell", f"a frame {values.shape}")
@@ -132,7 +130,6 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     Args: table, from models.walk.
     Shape: columns layer, output, parameters and sees_ms (milliseconds, or "all"), a row
     per unit, from input to output.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     fields = pd.to_numeric(table.get("sees_ms"), errors="coerce")
     columns = {"layer", "output", "parameters"} <= set(table)

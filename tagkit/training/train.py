@@ -357,7 +357,6 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
     Raises: FloatingPointError if the loss is not a finite number.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     processes.end_epoch(model)
     mine = processes.share(len(valid))

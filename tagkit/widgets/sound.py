@@ -141,7 +141,6 @@ def filter_player(
 
     Shape: samples (n_samples,), weights (n_filters, length) or (n_filters, 1, length).
     Raises: ValueError as `player` and plots.filters; for a number that is no filter's.
-    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     piece, _ = page.cut(samples, sample_rate, seconds, 0.0)
     centres = plots.centres(weights, sample_rate)
