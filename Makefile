@@ -23,6 +23,7 @@ lab: prepared
 
 course: prepared
 	$(RUN) --to html --output-dir build/course --template tagkit \
+		--HTMLExporter.embed_images=True \
 		--TemplateExporter.extra_template_basedirs=.jupyter $(LESSONS)
 
 site: setup

@@ -1,8 +1,8 @@
 """Training: the settings, the loop, the history.
 
 `fit` is the whole algorithm. What it calls on other pages: `feed` brings the batches,
-`augment` changes them, `checkpoints` keeps the run on the disk. The file is long so that
-settings, loop and history can be read together.
+`augment` changes them, `checkpoints` keeps the run on the disk. The file is
+long so that settings, loop and history can be read together.
 """
 
 import math
