@@ -210,7 +210,6 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
 
     Shape: (n_clips, columns) -> (share * n_clips,) clip ids, in the order of the table.
     Raises: ValueError for a share out of 0 ... 1, or one that leaves no clip.
-    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> clips = open("mini").clips
     >>> half, few = draw_share(clips, 0.5), draw_share(clips, 0.125)

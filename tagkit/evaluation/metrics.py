@@ -18,7 +18,6 @@ def roc_auc(labels, scores) -> np.ndarray:
     Shape: (n_clips, n_tags), (n_clips, n_tags) -> (n_tags,); nan for a tag without
     positives or without negatives.
     Raises: ValueError if the two do not fit or scores are not numbers.
-    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> roc_auc([[1], [0], [0]], [[0.8], [0.9], [0.1]])
     array([0.5])

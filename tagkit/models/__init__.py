@@ -50,7 +50,6 @@ def build(name: str, **arguments) -> Tagger:
     """Build a model by its name in MODELS.
 
     Raises: ValueError for an unknown name or argument; it names the nearest ones.
-    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> count_parameters(build("DielemanRaw", n_tags=50))
     55422

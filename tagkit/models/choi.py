@@ -44,7 +44,6 @@ class K2C1(Tagger):
     1366 frames, 1363, 1360, 340, 337, 84, 81, 20, 17, 4.
     Source: Choi et al., ICASSP 2017, k2c1; Wells 2018, table 3.2, where the input of
     the fourth unit must read 152; 1,278,826 parameters with 50 tags.
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):

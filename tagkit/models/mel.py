@@ -14,7 +14,7 @@ def hz_to_mel(hz):
 
     Shape: any -> the same.
     Source: O'Shaughnessy 1987; Young et al., The HTK Book.
-    Notebook: course/01_dataset_analysis.ipynb
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> round(float(hz_to_mel(1000)))
     1000
@@ -26,6 +26,7 @@ def mel_to_hz(mel):
     """Convert mel to Hz, the inverse of `hz_to_mel`.
 
     Shape: any -> the same.
+    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> round(float(mel_to_hz(hz_to_mel(440))))
     440
@@ -43,7 +44,6 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
 
     Shape: (n_mels, 1 + n_fft // 2).
     Source: The HTK Book, 5.4; agrees with torchaudio's and librosa's (htk, norm=None).
-    Notebook: course/03_spectrogram_cnns.ipynb
 
     >>> mel_filters(16_000, 512, 96).shape
     (96, 257)

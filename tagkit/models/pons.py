@@ -77,7 +77,6 @@ class PonsSpectrogram(Tagger):
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags); 464 x 187.
     Source: Pons et al., ISMIR 2018, and their code with 16 filters; 5,924,154
     parameters with 50 tags.
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
 
     def __init__(

@@ -118,7 +118,6 @@ def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     """Draw the triangles of a mel filter bank over frequency.
 
     Shape: filters (n_mels, n_bins), hz (n_bins,) in Hz.
-    Notebook: course/03_spectrogram_cnns.ipynb
     """
     filters = np.asarray(filters, dtype=float)
     ax = start(ax, 2.6)
