@@ -4,6 +4,7 @@
 # make site     set up, build the lessons as a web site: build/site/_build/html
 # make test     set up, run all tests and all notebooks
 # make check    lint and format
+# make mutants  plant classic bugs in lessons: each must turn a cell red
 # make bench    what things cost on this machine: benchmarks/results.md
 # make label-efficiency  what few labels buy, data/results/label_efficiency.jsonl
 # make handout  a zip of what is committed, for learners: build/handout.zip
@@ -16,7 +17,7 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
-.PHONY: lab course site test check bench handout setup prepared notebooks recorded-runs label-efficiency clean
+.PHONY: lab course site test check mutants bench handout setup prepared notebooks recorded-runs label-efficiency clean
 
 lab: prepared
 	$(BIN)/tagkit lab -- $(LAB)
@@ -33,6 +34,9 @@ site: setup
 
 test: setup
 	$(BIN)/python -m pytest --nbval
+
+mutants: prepared
+	$(BIN)/python tests/mutants.py
 
 check: setup
 	$(BIN)/ruff check .

@@ -19,6 +19,37 @@ ANSWERS: dict[str, Answers] = {}
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 
 
+# 0.4 Time, turned round: the task inside the lesson
+
+
+def turn_round(gru, inputs):
+    return inputs[0].flip(1)
+
+
+def turned_in_place(gru, inputs):
+    inputs[0].copy_(inputs[0].flip(1))
+    return inputs
+
+
+ANSWERS["0.4"] = Answers(
+    turn_round,
+    [
+        lambda gru, inputs: (inputs[0].flip(1),),
+        lambda gru, inputs: inputs[0][:, torch.arange(4, -1, -1)],
+    ],
+    [
+        (lambda gru, inputs: inputs[0], "the order as before"),
+        (lambda gru, inputs: inputs[0].flip(0), "clips have changed places, not"),
+        (lambda gru, inputs: inputs[0].flip(2), "features of each step"),
+        (lambda gru, inputs: inputs[0].flip(0, 1), "changed places, too"),
+        (lambda gru, inputs: inputs[0].roll(1, 1), "the axis of time alone"),
+        (lambda gru, inputs: inputs[0][:, -1], "has shape (4, 3)"),
+        (lambda gru, inputs: inputs.flip(1), "has no attribute 'flip'"),
+        (turned_in_place, "changes"),
+    ],
+)
+
+
 # 4.1 The memory on paper
 
 
@@ -182,13 +213,13 @@ ANSWERS["4.2"] = Answers(
 )
 
 
-# 4.3 A CRNN from its table
+# 4.3 A CRNN that reads both ways
 
 
 class CRNN(nn.Module):
     """The network of the table, with ways to build it wrong."""
 
-    bias, elu, hidden, layers, dropout = True, nn.ELU, None, 2, 0.0
+    bias, elu, hidden, layers, batch_first = True, nn.ELU, None, 2, True
 
     def __init__(self, n_tags, channels, n_hidden):
         super().__init__()
@@ -204,42 +235,74 @@ class CRNN(nn.Module):
         return [nn.BatchNorm2d(n_out), self.elu(), nn.MaxPool2d(pool)]
 
     def build(self, n_in, n_hidden, n_tags):
-        self.gru = nn.GRU(n_in, n_hidden, self.layers, batch_first=True)
-        self.output = nn.Linear(n_hidden, n_tags)
+        both = {"batch_first": self.batch_first, "bidirectional": True}
+        self.gru = nn.GRU(n_in, n_hidden, self.layers, **both)
+        self.output = nn.Linear(2 * n_hidden, n_tags)
 
     def forward(self, images):
         x = self.units(images).squeeze(2).transpose(1, 2)
         return self.decide(x)
 
     def decide(self, x):
-        return self.output(self.gru(x)[0][:, -1])
+        ahead, back = self.gru(x)[0].chunk(2, dim=2)
+        return self.output(torch.cat([ahead[:, -1], back[:, 0]], dim=1))
 
 
-class TwoGRUs(CRNN):
-    """Two GRUs of one layer, made before the rest, time first, a pool before ELU."""
+class FourGRUs(CRNN):
+    """Four GRUs of one layer and one direction, time first, a pool before ELU."""
 
     def after(self, n_out, pool):
         return [nn.BatchNorm2d(n_out), nn.MaxPool2d(pool), nn.ELU()]
 
     def build(self, n_in, n_hidden, n_tags):
-        self.output = nn.Linear(n_hidden, n_tags)
-        self.first, self.second = nn.GRU(n_in, n_hidden), nn.GRU(n_hidden, n_hidden)
+        self.output = nn.Linear(2 * n_hidden, n_tags)
+        sizes = [n_in, n_in, 2 * n_hidden, 2 * n_hidden]
+        self.grus = nn.ModuleList(nn.GRU(size, n_hidden) for size in sizes)
 
     def decide(self, x):
-        return self.output(self.second(self.first(x.transpose(0, 1))[0])[0][-1])
+        x = x.transpose(0, 1)
+        for ahead, back in (self.grus[:2], self.grus[2:]):
+            states = ahead(x)[0], back(x.flip(0))[0].flip(0)
+            x = torch.cat(states, dim=2)
+        return self.output(torch.cat([states[0][-1], states[1][0]], dim=1))
 
 
 class LastState(CRNN):
-    """Takes the last state from the second thing that a GRU gives."""
+    """Takes the last states from the second thing that a GRU gives."""
 
     def decide(self, x):
-        return self.output(self.gru(x)[1][-1])
+        return self.output(self.gru(x)[1][-2:].transpose(0, 1).flatten(1))
 
 
 class OverBatch(CRNN):
+    batch_first = False
+
+
+class OneWay(CRNN):
+    """The network of the lesson."""
+
     def build(self, n_in, n_hidden, n_tags):
-        self.gru = nn.GRU(n_in, n_hidden, 2)
+        self.gru = nn.GRU(n_in, n_hidden, 2, batch_first=True)
         self.output = nn.Linear(n_hidden, n_tags)
+
+    def decide(self, x):
+        return self.output(self.gru(x)[0][:, -1])
+
+
+class Last(CRNN):
+    def decide(self, x):
+        return self.output(self.gru(x)[0][:, -1])
+
+
+class LowerLayer(CRNN):
+    def decide(self, x):
+        return self.output(self.gru(x)[1][:2].transpose(0, 1).flatten(1))
+
+
+class Swapped(CRNN):
+    def decide(self, x):
+        ahead, back = self.gru(x)[0].chunk(2, dim=2)
+        return self.output(torch.cat([back[:, 0], ahead[:, -1]], dim=1))
 
 
 class View(CRNN):
@@ -329,13 +392,17 @@ class FixedSize(CRNN):
 
 ANSWERS["4.3"] = Answers(
     CRNN,
-    [TwoGRUs, LastState, lambda *x: CRNN(*x).train()],
+    [FourGRUs, LastState, lambda *x: CRNN(*x).train()],
     [
         (OverBatch, "a clip alone gets logits"),
         (View, "does not turn axes"),
-        (First, "which state decides"),
-        (Mean, "take the last state"),
-        (Backwards, "which state decides"),
+        (First, "the forward direction has heard one step"),
+        (Last, "the backward direction has heard one step"),
+        (LowerLayer, "of the first layer"),
+        (Swapped, "the forward state comes first"),
+        (OneWay, "two layers, two ways?"),
+        (Mean, "take the last of each direction"),
+        (Backwards, "compare the layers"),
         (Relu, "compare the layers"),
         (NoBias, "each with a bias?"),
         (NoNorm, "One for each convolution?"),
@@ -343,7 +410,7 @@ ANSWERS["4.3"] = Answers(
         (SqueezesAll, "stopped with IndexError"),
         (NormAfter, "and their order"),
         (Fifteen, "the GRUs have 2880 parameters [(45, 15)"),
-        (StateOf15, "the GRUs have 2610 parameters"),
+        (StateOf15, "the GRUs have 6570 parameters"),
         (OneLayer, "the GRUs have"),
         (Sigmoid, "without a sigmoid"),
         (LogitPerStep, "has shape (3, 15, 7)"),

@@ -1,4 +1,4 @@
-"""The six tasks of lesson 04, networks with a memory: hints and probes.
+"""The tasks of lesson 04, networks with a memory: hints and probes.
 
 A network is judged by how it behaves, never by how it is written.
 """
@@ -16,6 +16,34 @@ from tagkit.checks.engine import NotTried, call, task, untouched
 from tagkit.checks.tensors import array, built, output, yes_or_no
 from tagkit.checks.values import Wrong, number, refuse_slips, several, short
 from tagkit.evaluation import metrics
+
+
+@task(
+    "0.4",
+    "Time, turned round",
+    points=1,
+    hints=(
+        "`inputs` is a tuple with one tensor, (batch, 15, 32), as in `shuffle`. Which "
+        "of its axes is time?",
+        "`flip` turns a tensor round along one axis: `x.flip(0)` turns the batch.",
+        "`return inputs[0].flip(1)`, in place of the `...`.",
+    ),
+    praise="Hooked to the GRU as `shuffle` was, it changes the score as little.",
+)
+def turned(answer):
+    steps = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(4))
+    value = call(answer, nn.GRU(3, 2, batch_first=True), (steps,))
+    value = value[0] if isinstance(value, tuple | list) and len(value) == 1 else value
+    what = "For clips, steps, features (4, 5, 3) your result"
+    yours = array(value, (4, 5, 3), what, "(batch, time, features)")
+    slips = [
+        (steps, "that is the order as before"),
+        (steps.flip(0), "the clips have changed places, not the steps"),
+        (steps.flip(2), "the features of each step have changed places"),
+        (steps.flip(0, 1), "the clips have changed places, too"),
+    ]
+    seen = f"Your first step of clip 0 is {np.round(yours[0, 0], 2)}"
+    refuse_slips(yours, steps.flip(1), slips, seen, "turn round the axis of time alone")
 
 
 @task(
@@ -132,32 +160,49 @@ def silence(answer):
 
 
 class _Reference(nn.Module):
-    """The CRNN of the lesson from the image on, with a slip if one is named."""
+    """The network of task 4.3 from the image on, with a slip if one is named."""
 
     def __init__(self, n_tags, channels, n_hidden):
         super().__init__()
-        whole = models.CRNN(n_tags, channels, n_hidden)
-        self.units, self.gru, self.output = whole.units, whole.gru, whole.output
+        self.units = models.CRNN(n_tags, channels).units
+        self.gru = nn.GRU(
+            channels[-1], n_hidden, 2, batch_first=True, bidirectional=True
+        )
+        self.output = nn.Linear(2 * n_hidden, n_tags)
 
     def forward(self, images, slip=None):
         x = self.units(images).squeeze(2)  # (batch, 128, 15)
         steps = x.reshape(len(x), 15, -1) if slip == "view" else x.transpose(1, 2)
-        states, _ = self.gru(steps)
-        of_clip = states.mean(dim=1) if slip == "mean" else states[:, -1]
+        states, last = self.gru(steps)
+        ahead, back = states.chunk(2, dim=2)
+        of_clip = {
+            "mean": states.mean(dim=1),
+            "last step": states[:, -1],
+            "first step": states[:, 0],
+            "lower layer": torch.cat([last[0], last[1]], dim=1),
+            "swapped": torch.cat([back[:, 0], ahead[:, -1]], dim=1),
+        }.get(slip, torch.cat([ahead[:, -1], back[:, 0]], dim=1))
         logits = self.output(of_clip)
         return logits.sigmoid() if slip == "sigmoid" else logits
 
 
 CRNN_SLIPS = {
     "view": "`view` or `reshape` does not turn axes: use `transpose`",
-    "mean": "the mean of all states decides; take the last state",
+    "mean": "the mean of all states decides; take the last of each direction",
+    "last step": "after step 15 the backward direction has heard one step only",
+    "first step": "after step 1 the forward direction has heard one step only",
+    "lower layer": "these are the last states of the first layer",
+    "swapped": "the forward state comes first",
     "sigmoid": "logits are asked for, without a sigmoid",
 }
 LAYERS = {
     "convolutions": (nn.Conv2d, "Four of 3 x 3, each with a bias?"),
     "batch norms": (nn.BatchNorm2d, "One for each convolution?"),
-    "GRUs": ((nn.RNNBase, nn.RNNCellBase), "9 features, a state of 3, two layers?"),
-    "dense layers": (nn.Linear, "One, which reads the last state?"),
+    "GRUs": (
+        (nn.RNNBase, nn.RNNCellBase),
+        "9 features, 3 states, two layers, two ways?",
+    ),
+    "dense layers": (nn.Linear, "One, which reads two states of 3?"),
 }
 
 
@@ -184,18 +229,20 @@ def _copy_numbers(network, reference):
 
 @task(
     "4.3",
-    "A CRNN from its table",
+    "A CRNN that reads both ways",
     points=5,
     hints=(
         "Build the four units in a loop: `nn.Conv2d(n_in, n_out, 3, padding=1)`, "
         "`nn.BatchNorm2d`, `nn.ELU`, `nn.MaxPool2d`. Print the shape after each line "
-        "of `forward`.",
-        "After the units there is (batch, 128, 1, 15). Take the axis of 1 away, then "
-        "turn the other two: the GRU wants (batch, time, features); tell it so.",
-        "`x.squeeze(2).transpose(1, 2)`, `nn.GRU(n_in, n_hidden, num_layers=2, "
-        "batch_first=True)`, and `states[:, -1]` of `states, _ = self.gru(x)`.",
+        "of `forward`. What does `nn.GRU` call its second direction?",
+        "The forward direction has heard all when it has read step 15, the backward "
+        "one when it has read step 1. In `states`, (batch, 15, 64), the first 32 "
+        "numbers of a step are the forward state, the others the backward one.",
+        "`nn.GRU(n_in, n_hidden, 2, batch_first=True, bidirectional=True)`, then "
+        "`states, _ = self.gru(x.squeeze(2).transpose(1, 2))` and "
+        "`torch.cat([states[:, -1, :n_hidden], states[:, 0, n_hidden:]], dim=1)`.",
     ),
-    praise="394,098 parameters, as in Choi's smallest, and no clip hears another.",
+    praise="423,730 parameters, each direction hears the whole clip, and no other one.",
 )
 def crnn(answer):
     torch.manual_seed(43)
@@ -224,8 +271,8 @@ def crnn(answer):
     refuse_slips(yours, right, slips, seen, otherwise, atol=1e-4)
     network = built(answer, 50, (64, 128, 128, 128), 32)
     n = sum(weights.numel() for weights in network.parameters())
-    if n != 394_098:
-        return f"At full size yours has {n:,} parameters, 394,098 are needed."
+    if n != 423_730:
+        return f"At full size yours has {n:,} parameters, 423,730 are needed."
 
 
 class _Small(nn.Module):

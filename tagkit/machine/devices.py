@@ -16,10 +16,7 @@ RESIDENT = 0.6  # share of the free memory for samples; the rest is for training
 
 
 def best() -> torch.device:
-    """Choose CUDA if there is one, else MPS (Apple), else the CPU.
-
-    Notebook: course/04_crnn.ipynb
-    """
+    """Choose CUDA if there is one, else MPS (Apple), else the CPU."""
     if torch.cuda.is_available():
         return processes.this_device()
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -112,7 +112,6 @@ class CRNNTF(Tagger):
     edge give the paper's 6 x 6). A clip of MagnaTagATune lasts 29.124 s and is scored
     in two windows that are nearly the same.
     Source: Wang et al., IJCNN 2019; 507,826 parameters with 50 tags.
-    Notebook: course/04_crnn.ipynb
     """
 
     def __init__(self, n_tags: int = 50, width: float = 1.0):
@@ -153,7 +152,6 @@ class CRNNOverBatch(CRNN):
 
     Shape: (batch, 349_488) at 12 kHz -> (batch, n_tags); all 128 x 15 outputs decide.
     Source: Elwood & Varosyan, Bristol, by their code; 469,490 parameters with 50 tags.
-    Notebook: course/04_crnn.ipynb
     """
 
     def __init__(self, n_tags: int = 50, batch_first: bool = False, width: float = 1.0):

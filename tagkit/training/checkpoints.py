@@ -106,7 +106,6 @@ def load_weights(model: Tagger, path: str | Path, tags: list[str] | None = None)
             those that the weights were trained on.
 
     Raises: ValueError, naming both sides, if model, arguments or tags differ.
-    Notebook: course/04_crnn.ipynb
     """
     about = read_checkpoint(path)
     mine = (type(model).__name__, model.arguments)
