@@ -70,7 +70,6 @@ def describe(ax, sentence: str):
 def alt_text(ax) -> str:
     """Return the sentence that stands for a picture; of a figure, those of its axes.
 
-    Notebook: course/01_dataset_analysis.ipynb
     """
     axes = ax.axes if isinstance(ax, Figure) else [ax]
     sentences = [_SENTENCES[one] for one in axes if one in _SENTENCES]

@@ -11,7 +11,6 @@ def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None)
     """Draw samples over time, up to one second in milliseconds.
 
     Shape: samples (n_samples,), full scale is 1; sample_rate in Hz.
-    Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
     >>> alt_text(waveform(np.array([0.0, 0.5, 0.0]), 1000))
@@ -57,7 +56,7 @@ def spectrogram(
     row where the rows are not mel bands from 0 Hz to half the rate; unit, of the
     values: in dB the colours span at most 80 dB below the loudest cell.
     Shape: mel_db (n_mels, n_frames), hz (n_mels,).
-    Notebook: course/01_dataset_analysis.ipynb
+    Notebook: course/02_raw_waveform_cnns.ipynb
     """
     values = np.asarray(mel_db, dtype=float)
     values = np.where(np.isfinite(values), values, np.nan)
