@@ -19,7 +19,7 @@ from tagkit.checks.engine import Answers
 ANSWERS: dict[str, Answers] = {}
 
 
-# L2.1 One training step, in the lesson
+# 0.2 One training step, in the lesson
 
 with_logits = functional.binary_cross_entropy_with_logits
 
@@ -98,7 +98,7 @@ def summed(net, optimizer, samples, labels):
     return loss.item()
 
 
-ANSWERS["L2.1"] = Answers(
+ANSWERS["0.2"] = Answers(
     step,
     [cleared_at_the_end, by_log_sigmoid],
     [

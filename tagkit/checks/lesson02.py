@@ -1,6 +1,6 @@
 """The tasks of lesson 02, networks on samples: hints and probes.
 
-L2.1 stands in the lesson itself. The probes of the exercise try small cases with traps
+0.2 stands in the lesson itself. The probes of the exercise try small cases with traps
 first, then the network of the lesson. The file is long because two tasks hand in
 networks: a probe rebuilds each of them with the slip that it shows, to name the slip.
 """
@@ -25,7 +25,7 @@ MOMENTA, RATES = [0.99, 0.9, 0.0], [0.001, 0.01, 0.1]  # of task 2.5
 
 
 @task(
-    "L2.1",
+    "0.2",
     "One training step",
     points=1,
     hints=(
