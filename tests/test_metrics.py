@@ -372,3 +372,11 @@ def test_a_tag_that_differs_is_told_from_one_that_does_not():
     assert x.p_holm == pytest.approx(2 * x.p) and x.p_holm < 0.01 and x.low > 0
     assert (y.difference, y.p, y.p_holm) == (0, 1, 1)
     assert np.isnan([z.a, z.difference, z.low, z.p, z.p_holm]).all()
+
+
+def test_no_interval_leaves_the_range_of_a_score():
+    """Where the perfect tag drops out of a resample, the other may move up a lot."""
+    perfect, half = [0, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1]
+    scores = np.array([[0, 9, 1, 2, 3, 4], [9, 5, 6, 7, 8, 1]]).T / 10
+    row = metrics.evaluate(np.transpose([perfect, half]), scores).loc["macro"]
+    assert row.roc_auc == 0.75 and row.roc_high == 1 and row.ap_high <= 1

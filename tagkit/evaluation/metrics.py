@@ -70,9 +70,10 @@ def evaluate(
     """Score every tag and their mean, with 95 % bootstrap intervals over clips.
 
     A tag without positives or negatives is left out of the mean and named in
-    ``attrs["masked"]``; one that loses all its positives in a resample keeps its score
-    there. Intervals of AP are shifted upwards, since a clip drawn twice counts twice at
-    its rank. With few positives all intervals are too narrow.
+    ``attrs["masked"]``; one that loses all its positives in a resample is taken to have
+    moved as far as the other tags did. Intervals of AP are shifted upwards, since a
+    clip drawn twice counts twice at its rank. With few positives all intervals are too
+    narrow.
 
     With `groups`, a name per clip such as its artist, whole groups are drawn: the clips
     of one artist succeed or fail together. With scores of several seeds the figures are
@@ -420,7 +421,7 @@ def _mean(areas):
 
 
 def _macro(whole, many):
-    """Average over tags; one without a score in a resample keeps that of all clips.
+    """Average over tags; one without a score in a resample moves as the others do.
 
     Shape: (n_tags,), (n_boot, n_tags) -> (n_boot,).
     """
@@ -429,7 +430,8 @@ def _macro(whole, many):
 
 def _intervals(whole, many):
     """Give low and high of each tag and of their mean. Shape: two (n_tags + 1,)."""
-    return _interval(np.column_stack([many, _macro(whole, many)]))
+    macro = np.clip(_macro(whole, many), 0, 1)  # few tags can move the rest too far
+    return _interval(np.column_stack([many, macro]))
 
 
 def _interval(values):

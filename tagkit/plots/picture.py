@@ -68,9 +68,7 @@ def describe(ax, sentence: str):
 
 
 def alt_text(ax) -> str:
-    """Return the sentence that stands for a picture; of a figure, those of its axes.
-
-    """
+    """Return the sentence that stands for a picture; of a figure, those of its axes."""
     axes = ax.axes if isinstance(ax, Figure) else [ax]
     sentences = [_SENTENCES[one] for one in axes if one in _SENTENCES]
     need(sentences, "an ax drawn by tagkit.plots, or plots.describe(ax, sentence)", ax)
