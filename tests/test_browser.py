@@ -240,6 +240,8 @@ def test_lesson_00_from_top_to_bottom_in_an_own_copy(run, tmp_path):
     page = run("00_start_here")
     asks_and_reveals(page)
     plays_and_seeks(page, page.locator(".jp-OutputArea-output div:has(> audio)").nth(1))
+    (ROOT / "build" / "browser").mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ROOT / "build" / "browser" / "lesson.png")  # README's picture
     tags_uploads(page, tmp_path)
     choice = page.locator("details").filter(has_text="Right.").first  # of a quiz
     verdict = choice.get_by_text("Right.")

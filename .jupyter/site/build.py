@@ -57,7 +57,12 @@ def main() -> int:
     shutil.copy(Path(__file__).with_name("_config.yml"), SITE)
     (SITE / "_static").mkdir()
     (SITE / "_static" / "site.css").write_text(STYLE)
-    for name in (*PAGES, "data/mini_contact_sheet.png", "data/taggram.png"):
+    for name in (
+        *PAGES,
+        "data/mini_contact_sheet.png",
+        "data/taggram.png",
+        "data/lesson.png",
+    ):
         (SITE / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, SITE / name)
     if (figures := ROOT / "course" / "figures").is_dir():
