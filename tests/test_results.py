@@ -440,9 +440,32 @@ def test_runs_on_shares_differ_in_their_clips_alone():
     scores = {key: [] for key in rows}
     for run in shares:
         scores[run["model"], run["n_train"]].append(run["macro"]["roc_auc"])
-    for kind in kinds:  # what lesson 03 says: each doubling helps
+    for kind in kinds:  # each doubling helps
         means = [np.mean(scores[kind, n]) for n in (45, 90, 180, 360)]
         assert 0.6 < means[0] and (np.diff(means) > 0).all()
+    for n in (45, 90, 180, 360):  # section 8 of lesson 03
+        gaps = np.subtract(scores["DielemanRaw", n], scores["DielemanMel", n])
+        mean, low, high = metrics.seed_interval(gaps)
+        assert low > 0 if n == 360 else low < 0 < high and 0 <= mean < 0.0125
+
+
+def test_lesson_03_says_what_the_records_say(recorded):
+    """Mel bands lead for four epochs; over seeds k2c2 alone ends above them."""
+    kinds = ("DielemanRaw", "DielemanMel", "K2C2", "BoostedTrees")
+    runs = {kind: [run for run in recorded if run["model"] == kind] for kind in kinds}
+    raw, mel, k2c2, trees = (
+        np.array([run["macro"]["roc_auc"] for run in runs[kind]]) for kind in kinds
+    )
+    roc = {
+        kind: np.array([[e["valid_roc_auc"] for e in run["history"]] for run in found])
+        for kind, found in runs.items()
+        if kind != "BoostedTrees"
+    }
+    assert (roc["DielemanRaw"] < roc["DielemanMel"])[:, :4].all()
+    assert k2c2.min() > max(mel.max(), trees.max())
+    gaps = raw - mel, k2c2 - mel, k2c2 - raw
+    ahead = [metrics.seed_interval(gap)[1] > 0 for gap in gaps]
+    assert ahead == [False, True, False]
 
 
 def test_the_data_card_holds_the_leaderboard(board, mini_card):

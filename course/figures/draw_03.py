@@ -48,36 +48,40 @@ def stack(ax, x, y, width, height, n):
 
 
 def k2c2():
-    figure, ax = canvas(520)
-    maps = [  # middle x and y, drawn width and height, maps drawn, text, pool
-        (90, 105, 140, 84, 1, "1 × 96 × 1366", "pool 2 × 4"),
-        (300, 105, 104, 62, 3, "67 × 48 × 341", "pool 2 × 4"),
-        (500, 105, 76, 46, 4, "135 × 24 × 85", "pool 2 × 4"),
-        (695, 105, 52, 32, 4, "135 × 12 × 21", "pool 3 × 5"),
-        (90, 350, 30, 20, 5, "203 × 4 × 4", "pool 4 × 4"),
-        (300, 350, 10, 10, 6, "271 × 1 × 1", ""),
+    figure, ax = canvas(490)
+    maps = [  # middle x and y, drawn width and height, maps drawn, text
+        (95, 105, 140, 84, 1, "1 × 96 × 1366"),
+        (370, 105, 104, 62, 3, "67 × 48 × 341"),
+        (640, 105, 76, 46, 4, "135 × 24 × 85"),
+        (80, 345, 52, 32, 4, "135 × 12 × 21"),
+        (295, 345, 30, 20, 5, "203 × 4 × 4"),
+        (490, 345, 10, 10, 6, "271 × 1 × 1"),
     ]
-    for i, (x, y, width, height, n, text, pool) in enumerate(maps):
+    pools = ("(2, 4)", "(2, 4)", "(2, 4)", "(3, 5)", "(4, 4)")
+    for x, y, width, height, n, text in maps:
         stack(ax, x, y, width, height, n)
         ax.text(x, y + 72, text, **MIDDLE)
-        if pool and i != 3:
-            end = maps[i + 1][0] - maps[i + 1][2] / 2 - 8
-            arrow(ax, (x + width / 2 + 5 * n + 4, y), (end, y))
-        if pool:
-            ax.text(x, y + 100, pool, **MIDDLE, color=ORANGE)
-    ax.text(90, 30, "log-mel", **MIDDLE)
+    look = MIDDLE | {"color": ORANGE, "linespacing": 1.9}
+    for i in (0, 1, 3, 4):
+        x, y, width, _, n, _ = maps[i]
+        start = x + width / 2 + 5 * n + 4
+        end = maps[i + 1][0] - maps[i + 1][2] / 2 - 8
+        arrow(ax, (start, y), (end, y))
+        ax.text((start + end) / 2, y, f"conv 3 × 3\npool {pools[i]}", **look)
+    ax.text(95, 30, "log-mel", **MIDDLE)
     # From the end of the first row to the beginning of the second.
-    way = [695, 695, 90, 90], [222, 262, 262, 310]
+    way = [640, 640, 80, 80], [195, 255, 255, 300]
     ax.plot(*way, color=GREY, linewidth=1.6)
-    arrow(ax, (90, 298), (90, 322))
-    box(ax, 500, 350, 120, "dense\n271 → 50", BLUE)
-    arrow(ax, (345, 350), (434, 350))
-    box(ax, 695, 350, 120, "50 logits", BLUE)
-    arrow(ax, (562, 350), (630, 350))
+    arrow(ax, (80, 290), (80, 316))
+    ax.text(360, 255, f"conv 3 × 3\npool {pools[2]}", **look)
+    box(ax, 622, 345, 110, "dense\n271 → 50", BLUE)
+    arrow(ax, (530, 345), (562, 345))
+    box(ax, 742, 345, 80, "50\nlogits", BLUE)
+    arrow(ax, (679, 345), (700, 345))
     words = (
-        "An arrow with a pool: 3 × 3 convolution, batch norm, ELU, maximum"
+        "Sizes: channels × bands × frames. After each conv: batch norm, ELU."
     )
-    ax.text(400, 496, words, **MIDDLE, color=ORANGE)
+    ax.text(400, 466, words, **MIDDLE)
     save(figure, "03_k2c2.svg")
 
 
