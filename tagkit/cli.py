@@ -13,6 +13,7 @@ import difflib
 import gc
 import json
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Sequence
@@ -475,6 +476,8 @@ def learn(
 
     if out is None and not dry_run:
         raise BadParameter("needed is a name, or --dry-run", param_hint="--out")
+    if not dry_run:
+        _check_output(out, ".safetensors", _is_checkpoint, "--out")
     own = corpora.open(labels, folder=music)
     if dry_run:
         print(probe.plan(own, _tag_list(tags)))
@@ -752,6 +755,7 @@ def export(
     from tagkit.evaluation import export as exports
     from tagkit.training import checkpoints
 
+    _check_output(file, ".onnx", exports.is_onnx, "FILE")
     model, made = checkpoints.load(checkpoint)
     exports.write(model, file, tags=made["tags"])
     print(
@@ -796,6 +800,35 @@ def doctor():
 
     if report():
         raise Exit(1)
+
+
+def _check_output(path: Path, suffix: str, is_ours, hint: str):
+    """Refuse, before any work, to write where it cannot be, or over something else."""
+    problem = ""
+    if path.is_dir():
+        problem = f"is a folder; needed is a file, such as {path / f'mine{suffix}'}"
+    elif path.suffix.lower() != suffix:
+        problem = f"does not end in {suffix}; needed is a name such as mine{suffix}"
+    elif path.exists() and not is_ours(path):
+        problem = "is there already, and holds no network; needed is another name"
+    else:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror}); needed is another place"
+    if problem:
+        raise BadParameter(f"{path} {problem}", param_hint=hint)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    from tagkit.training import checkpoints
+
+    try:
+        return bool(checkpoints.read_checkpoint(path))
+    except ValueError:
+        return False
 
 
 def _tag_list(text: str):

@@ -167,7 +167,9 @@ def test_labels_csv_becomes_a_network_that_tags(network, table, tmp_path, capsys
     assert cli.main(command) == 2
     assert "--dry-run" in capsys.readouterr().err
 
-    assert cli.main([*command, "--out", str(out)]) == 0
+    for _ in range(2):  # it may be replaced
+        capsys.readouterr()
+        assert cli.main([*command, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(plan) and "nan" not in printed
     assert "loud: ROC-AUC 1.00" in printed and "6 with it, 6 without, rough" in printed
@@ -180,6 +182,17 @@ def test_labels_csv_becomes_a_network_that_tags(network, table, tmp_path, capsys
     assert "3.wav: loud 0." in capsys.readouterr().out
     assert cli.main(["evaluate", str(out), "--corpus", str(table)]) == 1
     assert "a part may hold" in capsys.readouterr().err
+
+
+def test_out_is_refused_before_the_work(network, table, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(probe, "learn", None)  # never called
+    other = tmp_path / "other.safetensors"
+    other.write_text("no network")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
+    for out in (table, tmp_path, other, table / "mine.safetensors"):
+        assert cli.main(["learn", str(table), "--out", str(out)]) == 2
+        assert "needed is" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
 
 
 def test_a_file_that_cannot_be_read_is_left_out_by_name(network, table, tmp_path):
