@@ -227,8 +227,10 @@ def plan(
     table = pd.DataFrame.from_dict(rows, orient="index")
     known = [n for n, row in rows.items() if row["positives"] and row["negatives"]]
     if not known:
+        lost = own.clips.attrs.get("lost")
         raise ValueError(
-            f"there is nothing to learn from {len(labels)} clips: "
+            (f"{lost}; " if lost else "")
+            + f"there is nothing to learn from {len(labels)} clips: "
             + ("; ".join(remarks) or "they have no tags")
         )
     scored = list(table.index[table["scored"] != "no"])
