@@ -255,6 +255,7 @@ def test_values_that_a_training_can_have_are_taken():
         ("evaluate x --part all", "'train', 'valid', 'test'"),
         ("tag x --timeline --merge max", "--timeline"),
         ("tag x --top 0", "--top"),
+        ("tag x --dry-run", "--dry-run: needs --write or --remove"),
         ("tag x --out tags.txt", "needed is csv, json or jsonl"),
         ("tag x --out tags.csv --format table", "needed is csv, json or jsonl"),
         ("tag x --format xml", "jsonl"),
