@@ -430,11 +430,15 @@ def evaluate(
     trained_on = made["about"]
     model.to(devices.best())
     version = trained_on.get("version", "full")
-    if version == "own" and "scores" in trained_on:
-        said = "\n".join(trained_on["scores"] or ["no tag could be scored"])
+    if "scores" in trained_on and corpus is None:
+        print("as `tagkit learn` scored it, on artists apart:")
+        print(*trained_on["scores"] or ["no tag could be scored"], sep="\n")
+        return
+    if "scores" in trained_on and version == "own":
         raise ValueError(
             f"{checkpoint} learned from all its clips, so none is left to score it on; "
-            f"`tagkit learn` has scored it, each clip without its artist:\n{said}"
+            "`tagkit learn` has scored it on artists apart: to see those scores, leave "
+            "--corpus out"
         )
     if version == "own":
         raise ValueError(
@@ -445,7 +449,7 @@ def evaluate(
         raise ValueError(
             f"{checkpoint} was trained on {trained_on['corpus']}, which is not one of "
             f"{', '.join(corpora.NAMED)}; say where it is: --corpus "
-            "with its folder or table"
+            "FOLDER or TABLE"
         )
     opened = corpora.open(corpus or trained_on["corpus"], labels=labels)
     examples = batches.examples(

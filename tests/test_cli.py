@@ -323,7 +323,7 @@ def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
     best = f"{run}/best.safetensors"
     assert checkpoints.read_checkpoint(best)["tags"] == ["low", "high"]
     assert cli.main(["evaluate", best]) == 1
-    assert "say where it is: --corpus FOLDER" in capsys.readouterr().err
+    assert "say where it is: --corpus FOLDER or TABLE" in capsys.readouterr().err
     assert cli.main(["evaluate", best, "--corpus", small]) == 0
     assert "test part of the artist split: " in capsys.readouterr().out
 

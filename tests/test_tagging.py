@@ -88,7 +88,7 @@ def test_a_run_that_is_stopped_five_times_has_each_file_once(
     for n_left in (0, 3, 5, 1, 2):
         n_wanted = n_left
         assert tag(music, "--out", out) == 130
-        assert "tag --out go on when called again" in capsys.readouterr().err
+        assert "tag --write go on when called again" in capsys.readouterr().err
         names = names_in(out)  # JSON is closed
         assert len(names) == len(set(names)) == n_before + n_wanted
         n_before = max(0, len(names) - 1)
