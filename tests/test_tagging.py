@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tagkit import cli
-from tagkit.data import audio
+from tagkit.data import audio, corpus
 from tagkit.evaluation import predict, tagging
 from tagkit.training import checkpoints
 
@@ -418,7 +418,8 @@ def test_a_file_is_known_by_any_way_to_it(music, tmp_path, monkeypatch, capsys):
         assert len(held["files"]) == 10
 
 
-def test_a_line_of_a_table_is_one_line(music, capsys):
+def test_a_line_of_a_table_is_one_line(music, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
     files = [file for file in music.iterdir() if file.suffix == ".wav"]
     assert tag(*files, "--top", 1) == 0
     out = capsys.readouterr().out
