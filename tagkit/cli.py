@@ -13,6 +13,7 @@ import difflib
 import gc
 import json
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Sequence
@@ -94,8 +95,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except SystemExit as stop:
         if stop.code == 130:
-            those = "download, prepare, pack, train --run, similar and tag --out"
-            print(f"\nstopped; {those} go on when called again", file=sys.stderr)
+            those = "download, prepare, pack, train --run, learn, similar, tag --out"
+            print(
+                f"\nstopped; {those} and tag --write go on when called again; what is "
+                "done is kept",
+                file=sys.stderr,
+            )
         return stop.code
 
 
@@ -425,6 +430,16 @@ def evaluate(
     trained_on = made["about"]
     model.to(devices.best())
     version = trained_on.get("version", "full")
+    if "scores" in trained_on and corpus is None:
+        print("as `tagkit learn` scored it, on artists apart:")
+        print(*trained_on["scores"] or ["no tag could be scored"], sep="\n")
+        return
+    if "scores" in trained_on and version == "own":
+        raise ValueError(
+            f"{checkpoint} learned from all its clips, so none is left to score it on; "
+            "`tagkit learn` has scored it on artists apart: to see those scores, leave "
+            "--corpus out"
+        )
     if version == "own":
         raise ValueError(
             f"{checkpoint} was trained on clip ids of your own, so a part may hold "
@@ -433,7 +448,8 @@ def evaluate(
     if corpus is None and trained_on["corpus"] not in corpora.NAMED:
         raise ValueError(
             f"{checkpoint} was trained on {trained_on['corpus']}, which is not one of "
-            f"{', '.join(corpora.NAMED)}; say where it is: --corpus FOLDER"
+            f"{', '.join(corpora.NAMED)}; say where it is: --corpus "
+            "FOLDER or TABLE"
         )
     opened = corpora.open(corpus or trained_on["corpus"], labels=labels)
     examples = batches.examples(
@@ -450,7 +466,7 @@ def evaluate(
 
 @app.command(epilog="example: tagkit learn labels.csv --out mine.safetensors")
 def learn(
-    labels: Annotated[str, Argument(help="a table file,tags; or any corpus with tags")],
+    table: Annotated[str, Argument(help="a table file,tags; or any corpus with tags")],
     music: Annotated[
         Path | None, Argument(help="where its files are; default: beside the table")
     ] = None,
@@ -459,6 +475,7 @@ def learn(
         str, Option(help="what to start from, see `tagkit networks`")
     ] = "magnatagatune",
     tags: Tags = "all",
+    labels: Labels = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="only say what would be learned and scored")
     ] = False,
@@ -475,12 +492,17 @@ def learn(
 
     if out is None and not dry_run:
         raise BadParameter("needed is a name, or --dry-run", param_hint="--out")
-    own = corpora.open(labels, folder=music)
+    if not dry_run:
+        _check_output(out, ".safetensors", _is_checkpoint, "--out")
+    own = corpora.open(table, folder=music, labels=labels)
     if dry_run:
         print(probe.plan(own, _tag_list(tags)))
+        print("nothing was heard: a file that cannot be read will be left out of these")
         return
-    probe.learn(own, network, tag_list=_tag_list(tags)).save(out)
-    print(f"written to {out}; try: tagkit tag --network {out} FILES")
+    learned = probe.learn(own, network, tag_list=_tag_list(tags))
+    learned.save(out)
+    unscored = ", unscored" if learned.report is None else ""
+    print(f"written to {out}{unscored}; try: tagkit tag --network {out} FILES")
 
 
 @app.command(epilog="example: tagkit tag folder/of/music --out tags.csv")
@@ -517,7 +539,12 @@ def tag(
         bool, Option("--write", help="put the tags into the files, as their genre")
     ] = False,
     overwrite: Annotated[
-        bool, Option("--overwrite", help="with --write: also where there is a genre")
+        bool,
+        Option(
+            "--overwrite",
+            help="with --write: also in place of a genre, which --remove cannot bring "
+            "back",
+        ),
     ] = False,
     remove: Annotated[
         bool, Option("--remove", help="take out of the files what --write put there")
@@ -548,20 +575,23 @@ def tag(
     if write and (out or format or timeline or remove):
         others = "--out, --format, --timeline or --remove"
         raise BadParameter(f"not allowed with {others}", param_hint="--write")
-    if overwrite and not write or dry_run and not (write or remove):
-        raise BadParameter("needs --write", param_hint="--overwrite, --dry-run")
+    if overwrite and not write:
+        raise BadParameter("needs --write", param_hint="--overwrite")
+    if dry_run and not (write or remove):
+        raise BadParameter("needs --write or --remove", param_hint="--dry-run")
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5
     sounds, n_other = tagging.find(files)
     if not sounds:
         raise ValueError(f"no sound in {', '.join(map(str, files))}")
-    genres = tagging.Genres(overwrite=overwrite, dry_run=dry_run)
+    genres = tagging.Genres(threshold, overwrite=overwrite, dry_run=dry_run)
     if remove:
         for path in sounds:
             genres.remove(path)
         genres.close()
-        raise Exit(1 if genres.n_failed else 0)
+        _say_failed(genres.failed, "changed")
+        raise Exit(1 if genres.failed else 0)
     from tagkit.machine import devices
     from tagkit.training import checkpoints
 
@@ -572,7 +602,7 @@ def tag(
     vectors = tagging.Embeddings(embeddings, network) if embeddings else None
     output = genres if write else tagging.Output(format, columns, out)
     todo = tagging.todo(sounds, output, vectors)
-    n_before, n_failed = len(sounds) - len(todo), 0
+    n_before, failed = len(sounds) - len(todo), []
     how = {"merge": merge, "timeline": timeline, "overlap": overlap}
     progress = tagging.Progress(len(sounds), n_before, beside_table=out is None)
     with contextlib.ExitStack() as at_end:  # all of it, whatever happens
@@ -585,7 +615,7 @@ def tag(
                 progress.clear()
                 print(f"tagkit tag: {text}", file=sys.stderr)
             progress.step()
-            n_failed += not done.is_sound
+            failed += [] if done.is_sound else [done.path]
             if top or threshold is not None:
                 rows = [tagging.strongest(row, top, threshold) for row in done.rows]
                 done = done._replace(rows=rows)
@@ -599,12 +629,25 @@ def tag(
     if n_other:
         print(f"files beside them that are no sound: {n_other}", file=sys.stderr)
     print(
-        f"{len(todo) - n_failed} of {len(todo)} files tagged by {network}: "
-        f"{made['model']}, trained on {_trained_on(made['about'])}",
+        f"{len(todo) - len(failed)} of {len(todo)} files tagged by {network}: "
+        f"{made['model']}, trained on {_trained_on(made['about'])}"
+        + (", unscored" if made["about"].get("scores") == [] else ""),
         file=sys.stderr,
     )
-    if n_failed or genres.n_failed:
+    _say_failed(failed, "tagged")
+    _say_failed(genres.failed, "changed")
+    if failed or genres.failed:
         raise Exit(1)
+
+
+def _say_failed(files, what):
+    """Name the first files that could not be done, at the end of a long list."""
+    from tagkit.evaluation import tagging
+
+    if files:
+        more = [f"{len(files) - 3} more"] * (len(files) > 3)
+        names = ", ".join([tagging.shown(file) for file in files[:3]] + more)
+        print(f"could not be {what}: {names}", file=sys.stderr)
 
 
 def _output_format(format, out):
@@ -679,7 +722,7 @@ def similar(
             )
     found = similarity.nearest(vectors, n, artist=artists)
     for path, near in found:
-        print(f"{near:5.2f}  {path}")
+        print(f"{near:5.2f}  {tagging.shown(path)}")
     if other_artists:
         by = artists.n_by
         print(
@@ -752,6 +795,7 @@ def export(
     from tagkit.evaluation import export as exports
     from tagkit.training import checkpoints
 
+    _check_output(file, ".onnx", exports.is_onnx, "FILE")
     model, made = checkpoints.load(checkpoint)
     exports.write(model, file, tags=made["tags"])
     print(
@@ -796,6 +840,35 @@ def doctor():
 
     if report():
         raise Exit(1)
+
+
+def _check_output(path: Path, suffix: str, is_ours, hint: str):
+    """Refuse, before any work, to write where it cannot be, or over something else."""
+    problem = ""
+    if path.is_dir():
+        problem = f"is a folder; needed is a file, such as {path / f'mine{suffix}'}"
+    elif path.suffix.lower() != suffix:
+        problem = f"does not end in {suffix}; needed is a name such as mine{suffix}"
+    elif path.exists() and not is_ours(path):
+        problem = "is there already, and holds no network; needed is another name"
+    else:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror}); needed is another place"
+    if problem:
+        raise BadParameter(f"{path} {problem}", param_hint=hint)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    from tagkit.training import checkpoints
+
+    try:
+        return bool(checkpoints.read_checkpoint(path))
+    except ValueError:
+        return False
 
 
 def _tag_list(text: str):

@@ -255,6 +255,7 @@ def test_values_that_a_training_can_have_are_taken():
         ("evaluate x --part all", "'train', 'valid', 'test'"),
         ("tag x --timeline --merge max", "--timeline"),
         ("tag x --top 0", "--top"),
+        ("tag x --dry-run", "--dry-run: needs --write or --remove"),
         ("tag x --out tags.txt", "needed is csv, json or jsonl"),
         ("tag x --out tags.csv --format table", "needed is csv, json or jsonl"),
         ("tag x --format xml", "jsonl"),
@@ -322,7 +323,7 @@ def test_a_folder_of_ones_own_is_trained_on_and_says_how_it_is_split(
     best = f"{run}/best.safetensors"
     assert checkpoints.read_checkpoint(best)["tags"] == ["low", "high"]
     assert cli.main(["evaluate", best]) == 1
-    assert "say where it is: --corpus FOLDER" in capsys.readouterr().err
+    assert "say where it is: --corpus FOLDER or TABLE" in capsys.readouterr().err
     assert cli.main(["evaluate", best, "--corpus", small]) == 0
     assert "test part of the artist split: " in capsys.readouterr().out
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -113,5 +114,30 @@ def test_the_page_serves_a_song_as_tagkit_tags_it(tmp_path, monkeypatch, capsys)
 def test_a_missing_package_is_named(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "onnx", None)
-        with pytest.raises(ImportError, match=r"pip install 'tagkit\[export\]'"):
+        with pytest.raises(ImportError, match=r"pip install -e '\.\[export\]'"):
             importlib.reload(export)
+
+
+def test_only_a_network_is_written_over(tmp_path, capsys):
+    song, old = tmp_path / "song.mp3", tmp_path / "old.onnx"
+    song.write_bytes(b"sound")
+    old.write_text("file,tags\n")
+    for file in (song, old, tmp_path, song / "mine.onnx"):
+        assert cli.main(["export", "mini/DielemanRaw", str(file)]) == 2
+        assert "needed is" in capsys.readouterr().err
+    assert song.read_bytes() == b"sound" and old.read_text() == "file,tags\n"
+    for _ in range(2):
+        assert cli.main(["export", "mini/DielemanRaw", f"{tmp_path}/mine.onnx"]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "mine.onnx",
+        "old.onnx",
+        "song.mp3",
+    ]
+
+
+def test_no_text_installs_a_package_of_the_same_name_from_elsewhere():
+    root = Path(__file__).parents[1]
+    files = [*root.glob("*.md"), *root.glob("course/**/*.md")]
+    files += [*root.glob("course/*.ipynb"), *root.glob("tagkit/**/*.py")]
+    for file in files:
+        assert not re.search(r"install \S?tagkit", file.read_text()), file

@@ -180,6 +180,34 @@ def test_a_name_is_not_taken_for_a_file_of_another_folder(music):
     assert list(table) == ["slow"] and "row 2" in remarks[0]
 
 
+def test_names_may_begin_where_tag_was_called(music, tmp_path):
+    path = tmp_path / "scores.csv"
+    heads = "music/", "./music/", f"{tmp_path.name}/music/"
+    names = [head + file for head, file in zip(heads, FILES, strict=True)]
+    path.write_text("\n".join(["file,tags", *(f"{name},rock" for name in names)]))
+    _, clips, _, remarks = labels.read(path, music)
+    assert tuple(clips["mp3_path"]) == FILES and not remarks
+    path.write_text("file,tags\nother/one.mp3,rock\nmusic/b/two.wav,rock")
+    _, clips, _, remarks = labels.read(path, music)
+    assert len(clips) == 1 and "'other/one.mp3'" in remarks[0]
+
+
+def test_the_folder_of_the_music_is_a_folder(music):
+    path = music / "labels.csv"
+    path.write_text("file,tags\none.mp3,rock")
+    for folder, words in ((music / "no", "is not there"), (path, "is a file")):
+        with pytest.raises(ValueError, match=f"{words}; needed is the folder"):
+            corpus.open(path, folder=folder)
+
+
+def test_a_picture_is_no_sound(music):
+    path = music / "labels.csv"
+    (music / "cover.JPG").touch()
+    path.write_text("file,tags\ncover.JPG,rock\none.mp3,rock")
+    _, clips, _, remarks = labels.read(path)
+    assert len(clips) == 1 and "'cover.JPG' is a picture, no sound" in remarks[0]
+
+
 def test_scores_are_no_labels(music):
     (music / "tags.csv").write_text("file,rock,slow,fast\none.mp3,0.83,0.0,0.2\n")
     (music / "list.csv").write_text("Path,Title,Length\none.mp3,One,200\n")
@@ -192,9 +220,16 @@ def test_many_missing_files_make_a_short_message(music):
     path = music / "labels.csv"
     rows = [f"gone {i}.mp3,rock" for i in range(1000)]
     path.write_text("\n".join(["file,tags", *rows]))
-    with pytest.raises(ValueError, match="980 more") as error:
+    with pytest.raises(
+        ValueError, match="997 more rows name a file that is not"
+    ) as error:
         labels.read(path)
     assert len(str(error.value)) < 5000
+    path.write_text("\n".join(["file,tags", "one.mp3,rock", *rows]))
+    with pytest.warns(UserWarning, match="997 more rows"):
+        opened = corpus.open(path)
+    with pytest.raises(ValueError, match="of 1001 rows in .*, 1000 name a file that"):
+        opened.split("all")
     path.write_text("file,tags\n")
     with pytest.raises(ValueError, match="no rows"):
         labels.read(path)

@@ -106,6 +106,7 @@ def test_a_genre_of_somebody_else_stays(copy, kind):
     data = path.read_bytes()
     found = metadata.write(path, TAGS)
     assert found == metadata.Change(["Folk/Rock"], ["Folk/Rock"], kept=True)
+    assert metadata.write(path, [], overwrite=True).kept  # nothing in its place
     assert path.read_bytes() == data
     assert metadata.write(path, TAGS, overwrite=True).after == TAGS
     opened = mutagen.File(path, easy=True)

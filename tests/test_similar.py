@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import mutagen
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ NETWORK = "mini/DielemanRaw"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    joblib.memory._FUNCTION_HASHES.clear()  # other tests had another folder
     return tmp_path_factory.mktemp("data")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tagkit import cli
-from tagkit.data import audio
+from tagkit.data import audio, corpus
 from tagkit.evaluation import predict, tagging
 from tagkit.training import checkpoints
 
@@ -88,7 +88,7 @@ def test_a_run_that_is_stopped_five_times_has_each_file_once(
     for n_left in (0, 3, 5, 1, 2):
         n_wanted = n_left
         assert tag(music, "--out", out) == 130
-        assert "tag --out go on when called again" in capsys.readouterr().err
+        assert "tag --write go on when called again" in capsys.readouterr().err
         names = names_in(out)  # JSON is closed
         assert len(names) == len(set(names)) == n_before + n_wanted
         n_before = max(0, len(names) - 1)
@@ -367,8 +367,13 @@ def test_what_is_written_is_replaced_and_taken_out(music, capsys):
     capsys.readouterr()
     assert tag(folder, "--write", "--threshold", 1) == 0  # no tag is so sure
     out, err = capsys.readouterr()
-    assert "9.wav: Polka stays" in out and out.count("-> no genre") == 9
+    assert (
+        "9.wav: Polka stays" in out and out.count("-> no genre (no tag reached 1)") == 9
+    )
     assert "9 of 10 files are changed; 1 keep the genre" in err
+    assert tag(folder, "--write", "--threshold", 1, "--overwrite") == 0
+    out, err = capsys.readouterr()
+    assert "9.wav: Polka stays" in out and out.count(": no tag reached 1\n") == 9
     assert tag(folder, "--write", "--top", 1, "--overwrite") == 0
     for n_changed in (10, 0):
         if n_changed:
@@ -399,6 +404,38 @@ def test_files_are_found_once(music):
     files, n_other = tagging.find([first, music, music / "nothing.wav", first])
     assert files[0] == first and files[-1] == music / "nothing.wav"
     assert len(files) == len(set(files)) == 17 and n_other == 1
+    ways = [music, music / "deep" / "..", Path(os.path.relpath(music))]
+    assert tagging.find(ways)[0] == tagging.find([music])[0]
+
+
+def test_a_file_is_known_by_any_way_to_it(music, tmp_path, monkeypatch, capsys):
+    scores, vectors = tmp_path / "tags.csv", tmp_path / "e.npz"
+    monkeypatch.chdir(tmp_path)
+    for folder in ("music/deep", "./music/../music/deep", music / "deep"):
+        assert tag(folder, "--out", scores, "--embeddings", vectors) == 0
+        assert len(names_in(scores)) == 10
+    with np.load(vectors) as held:
+        assert len(held["files"]) == 10
+
+
+def test_a_line_of_a_table_is_one_line(music, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(corpus, "DATA", tmp_path / "data")
+    files = [file for file in music.iterdir() if file.suffix == ".wav"]
+    assert tag(*files, "--top", 1) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 6 and "new\\nline.wav: " in out
+    assert tag(*files, "--top", 1, "--write", "--dry-run") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    like = ["similar", str(files[0]), str(music), "--network", NETWORK]
+    assert cli.main(like) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 10
+
+
+def test_what_could_not_be_tagged_is_named_at_the_end(music, capsys):
+    gone = [music / f"gone {i}.wav" for i in range(5)]
+    assert tag(*gone, music / "deep") == 1
+    end = capsys.readouterr().err.splitlines()[-1]
+    assert end == f"could not be tagged: {', '.join(map(str, gone[:3]))}, 2 more"
 
 
 class Terminal:

@@ -78,7 +78,8 @@ class Corpus:
                 f"{self.name} has no tags; to train or score on it, put a table "
                 "labels.csv into its folder, with a row such as one.mp3,rock;slow "
                 "below the row file,tags; or take them from its folders or the files' "
-                "own genres: labels='folders' or labels='genre'"
+                "own genres: --labels folders or --labels genre, in Python "
+                "labels='folders' or labels='genre'"
             )
         return tags.choose(self.annotations, tag_list).loc[self.clips.index]
 
@@ -106,6 +107,12 @@ class Corpus:
         if not (is_cut & (self.clips["segmentEnd"] > 0)).all():
             version = {"full": "artist", "clean": "clean artist"}.get(version, version)
             artists = artists.map(_digest)  # names in order often go by kind
+        lost, n_artists = self.clips.attrs.get("lost"), artists.nunique()
+        if lost and n_artists < 3 and "artist" in version:
+            raise ValueError(
+                f"{lost}; the rest is by {n_artists} artists or of as many folders, "
+                "and three are needed; name each file as it lies below the folder"
+            )
         if "artist" in version:
             split = tags.group_split(artists)
         else:
@@ -272,6 +279,11 @@ def open(
     """
     is_named = str(name) in NAMED
     root = home(str(name)) if is_named else Path(name).expanduser()
+    if folder is not None and not Path(folder).is_dir():
+        kind = "is a file" if Path(folder).is_file() else "is not there"
+        raise ValueError(
+            f"{folder} {kind}; needed is the folder that holds the music of {name}"
+        )
     if labels and (is_named or root.is_file()):
         raise ValueError(
             f"labels={labels!r} is for a folder of music; {str(name)!r} has its own"

@@ -13,6 +13,7 @@ for labels.
 
 import csv
 import io
+import mimetypes
 import os
 import re
 import unicodedata
@@ -32,6 +33,15 @@ BITS |= dict.fromkeys(("1", "1.0", "1,0", "true", "yes", "x"), 1)
 MISSING = ("na", "nan", "n/a", "none", "null")  # as programs write a blank cell
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019")
 MOST_REMARKS = 20
+MOST_LOST = 3  # rows of a kind that are named
+LOST = ("name a file that is not there", "name a file that can be one of several")
+
+
+class LostError(ValueError):
+    """A row whose file is not found; its second argument is one of LOST."""
+
+    def __str__(self):
+        return self.args[0]
 
 
 def find(folder: Path) -> Path | None:
@@ -66,7 +76,8 @@ def read(path: str | Path, folder: str | Path | None = None):
     Shape: annotations (n_clips, n_tags) uint8 in the order in which the tags occur;
     clips as `annotations.read_clip_info` gives them, both with index clip_id, 1 to
     n_clips; the folder that holds all files; and a list of remarks, a sentence for
-    each row, column or tag that is not as it should be.
+    each row, column or tag that is not as it should be. If the files of most rows were
+    not found, clips.attrs["lost"] says so.
     Raises: ValueError if it is no such table, or no row of it can be used.
     """
     path = Path(path)
@@ -80,13 +91,18 @@ def read(path: str | Path, folder: str | Path | None = None):
             "or one column of 0 and 1 for each tag, beside the column 'file'"
             + listed(remarks)
         )
-    found = _collect(rows, names, kinds, bits, folder, remarks)
+    lost = dict.fromkeys(LOST, 0)
+    found = _collect(rows, names, kinds, bits, folder, remarks, lost)
     if not found:
         raise ValueError(
             f"{path} has no row that can be used" + (listed(remarks) or ": no rows")
         )
     tags = [names[c] for c in bits] if "tags" not in kinds else []
-    return *_frames(found, tags, folder, remarks), remarks
+    given, clips, root = _frames(found, tags, folder, remarks)
+    if 2 * sum(lost.values()) > len(rows):
+        kinds = " and ".join(f"{n} {kind}" for kind, n in lost.items() if n)
+        clips.attrs["lost"] = f"of {len(rows)} rows in {path}, {kinds}"
+    return given, clips, root, remarks
 
 
 def of_files(folder: Path, files: list[Path], source: str):
@@ -131,7 +147,7 @@ def of_files(folder: Path, files: list[Path], source: str):
     return *_frames(found, [], folder, remarks), remarks
 
 
-def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
+def _collect(rows, names, kinds, bits, folder, remarks, lost) -> dict:
     """Read the rows: file -> the number of its row, what is known of it, its tags."""
     found, elsewhere = {}, []
     sounds = {}  # filled by `_search`, once a file is not where its row says
@@ -143,6 +159,8 @@ def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
             fields = _fill(fields, kinds)
             name = fields[kinds.index("file")].strip()
             file = _locate(name, folder)
+            if file is not None and (kind := _no_sound(file)):
+                raise ValueError(f"{name!r} is {kind}, no sound; the row is left out")
             if file is None:
                 file = _search(name, folder, sounds)
                 there = file.relative_to(folder)
@@ -152,6 +170,11 @@ def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
                 tags, remark = _split([fields[c] for c in places])
             else:
                 tags, remark = [names[c] for c in bits if _bit(fields, names, c)], ""
+        except LostError as error:
+            lost[error.args[1]] += 1
+            if lost[error.args[1]] <= MOST_LOST:
+                remarks.append(f"row {number}: {error}")
+            continue
         except ValueError as error:
             remarks.append(f"row {number}: {error}")
             continue
@@ -166,6 +189,9 @@ def _collect(rows, names, kinds, bits, folder, remarks) -> dict:
             continue
         about = dict(zip(kinds, map(_known, fields), strict=True))
         found[file] = number, about, tags
+    for kind, n in lost.items():
+        if n > MOST_LOST:
+            remarks.append(f"{n - MOST_LOST} more rows {kind}")
     if elsewhere:
         remarks.append(
             f"{len(elsewhere)} rows do not say exactly where their file is; it was "
@@ -401,15 +427,24 @@ def _known(text: str) -> str:
 def _locate(name: str, folder: Path) -> Path | None:
     """Find the file of a row; an absolute path may be that of another machine."""
     for form in ("NFC", "NFD"):
-        for path in _places(unicodedata.normalize(form, name)):
+        for path in _places(unicodedata.normalize(form, name), folder):
             file = os.path.normpath(folder / path)  # an absolute one stands for itself
             if os.path.isfile(file):
                 return Path(file)
     return None
 
 
-def _places(name: str) -> list[PurePosixPath]:
-    """Give the path of a row, and of an absolute one the ends: rock/one.mp3, one.mp3.
+def _no_sound(file: Path) -> str:
+    """Name what a file is by its suffix, if that is certainly no sound."""
+    kind = (mimetypes.guess_type(file.name)[0] or "").partition("/")[0]
+    return {"image": "a picture", "text": "a text"}.get(kind, "")
+
+
+def _places(name: str, folder: Path) -> list[PurePosixPath]:
+    """Give the path of a row, and what it can be below the folder.
+
+    Of an absolute path the ends, rock/one.mp3 and one.mp3; of music/one.mp3, as `tagkit
+    tag music` writes it, one.mp3 if the folder is music.
 
     Raises: ValueError for no name.
     """
@@ -422,7 +457,12 @@ def _places(name: str) -> list[PurePosixPath]:
         return [path] + [
             PurePosixPath(*path.parts[n:]) for n in range(1, len(path.parts))
         ]
-    return [path]
+    heads = range(1, len(path.parts))
+    return [path] + [
+        PurePosixPath(*path.parts[n:])
+        for n in heads
+        if path.parts[:n] == folder.parts[-n:]
+    ]
 
 
 def _search(name: str, folder: Path, sounds: dict) -> Path:
@@ -441,14 +481,16 @@ def _search(name: str, folder: Path, sounds: dict) -> Path:
                     end = PurePosixPath(*parts[n:])
                     for one in (end, end.with_suffix("")):
                         sounds.setdefault(_plain(str(one)), []).append(file)
-    for path in _places(name):
+    for path in _places(name, folder):
         files = sounds.get(_plain(str(path)), [])
         if len(files) == 1:
             return files[0]
         if files:
             first, second = (str(file.relative_to(folder)) for file in files[:2])
-            raise ValueError(f"{name!r} can be {first!r} or {second!r}; say which")
-    raise ValueError(f"there is no file {name!r} in {folder}; check its name")
+            text = f"{name!r} can be {first!r} or {second!r}; say which"
+            raise LostError(text, LOST[1])
+    text = f"there is no file {name!r} in {folder}; check its name"
+    raise LostError(text, LOST[0])
 
 
 def _plain(text: str) -> str:

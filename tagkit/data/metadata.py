@@ -105,7 +105,8 @@ def write(
     kill the copy may be left, .NAME.tagkit; the next writing replaces it.
 
     Args:
-        overwrite: also in place of a genre that somebody else wrote; else that stays.
+        overwrite: also in place of a genre that somebody else wrote; else that stays,
+            as it does if there are no tags.
         dry_run: only say what would change.
 
     Raises: MetadataError, naming the file, if it is read-only, holds no such tags, or
@@ -113,7 +114,7 @@ def write(
     """
     opened = _open(path)
     genre, own = _values(opened, 0), _values(opened, 1)
-    if set(genre) - set(own) and not overwrite:
+    if set(genre) - set(own) and not (overwrite and tags):
         return Change(genre, genre, kept=True)
     return _change(path, opened, list(tags), list(tags), dry_run)
 

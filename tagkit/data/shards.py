@@ -37,7 +37,10 @@ from tagkit.machine import processes
 try:
     import webdataset as wds
 except ImportError:
-    raise ImportError("shards need webdataset: pip install 'tagkit[shards]'") from None
+    raise ImportError(
+        "shards need webdataset: run pip install -e '.[shards]' in the folder of the "
+        "clone"
+    ) from None
 
 BUFFER = 2**28  # bytes of windows among which a batch is drawn
 TRIES = 4  # of a download

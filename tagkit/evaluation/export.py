@@ -14,8 +14,19 @@ from tagkit.models.tagger import Tagger
 
 try:
     import onnx
+    from google.protobuf.message import DecodeError  # what onnx itself reads with
 except ImportError:
-    raise ImportError("export needs onnx: pip install 'tagkit[export]'") from None
+    raise ImportError(
+        "export needs onnx: run pip install -e '.[export]' in the folder of the clone"
+    ) from None
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Say whether a file holds an ONNX network."""
+    try:
+        return bool(onnx.load(path).graph.node)
+    except (OSError, ValueError, DecodeError):
+        return False
 
 
 def write(model: Tagger, path: str | Path, *, tags: list[str]):

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -65,7 +66,10 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
             n_other += sum(p.is_file() for p in path.rglob("[!.]*")) - len(sounds)
         else:
             files.append(path)
-    return list(dict.fromkeys(files)), n_other
+    named = {}
+    for file in files:  # by the way in which it is named first
+        named.setdefault(os.path.abspath(file), file)
+    return list(named.values()), n_other
 
 
 def tag(
@@ -159,6 +163,19 @@ def strongest(row: dict, top: int | None, threshold: float | None) -> dict:
     scores = {tag: score for tag, score in row.items() if tag not in head}
     best = sorted(scores, key=scores.get, reverse=True)[:top]
     return head | {t: scores[t] for t in best if scores[t] >= (threshold or 0)}
+
+
+def shown(text: str | Path) -> str:
+    """Give a name as one line of a table shows it, with its line breaks escaped.
+
+    >>> print(shown("new\\nline.mp3"))
+    new\\nline.mp3
+    """
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", _escape, str(text))
+
+
+def _escape(found) -> str:
+    return repr(found[0])[1:-1]
 
 
 class Output:
@@ -274,7 +291,7 @@ class Output:
         if "seconds" in row:
             name += f" at {row.pop('seconds'):.1f} s"
         scores = ", ".join(f"{tag} {score:.2f}" for tag, score in row.items())
-        return f"{name}: {scores or 'no tag'}\n"
+        return shown(f"{name}: {scores or 'no tag'}") + "\n"
 
 
 class Genres:
@@ -283,15 +300,27 @@ class Genres:
     Each file is said on the standard output, one that is refused on the other stream.
 
     Args:
+        threshold: the least score, to be named where no tag reached it.
         overwrite, dry_run: as in `metadata.write`.
+
+    Attributes:
+        failed: the files that could not be changed.
     """
 
     done = frozenset()  # a file that has them already is seen to be so
 
-    def __init__(self, *, overwrite: bool = False, dry_run: bool = False):
+    def __init__(
+        self,
+        threshold: float | None = None,
+        *,
+        overwrite: bool = False,
+        dry_run: bool = False,
+    ):
+        self.threshold = threshold
         self.overwrite = overwrite
         self.dry_run = dry_run
-        self.n_files = self.n_changed = self.n_kept = self.n_failed = 0
+        self.n_files = self.n_changed = self.n_kept = 0
+        self.failed = []
 
     def write(self, rows: Sequence[dict]):
         """Write the tags of each row as the genre of its file."""
@@ -316,7 +345,7 @@ class Genres:
         try:
             change = change(path, *tags, dry_run=self.dry_run, **how)
         except (metadata.MetadataError, audio.AudioError) as error:
-            self.n_failed += 1
+            self.failed.append(path)
             print(f"tagkit tag: {error}", file=sys.stderr)
             return
         before, after = (
@@ -325,7 +354,11 @@ class Genres:
         self.n_kept += change.kept
         self.n_changed += before != after
         end = "stays" if before == after else f"-> {after}"
-        print(f"{path}: {before} {end}", flush=True)
+        said = f"{before} {end}"
+        if tags == ([],) and not change.kept:
+            low = f"no tag reached {self.threshold:g}"
+            said = low if before == "no genre" else f"{said} ({low})"
+        print(shown(f"{path}: {said}"), flush=True)
 
 
 def _csv_line(fields) -> str:
@@ -425,12 +458,13 @@ def todo(
     files: Sequence[Path], output: Output, embeddings: Embeddings | None
 ) -> list[Job]:
     """List what is still to be done for each file, without those that are done."""
-    there = embeddings.vectors if embeddings else {}
+    done = set(map(os.path.abspath, output.done))
+    there = set(map(os.path.abspath, embeddings.vectors if embeddings else ()))
     jobs = [
         Job(
             path,
-            rows=str(path) not in output.done,
-            embedding=embeddings is not None and str(path) not in there,
+            rows=os.path.abspath(path) not in done,
+            embedding=embeddings is not None and os.path.abspath(path) not in there,
         )
         for path in files
     ]

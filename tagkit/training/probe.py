@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from tagkit.data import audio, corpus
-from tagkit.evaluation import cache, metrics, networks
+from tagkit.evaluation import cache, metrics, networks, tagging
 
 if TYPE_CHECKING:
     from tagkit.models.tagger import Tagger
@@ -227,8 +226,10 @@ def plan(
     table = pd.DataFrame.from_dict(rows, orient="index")
     known = [n for n, row in rows.items() if row["positives"] and row["negatives"]]
     if not known:
+        lost = own.clips.attrs.get("lost")
         raise ValueError(
-            f"there is nothing to learn from {len(labels)} clips: "
+            (f"{lost}; " if lost else "")
+            + f"there is nothing to learn from {len(labels)} clips: "
             + ("; ".join(remarks) or "they have no tags")
         )
     scored = list(table.index[table["scored"] != "no"])
@@ -316,21 +317,27 @@ def learn(
     from tagkit.machine import devices
     from tagkit.training import checkpoints
 
-    log = log or (lambda line: None)
+    is_silent, log = log is None, log or (lambda line: None)
     chosen = plan(own, tag_list)
     log(str(chosen))
     embed = cache.embedder(
         networks.find(network),
         lambda: checkpoints.load(network)[0].to(devices.best()),
     )
-    vectors = {}
-    for clip_id in tqdm(
-        chosen.labels.index, unit="file", disable=None
-    ):  # in a terminal
+    vectors, progress = {}, None
+    if not is_silent:
+        progress = tagging.Progress(len(chosen.labels), 0, beside_table=False)
+    for clip_id in chosen.labels.index:
         try:
             vectors[clip_id] = embed(own.path(clip_id))
         except audio.AudioError as error:
+            if progress:
+                progress.clear()
             log(f"left out: {error}")
+        if progress:
+            progress.step()
+    if progress:
+        progress.clear()
     ids = pd.Index(vectors)
     if len(ids) < len(chosen.labels):
         chosen = plan(own, tag_list, ids=ids)
@@ -360,6 +367,7 @@ def learn(
         "n_clips": int(fitted.sum()),
     }
     learned = Learned(model.eval(), chosen, found, report, about)
+    about["scores"] = [] if report is None else str(learned).splitlines()
     log(str(learned))
     return learned
 
