@@ -31,11 +31,15 @@ def turned_in_place(gru, inputs):
     return inputs
 
 
+def turned_without_return(gru, inputs):
+    inputs[0].flip(1)
+
+
 ANSWERS["0.4"] = Answers(
     turn_round,
     [
         lambda gru, inputs: (inputs[0].flip(1),),
-        lambda gru, inputs: inputs[0][:, torch.arange(4, -1, -1)],
+        lambda gru, inputs: inputs[0][:, torch.arange(inputs[0].shape[1] - 1, -1, -1)],
     ],
     [
         (lambda gru, inputs: inputs[0], "the order as before"),
@@ -45,6 +49,9 @@ ANSWERS["0.4"] = Answers(
         (lambda gru, inputs: inputs[0].roll(1, 1), "the axis of time alone"),
         (lambda gru, inputs: inputs[0][:, -1], "has shape (4, 3)"),
         (lambda gru, inputs: inputs.flip(1), "has no attribute 'flip'"),
+        (lambda gru, inputs: inputs[0][:, ::-1], "torch wants `.flip(1)`"),
+        (lambda gru, inputs: inputs[0][:, torch.arange(14, -1, -1)], "15 steps only"),
+        (turned_without_return, "Is a `return` missing?"),
         (turned_in_place, "changes"),
     ],
 )
