@@ -1,6 +1,7 @@
 """The tasks of lesson 04, networks with a memory: hints and probes.
 
-A network is judged by how it behaves, never by how it is written.
+A network is judged by how it behaves, never by how it is written. The file is long
+because many slips of recurrent networks are named, each by a network that has it.
 """
 
 import copy
