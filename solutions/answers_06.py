@@ -17,6 +17,58 @@ from tagkit.evaluation import neighbours
 ANSWERS: dict[str, Answers] = {}
 
 
+# 0.6 Moved by what was skipped
+
+
+def by_ifs(query, kept, skipped):
+    if len(kept):
+        query = query + 0.75 * kept.mean(axis=0)
+    if len(skipped):
+        query = query - 0.15 * skipped.mean(axis=0)
+    return query
+
+
+def by_sum(query, kept, skipped):
+    to = kept.sum(axis=0) / max(1, len(kept))
+    return list(
+        query + 3 / 4 * to - 3 / 20 * skipped.sum(axis=0) / max(1, len(skipped))
+    )
+
+
+def by_tensor(query, kept, skipped):
+    to, away = (torch.tensor(x).mean(dim=0).nan_to_num() for x in (kept, skipped))
+    return torch.tensor(query) + 0.75 * to - 0.15 * away
+
+
+def weighted(to=0.75, away=-0.15, start=1, how=np.mean):
+    def move(query, kept, skipped):
+        move = start * query
+        for weight, heard in ((to, kept), (away, skipped)):
+            move = move + (weight * how(heard, axis=0) if len(heard) else 0)
+        return move
+
+    return move
+
+
+ANSWERS["0.6"] = Answers(
+    by_ifs,
+    [by_sum, by_tensor, lambda *x: pd.Series(by_ifs(*x))],
+    [
+        (weighted(how=np.sum), "these are sums"),
+        (weighted(-0.75, 0.15), "the wrong way"),
+        (weighted(away=0.15), "push it away"),
+        (weighted(0.15, -0.75), "the weights are exchanged"),
+        (weighted(start=0), "the query itself is missing"),
+        (weighted(away=0), "the skipped clips have no effect"),
+        (weighted(1, -1), "the weights are missing"),
+        (lambda q, k, s: q + 0.75 * k.mean(0) - 0.15 * s.mean(0), "holds nan"),
+        (lambda q, k, s: q + 0.75 * k.mean() - 0.15 * s.mean(), "another vector"),
+        (lambda q, k, s: q + 0.75 * k - 0.15 * s[:1], "has shape (3, 4)"),
+        (lambda q, k, s: by_ifs(q, k, s) if len(k) else None, "returns nothing in one"),
+    ],
+)
+
+
 # 6.1 Which clips point the same way
 
 

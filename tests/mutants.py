@@ -70,6 +70,12 @@ APPLIES = {
     "03": list(BUGS),
     "04": list(BUGS),
 }
+BUGS["artist filter off"] = """
+from tagkit.evaluation import neighbours
+_nearest = neighbours.nearest
+neighbours.nearest = lambda similarities, k, groups=None: _nearest(similarities, k)
+"""
+APPLIES["06"] = ["no eval()", "dB twice", "labels a clip off", "artist filter off"]
 
 
 def planted(path: Path, bug: str | None) -> Path:

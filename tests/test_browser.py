@@ -174,21 +174,86 @@ def test_lesson_05_slides_and_relabels(run):
     wait(lambda: said("ROC-AUC") != before, page)
 
 
-def test_lesson_06_plays_the_point_that_is_clicked(run):
+def test_lesson_06_maps_lists_and_learns(run):
     page = run("06_recommendation")
-    points = page.locator("[data-sound]")
-    points.first.scroll_into_view_if_needed()
-    on_top = points.evaluate_all(
-        "all => all.findIndex(point => { const box = point.getBoundingClientRect();"
+    for place in (0, 1):
+        clicks_and_plays(page, page.locator("[data-map]").nth(place))
+    (ROOT / "build" / "browser").mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ROOT / "build" / "browser" / "map.png")
+
+    variety = page.locator(".jupyter-widgets .noUi-handle").first
+    variety.scroll_into_view_if_needed()
+    before = page.locator(".jupyter-widgets ol").first.inner_text()
+    assert "to the first 0." in before and "to the others 0." in before
+    variety.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    wait(lambda: page.locator(".jupyter-widgets ol").first.inner_text() != before, page)
+
+    page.get_by_role("checkbox", name="skip it").first.check()
+    page.get_by_role("button", name="Next 5").click()
+    said = page.locator(".jupyter-widgets [role=status]").filter(has_text="kept")
+    said.wait_for(timeout=1000 * HANG)
+    assert said.inner_text().startswith("4 kept, 1 skipped")
+    page.screenshot(path=ROOT / "build" / "browser" / "radio.png")
+
+
+def clicks_and_plays(page, box):
+    """A click plays, draws and lists; the list plays on; colours and zoom work."""
+    marks, player, rows = box.locator("[data-clip]"), box.locator("audio"), "ol button"
+    marks.first.wait_for(timeout=1000 * HANG)
+    marks.first.scroll_into_view_if_needed()
+    on_top = marks.evaluate_all(
+        "all => all.findIndex(mark => { const box = mark.getBoundingClientRect();"
         "return document.elementFromPoint(box.x + box.width / 2,"
-        "box.y + box.height / 2) === point; })"
+        "box.y + box.height / 2) === mark; })"
     )
-    point = points.nth(on_top)  # others may lie below their neighbours
-    point.click()
-    playing = "all => all.filter(a => !a.paused && a.currentTime > 0).length"
-    wait(lambda: page.locator("audio").evaluate_all(playing) == 1, page)
-    artist = point.get_attribute("title").split(",")[0]
-    assert artist in page.locator("output").first.inner_text()
+    mark = marks.nth(on_top)  # others may lie below their neighbours
+    mark.hover()
+    name = mark.get_attribute("aria-label").removeprefix("play ")
+    assert box.locator("svg .name").text_content() == name
+    mark.click()
+    wait(lambda: player.evaluate("a => !a.paused && a.currentTime > 0"), page)
+    said = box.locator("output")
+    assert name.split(" (clip")[0].split(", by")[0] in said.inner_text()
+    assert box.locator("svg line").count() == 3 == box.locator(rows).count() - 1
+    before = said.inner_text()
+    player.evaluate("a => { a.currentTime = a.duration - 0.2 }")
+    wait(lambda: said.inner_text() != before, page)  # the next one plays
+    player.evaluate("a => a.pause()")
+
+    colour = "all => all.map(mark => mark.textContent + mark.style.fill).join()"
+    before = marks.evaluate_all(colour)
+    box.locator("select").select_option("1")
+    assert marks.evaluate_all(colour) != before
+    shown = "all => all.map(mark => mark.getBoundingClientRect().x).join()"
+    before = marks.evaluate_all(shown)
+    box.get_by_role("button", name="zoom in").click()
+    assert marks.evaluate_all(shown) != before
+    box.get_by_role("button", name="whole map").click()
+    assert marks.evaluate_all(shown) == before
+    mark.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")  # not JupyterLab's
+    wait(lambda: player.evaluate("a => !a.paused && a.currentTime > 0"), page)
+    player.evaluate("a => a.pause()")
+
+
+def test_a_map_lives_in_a_file(browser, tmp_path):
+    """As on a web site: no kernel, no server."""
+    music = corpus.open("recorded")
+    points = np.random.default_rng(0).normal(size=(8, 2))
+    kinds = {"kind": list("aabbccdd"), "artist": music.clips["artist"][:8]}
+    lists = np.array([[(i + 1) % 8, (i + 2) % 8, (i + 3) % 8] for i in range(8)])
+    view = widgets.clip_map(music, music.clips.index[:8], points, kinds, lists)
+    (tmp_path / "page.html").write_text(f"<meta charset=utf-8>{view.html}")
+    page = browser.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    clicks_and_plays(page, page.locator("[data-map]"))
+    (ROOT / "build" / "browser").mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ROOT / "build" / "browser" / "map_in_a_file.png")
+    page.close()
 
 
 CURSOR = """box => {

@@ -1,13 +1,14 @@
 """Neighbours, their pictures and widgets: by hand-computed values on small examples."""
 
-import io
+import html
+import json
 import re
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tagkit import plots, widgets
+from tagkit import widgets
+from tagkit.data import corpus
 from tagkit.evaluation import neighbours
 from tagkit.widgets import map as maps
 
@@ -117,20 +118,6 @@ def test_distances_grow_hubs_with_dimensions_and_centred_cosines_do_not():
     assert far["never"] > 40 and near["never"] == 0
 
 
-def test_mutual_proximity_by_hand_and_against_hubs():
-    found = neighbours.mutual_proximity(NEAR)
-    # 0 sees 1 before 2 and 3: two of three lie below, and so does 1 see 0.
-    assert found[0, 1] == pytest.approx(2 / 3 * 2 / 3)
-    assert found[0, 3] == 0 and (np.diag(found) == 1).all()
-    assert (found == found.T).all()
-    _, near = minus_distances(200, 60)
-    before, after = (
-        neighbours.hubness(neighbours.nearest(s, 5), 200)["never"]
-        for s in (near, neighbours.mutual_proximity(near))
-    )
-    assert after < before / 2
-
-
 def test_tsne_keeps_groups_together():
     groups = np.repeat([0, 1], 20)
     vectors = np.eye(2)[groups] + np.random.default_rng(0).normal(0, 0.02, (40, 2))
@@ -156,65 +143,95 @@ def test_playlist_near_varied_and_by_other_artists():
         neighbours.playlist(NEAR, 0, 2, variety=1)
 
 
-def test_walk_goes_from_end_to_end():
-    assert neighbours.walk(NEAR, 0, 3, 4) == [0, 1, 2, 3]
-    assert neighbours.walk(NEAR, 3, 0, 3) == [3, 2, 0]
-    assert neighbours.walk(NEAR, 0, 3, 3) == [0, 2, 3], "half-way, not nearest to one"
-    assert neighbours.walk(NEAR, 0, 3, 2) == [0, 3]
-    assert neighbours.walk(NEAR, 1, 3, 3, ARTISTS) == [1, 2, 3], "not the artist's own"
-    with pytest.raises(ValueError, match="n is 1"):
-        neighbours.walk(NEAR, 0, 3, 1)
+def test_terms_are_those_of_the_playlist():
+    found = neighbours.terms(NEAR, [0, 2, 1])
+    np.testing.assert_allclose(found, [[NEAR[0, 2], np.nan], [NEAR[0, 1], NEAR[1, 2]]])
+    chosen = neighbours.playlist(NEAR, 0, 4, variety=0.6)
+    for n in (2, 3):  # each had the largest worth of those that were free
+        near, like = neighbours.terms(NEAR, chosen)[n - 1]
+        worth = 0.4 * near - 0.6 * like
+        for other in set(range(4)) - set(chosen[:n]):
+            near, like = neighbours.terms(NEAR, [*chosen[:n], other])[-1]
+            assert worth >= 0.4 * near - 0.6 * like
 
 
-def points_of(view):
-    """Each button of a map: its name, its place in %, whether Tab reaches it."""
+def test_feedback_is_the_query_moved():
+    vectors = np.random.default_rng(6).normal(size=(40, 8))
+    centred = vectors - vectors.mean(axis=0)
+    units = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    moved = units[3] + 0.75 * units[[5, 9]].mean(axis=0) - 0.15 * units[20]
+    order = np.argsort(-units @ moved)
+    order = [i for i in order if i not in (3, 5, 9, 20)]
+    near = neighbours.similarity(vectors)
+    assert neighbours.feedback(near, 3, [5, 9], [20], n=7) == order[:7]
+    plain = neighbours.nearest(near, 4)[3].tolist()
+    assert neighbours.feedback(near, 3, [], [], n=4) == plain
+
+
+def test_feedback_hears_no_artist_again():
+    artists = ["ann", "ann", "bob", "cid", "cid"]
+    near = np.eye(5)
+    near[0] = 1, 0.9, 0.5, 0.4, 0.3
+    assert neighbours.feedback(near, 0, [2], [], n=1) == [1]
+    assert neighbours.feedback(near, 0, [2], [], n=1, groups=artists) == [3]
+    with pytest.raises(ValueError, match="other is free"):
+        neighbours.feedback(near, 0, [2], [], n=2, groups=artists)
+
+
+def data_of(view):
+    """What the script of a map reads."""
+    return json.loads(html.unescape(re.search(r'data-map="([^"]+)"', view.html)[1]))
+
+
+def marks_of(view):
+    """Each mark of a map: its clip's place, its name, x, y, whether Tab reaches it."""
     found = re.findall(
-        r'tabindex="(-?\d)" aria-label="play ([^"]*)" .*?left:([\d.]+)%;top:([\d.]+)%',
+        r'tabindex="(-?\d)" data-clip="(\d+)" aria-label="play ([^"]*)" '
+        r'x="([\d.]+)" y="([\d.]+)"',
         view.html,
     )
-    return [(name, float(x), float(y), int(tab)) for tab, name, x, y in found]
+    return [(int(i), name, float(x), float(y), int(t)) for t, i, name, x, y in found]
 
 
-def test_clip_map_puts_a_button_on_each_point(tones):
+def test_clip_map_puts_a_mark_on_each_point(tones):
     ids = tones.clips.index[:3]
     view = widgets.clip_map(tones, ids, np.array([[2, 0], [0, 0], [1, 5]]), seconds=1)
-    names, x, y, tabs = zip(*points_of(view), strict=True)
-    places = [name.split("clip ")[1].split(")")[0] for name in names]
-    assert places == [str(ids[i]) for i in (1, 2, 0)], "from left to right"
-    assert names[0].endswith("the crowd named: high"), "and what the crowd named"
+    places, names, x, y, tabs = zip(*marks_of(view), strict=True)
+    assert places == (1, 2, 0), "from left to right"
+    assert names[0] == f"t, by artist 1 (clip {ids[1]})"
     assert x[0] < x[1] < x[2] and y[0] == y[2] > y[1], "downwards on the screen"
     assert tabs == (0, -1, -1), "one stop for Tab, arrows from there"
-    assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.02)
-    assert len(set(re.findall(r'data-sound="([^"]+)"', view.html))) == 3
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.2)
+    data = data_of(view)
+    assert data["about"][1].endswith("the crowd named: high"), "in the order of ids"
+    assert len(set(data["sounds"])) == 3
     assert 'alt="Map of 3 clips' in view.html and view.html.count("<audio") == 1
 
 
-def test_buttons_lie_on_the_marks_of_the_picture(tones, monkeypatch):
-    """Draw the points in red, find them in the picture, and compare."""
-    pictures = []
-
-    def keep(ax):
-        ax.collections[0].set_color("#ff0000")
-        pictures.append(to_png(ax))
-        return pictures[-1]
-
-    to_png = plots.to_png
-    monkeypatch.setattr(maps.plots, "to_png", keep)
-    places = np.array([[0, 0], [3, 1], [1, 4]])
-    view = widgets.clip_map(tones, tones.clips.index[:3], places, seconds=1)
-    pixels = np.asarray(Image.open(io.BytesIO(pictures[0])).convert("RGB")).astype(int)
-    red = (pixels[..., 0] > 200) & (pixels[..., 1:] < 80).all(axis=-1)
-    height, width = red.shape
-    for _, x, y, _ in points_of(view):
-        row, column = round(y / 100 * height), round(x / 100 * width)
-        assert red[row - 1 : row + 2, column - 1 : column + 2].any(), "beside its mark"
+def test_clip_map_colours_and_leads_to_neighbours(tones):
+    ids = tones.clips.index[:3]
+    kinds = {"tag": ["low", "", "low"], "artist": list("abc")}
+    lists = np.array([[1, 2], [0, 2], [0, 1]])
+    view = widgets.clip_map(tones, ids, np.eye(3)[:, :2], kinds, lists, seconds=1)
+    data = data_of(view)
+    assert data["lists"] == lists.tolist()
+    tag, artist = data["kinds"]
+    assert tag == {"words": ["low"], "of": [0, -1, 0]}
+    assert artist == {"words": ["a", "b", "c"], "of": [0, 1, 2]}
+    assert "<option value=0>tag</option><option value=1>artist" in view.html
+    assert "low 2, none of these 1" in view.html, "the picture has the first way"
+    many = [f"word {i % 9}" for i in range(12)]
+    words, kept, numbers = maps._way(many)
+    assert len(words) == 7 and {"word 0", "word 1", "word 2"} < set(words)
+    assert kept.count("") == numbers.count(-1) == 2
 
 
-def test_clip_map_leaves_out_what_cannot_be_read(tones):
+def test_clip_map_says_what_cannot_be_read(tones):
     ids = tones.clips.index[:2]
     tones.path(ids[0]).write_bytes(b"")
     view = widgets.clip_map(tones, ids, np.eye(2), seconds=1)
-    assert repr(view) == "Clip map: 2 clips, 1 play" and len(points_of(view)) == 1
+    assert repr(view) == "Clip map: 2 clips, 1 play"
+    assert [bool(sound) for sound in data_of(view)["sounds"]] == [False, True]
     tones.path(ids[1]).write_bytes(b"")
     with pytest.raises(ValueError, match="none of the 2 clips"):
         widgets.clip_map(tones, ids, np.eye(2))
@@ -229,11 +246,19 @@ def test_names_with_markup_stay_text(tones):
     assert "&lt;i&gt;" in listed.html
 
 
+def test_recorded_music_is_credited_and_untagged_music_has_no_crowd():
+    recorded = corpus.open("recorded")
+    listed = widgets.clip_list(recorded, [8], seconds=1)
+    mapped = widgets.clip_map(recorded, [8], np.zeros((1, 2)), seconds=1)
+    for words in (listed.html, data_of(mapped)["about"][0]):
+        assert "CC BY 3.0" in words and "crowd" not in words
+
+
 def test_clip_list_plays_one_after_the_other(tones):
     ids = tones.clips.index[:2]
     view = widgets.clip_list(tones, ids, ["near", ""], seconds=1, title="Two")
     assert view.html.count("<audio") == view.html.count("onended") == 2
-    assert "(near)" in view.html and f"clip {ids[1]}" in view.html
+    assert "<b>near</b>" in view.html and f"clip {ids[1]}" in view.html
     assert "<i>low</i>" in view.html, "what the crowd named"
     with pytest.raises(ValueError, match="1 notes for 2 clips"):
         widgets.clip_list(tones, ids, ["near"])
@@ -244,16 +269,44 @@ def test_clip_list_plays_one_after_the_other(tones):
 
 
 def test_playlist_maker_asks_again_when_a_control_moves(tones):
-    asked = []
-
-    def choose(first, variety):
-        asked.append((first, round(variety, 1)))
-        return [first, 7]
-
     ids = tones.clips.index
-    view = widgets.playlist_maker(tones, ids, choose, first=2, seconds=1)
-    assert f"clip {ids[2]}" in view.html and f"clip {ids[7]}" in view.html
-    view.parts["first"].value = 4
-    assert f"clip {ids[4]}" in view.parts["clips"].value
-    view.parts["variety"].value = 0.6
-    assert asked == [(2, 0.3), (4, 0.3), (4, 0.6)]
+    near = np.eye(8)
+    near[0] = near[:, 0] = 1, 0.9, 0.8, 0.1, 0, 0, 0, 0
+    near[1, 2] = near[2, 1] = 0.9
+    view = widgets.playlist_maker(tones, ids, near, n=3, variety=0, seconds=1)
+
+    def listed():
+        return [
+            int(i) for i in re.findall(r"\(clip (\d+)\)", view.parts["clips"].value)
+        ]
+
+    assert listed() == [*ids[:3]] and f"clip {ids[2]}" in view.html
+    assert "to the first 0.80, to the others 0.90" in view.html
+    view.parts["variety"].value = 0.5
+    assert listed() == [ids[0], ids[1], ids[3]]
+    view.parts["first"].value = 2
+    assert listed()[0] == ids[2]
+
+
+def test_radio_goes_on_by_what_was_skipped(tones):
+    ids = tones.clips.index
+    near = np.eye(8)
+    near[0, 1:] = 0.9, 0.8, 0.1, 0.05, 0, 0, 0
+    near[1, 4] = near[2, 3] = 1
+    view = widgets.radio(tones, ids, near, n=2, seconds=1)
+    rows = view.parts["rows"]
+
+    def listed():
+        return [int(re.search(r"\(clip (\d+)", row.children[0].value)[1])
+                for row in rows.children]  # fmt: skip
+
+    assert listed() == [*ids[1:3]] and "2 clips like clip" in repr(view)
+    rows.children[1].children[1].value = True
+    view.parts["next"].click()
+    assert listed()[0] == ids[4], "like the clip that was kept"
+    assert "1 kept, 1 skipped" in view.parts["said"].value
+    for _ in range(3):
+        view.parts["next"].click()
+    assert "No other clips" in view.parts["said"].value and not rows.children
+    view.parts["first"].value = 1
+    assert listed()[0] == ids[4] and "Like t" in view.parts["said"].value

@@ -1,4 +1,4 @@
-"""The six tasks of lesson 06, recommendation: hints and probes.
+"""The tasks of lesson 06, recommendation: hints and probes.
 
 Each probe tries small cases with traps: equal clips, zeros, ties, values below 0.
 """
@@ -6,10 +6,54 @@ Each probe tries small cases with traps: equal clips, zeros, ties, values below 
 import numpy as np
 from scipy import stats
 
-from tagkit.checks.engine import call, task
+from tagkit.checks.engine import calls, task
 from tagkit.checks.tensors import array
 from tagkit.checks.values import Wrong, number, refuse_slips, several, short
 from tagkit.evaluation import neighbours
+
+
+@task(
+    "0.6",
+    "Moved by what was skipped",
+    points=1,
+    hints=(
+        "`kept` has a row for each clip. Which axis does `mean` go along, so that a "
+        "vector as long as `query` is left?",
+        "The mean of no rows is nan. `len(kept)` says how many rows there are.",
+        "`if len(kept): query = query + 0.75 * kept.mean(axis=0)`, likewise with minus "
+        "and 0.15 for `skipped`, then `return query`.",
+    ),
+    praise="The rule is from the 1960s, and from the search for texts.",
+)
+def moved(answer):
+    random = np.random.default_rng(6)
+    none, some = np.zeros((0, 4)), random.normal(size=(3, 4)).round(1)
+    cases = [
+        (random.normal(size=4).round(1), some, random.normal(size=(2, 4)).round(1)),
+        (np.array([1.0, 0]), np.array([[0.0, 1]]), np.array([[0.0, -1], [2, 1]])),
+        (some[0], none, some[1:]),
+        (some[0], some[1:], none),
+        (some[0], none, none),
+    ]
+    for (query, kept, skipped), value in zip(cases, calls(answer, cases), strict=True):
+        case = f"For {len(kept)} kept and {len(skipped)} skipped"
+        yours = array(value, query.shape, f"{case} your query", "(n_dims,)")
+        to, away = (
+            (x.mean(axis=0), x.sum(axis=0)) if len(x) else (0 * query, 0 * query)
+            for x in (kept, skipped)
+        )
+        slips = [
+            (query + 0.75 * to[1] - 0.15 * away[1], "these are sums, not means"),
+            (query - 0.75 * to[0] + 0.15 * away[0], "it moves the wrong way"),
+            (query + 0.75 * to[0] + 0.15 * away[0], "skipped clips push it away"),
+            (query + 0.15 * to[0] - 0.75 * away[0], "the weights are exchanged"),
+            (0.75 * to[0] - 0.15 * away[0], "the query itself is missing"),
+            (query + 0.75 * to[0], "the skipped clips have no effect"),
+            (query + to[0] - away[0], "the weights are missing"),
+        ]
+        right = query + 0.75 * to[0] - 0.15 * away[0]
+        seen = f"{case} your query begins with {yours[0]:.3f}"
+        refuse_slips(yours, right, slips, seen, "the rule gives another vector")
 
 
 @task(
@@ -30,13 +74,11 @@ from tagkit.evaluation import neighbours
 def cosines(answer):
     few = np.array([[2, 0], [3, 3], [0, 5], [0, 0], [-1, 0]])
     many = np.random.default_rng(6).normal(0.02, 0.02, (30, 7))
-    for vectors, what in (
-        (few, "five vectors"),
-        (few[[0, 1, 3]], "the example of the text"),
-        (many, "30 vectors of 7 numbers"),
-    ):
+    cases = [(few,), (few[[0, 1, 3]],), (many,)]
+    names = "five vectors", "the example of the text", "30 vectors of 7 numbers"
+    asked = zip(cases, names, calls(answer, cases), strict=True)
+    for (vectors,), what, value in asked:
         n = len(vectors)
-        value = call(answer, vectors)
         yours = array(value, (n, n), f"For {what} your matrix", "(n_clips, n_clips)")
         right = neighbours.similarity(vectors, centre=False)
         product = vectors @ vectors.T
@@ -81,14 +123,15 @@ def filtered(answer):
     few = np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]])
     rough = np.random.default_rng(62).normal(size=(60, 60)).round(1) - 2
     many = np.array([f"artist {i % 13}" for i in range(60)])
-    for similarities, artists, k, what in (
-        (near, np.array(list("abacde")), 3, "six clips by five artists"),
-        (near, np.array(list("aababb")), 3, "six clips by two artists"),
-        (few, np.array(list("AAB")), 1, "the artists of the text"),
-        (rough, many, 10, "60 clips by 13 artists"),
-    ):
+    cases = {
+        "six clips by five artists": (near, np.array(list("abacde")), 3),
+        "six clips by two artists": (near, np.array(list("aababb")), 3),
+        "the artists of the text": (few, np.array(list("AAB")), 1),
+        "60 clips by 13 artists": (rough, many, 10),
+    }
+    asked = zip(cases.items(), calls(answer, cases.values()), strict=True)
+    for (what, (similarities, artists, k)), value in asked:
         n, case = len(artists), f"For {what} and k={k}"
-        value = call(answer, similarities, artists, k)
         yours = array(value, (n, k), f"{case} your result", "(n_clips, k)")
         if (yours != yours.round()).any() or yours.min() < 0 or yours.max() >= n:
             raise Wrong(
@@ -130,13 +173,15 @@ def precision(answer):
     more = np.argsort(random.random((25, 40)), axis=1)[:, :6]
     wanted = random.random((25, 40)) < np.linspace(0.1, 0.9, 25)[:, None]
     wanted[3] = False
-    for places, wish, case in (
-        (found, relevant, "For two queries"),
-        (np.array([[2, 0]]), np.array([[False, True, True]]), "For the text's query"),
-        (more, wanted, "For 25 queries, one of them without any relevant clip"),
-    ):
+    of_text = np.array([[2, 0]]), np.array([[False, True, True]])
+    cases = {
+        "For two queries": (found, relevant),
+        "For the text's query": of_text,
+        "For 25 queries, one of them without any relevant clip": (more, wanted),
+    }
+    asked = zip(cases.items(), calls(answer, cases.values()), strict=True)
+    for (case, (places, wish)), value in asked:
         n, k = places.shape
-        value = call(answer, places, wish)
         yours = array(value, (n,), f"{case} your result", "(n_queries,)")
         hits = np.take_along_axis(wish, places, axis=1).sum(axis=1)
         recall = hits / np.maximum(wish.sum(axis=1), 1)
@@ -172,23 +217,24 @@ def varied(answer):
     )
     vectors = np.random.default_rng(64).normal(size=(40, 4))
     large = neighbours.similarity(vectors)
-    for near, first, n, variety in (
+    cases = [
         (large, 11, 8, 0.6),
         (small, 0, 3, 0.0),  # the examples of the text
         (small, 0, 3, 0.5),
         (large, 5, 8, 0.0),
         (large, 39, 12, 0.8),
         (large.round(1), 4, 10, 0.5),
-    ):
+    ]
+    for given, value in zip(cases, calls(answer, cases), strict=True):
+        near, first, n, variety = given
         case = f"For {len(near)} clips, first {first}, n={n} and variety={variety:g}"
-        value = several(call(answer, near, first, n, variety), n, f"{case} your list")
+        value = several(value, n, f"{case} your list")
         yours = [int(number(place, f"{case} a place")) for place in value]
         seen = f"{case} your list is {yours}"
         if yours[0] != first:
             raise Wrong(f"{seen}: it must begin with clip {first}.")
         if len(set(yours)) < n:
             raise Wrong(f"{seen}: a clip occurs twice.")
-        given = near, first, n, variety
         slips = [
             (_playlist(*given, skip=0), "the first clip is none of the others"),
             (_playlist(*given, how=np.mean), "take the largest similarity, not a mean"),
@@ -228,13 +274,16 @@ def hubs(answer):
     uneven = np.array([[1, 2], [0, 2], [0, 1], [2, 0], [2, 1]])
     random = np.random.default_rng(65)
     many = (random.random((60, 70)) + np.arange(70) / 60).argsort(axis=1)[:, :5]
-    for found, n, what in (
-        (uneven, 9, "five lists among 9 clips"),
-        (np.array([[1], [0], [0], [0]]), 4, "the lists of the text"),
-        (many, 70, "60 lists among 70 clips"),
-        (np.array([[1], [2], [3], [0]]), 4, "lists in which every clip stands once"),
-    ):
-        value = several(call(answer, found, n), 2, f"For {what} your result")
+    once = np.array([[1], [2], [3], [0]])
+    cases = {
+        "five lists among 9 clips": (uneven, 9),
+        "the lists of the text": (np.array([[1], [0], [0], [0]]), 4),
+        "60 lists among 70 clips": (many, 70),
+        "lists in which every clip stands once": (once, 4),
+    }
+    asked = zip(cases.items(), calls(answer, cases.values()), strict=True)
+    for (what, (found, n)), value in asked:
+        value = several(value, 2, f"For {what} your result")
         counts = np.bincount(found.ravel(), minlength=n)
         yours = array(value[0], (n,), f"For {what} your counts", "(n_clips,)")
         clip = np.abs(yours - counts).argmax()
@@ -268,12 +317,15 @@ def hubs(answer):
 def kept(answer):
     order = np.argsort(np.random.default_rng(66).random((2, 30, 12)), axis=2)
     of_text = np.array([[[5, 7], [3, 4]], [[7, 9], [4, 3]]])
-    for own, drawn, what in (
-        (order[0, :, :4], order[1, :, :4], "30 clips with lists of 4"),
-        (*of_text, "the two clips of the text"),
-        (order[0, :, :3], order[1, :, :6], "lists of 3 and, on the map, lists of 6"),
-    ):
-        yours = number(call(answer, own, drawn), f"For {what} your share")
+    longer = order[0, :, :3], order[1, :, :6]
+    cases = {
+        "30 clips with lists of 4": (order[0, :, :4], order[1, :, :4]),
+        "the two clips of the text": tuple(of_text),
+        "lists of 3 and, on the map, lists of 6": longer,
+    }
+    asked = zip(cases.items(), calls(answer, cases.values()), strict=True)
+    for (what, (own, drawn)), value in asked:
+        yours = number(value, f"For {what} your share")
         rows = zip(own, drawn, strict=True)
         both = np.array([np.isin(mine, other).sum() for mine, other in rows])
         k = own.shape[1]

@@ -1,4 +1,4 @@
-"""From vectors of clips to clips that sound alike: neighbours, playlists, hubs, maps.
+"""From vectors of clips to clips that sound alike: neighbours, playlists, skips, maps.
 
 A clip's vector may be its scores, its logits, or what a network's last layer reads
 (`predict.embeddings`).
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tagkit.evaluation import metrics
+
+KEPT, SKIPPED = 0.75, 0.15  # weights of Rocchio's rule; the first clip has 1
 
 
 def similarity(
@@ -116,28 +118,6 @@ def hubness(lists: np.ndarray, n_clips: int) -> pd.Series:
     return pd.Series(figures, dtype=np.float64)
 
 
-def mutual_proximity(similarities: np.ndarray) -> np.ndarray:
-    """Rescale similarities so that two clips are near only if each is near the other.
-
-    The new value is the product of two shares: for each of the two clips, the share of
-    its similarities that lie below the one between them.
-
-    Shape: (n_clips, n_clips) -> the same, in [0, 1].
-    Source: Schnitzer et al., JMLR 2012, the empirical form for independent clips.
-
-    >>> near = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
-    >>> mutual_proximity(near).tolist()
-    [[1.0, 0.25, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    from scipy import stats  # takes a second
-
-    similarities = _square(similarities).astype(np.float64)
-    np.fill_diagonal(similarities, np.inf)  # a clip itself is the nearest
-    ranks = stats.rankdata(similarities, method="min", axis=1) - 1
-    shares = ranks / max(1, len(similarities) - 1)
-    return shares * shares.T
-
-
 def tsne(vectors: np.ndarray, perplexity: float = 10, *, seed: int = 0) -> np.ndarray:
     """Lay clips out in a plane so that neighbours stay neighbours, with t-SNE.
 
@@ -190,26 +170,59 @@ def playlist(
     return chosen
 
 
-def walk(
-    similarities: np.ndarray, first: int, last: int, n: int = 6, groups=None
+def terms(similarities: np.ndarray, places: list[int]) -> np.ndarray:
+    """Give the two terms by which `playlist` weighed each clip after the first.
+
+    Shape: (n_clips, n_clips), n places -> (n - 1, 2): the similarity to the first, and
+    the largest one to a clip that was chosen between; nan where there is none.
+    """
+    near = _square(similarities)[np.ix_(places, places)].astype(float)
+    others = [near[i, 1:i].max() if i > 1 else np.nan for i in range(1, len(near))]
+    return np.stack([near[0, 1:], others], axis=1)
+
+
+def feedback(
+    similarities: np.ndarray,
+    first: int,
+    kept: list[int],
+    skipped: list[int],
+    *,
+    n: int = 5,
+    groups=None,
 ) -> list[int]:
-    """Choose clips that lead from one to another in even steps.
+    """Choose the next clips by what a listener kept and what was skipped.
 
-    Each step is a point on the straight line between the two vectors; the nearest clip
-    that is not in the list yet takes its place. `n` and `groups` as in `playlist`.
+    Rocchio's rule moves the query towards the mean of what was kept, by `KEPT`, and
+    away from the mean of what was skipped, by `SKIPPED`. The vectors of `similarity`
+    have length 1, so moving the query and then comparing is to weigh similarities:
+    to the first + KEPT * mean to the kept - SKIPPED * mean to the skipped.
 
-    Shape: (n_clips, n_clips), the places of both ends -> n places of clips.
-    Raises: ValueError for n below 2, or if clips run out.
+    Args:
+        first: the place of the first clip, the query.
+        kept, skipped: places of clips that were heard; either may be empty.
+        groups: a name per clip, such as its artist; none that was heard, none twice.
+
+    Shape: (n_clips, n_clips), places -> n places of clips that were not heard.
+    Raises: ValueError if clips run out.
+    Source: Rocchio, in Salton (ed.), The SMART Retrieval System, 1971; the weights of
+    Manning, Raghavan & Schutze, Introduction to Information Retrieval, 2008, 9.1.1.
+
+    >>> near = np.eye(5)
+    >>> near[0] = 1, 0.9, 0.9, 0.5, 0.4
+    >>> near[1, 4], near[2, 3] = 0.8, 0.8
+    >>> feedback(near, 0, kept=[1], skipped=[2], n=1)
+    [4]
     """
     similarities = _square(similarities)
-    if n < 2:
-        raise ValueError(f"n is {n}; needed are both ends, 2 or more")
-    chosen = [last, first]
-    for step in range(1, n - 1):
-        share = step / (n - 1)
-        values = (1 - share) * similarities[first] + share * similarities[last]
+    values = similarities[first].astype(float)
+    for weight, heard in ((KEPT, kept), (-SKIPPED, skipped)):
+        if len(heard):
+            values = values + weight * similarities[list(heard)].mean(axis=0)
+    chosen = [first, *kept, *skipped]
+    n_heard = len(chosen)
+    while len(chosen) < n_heard + n:
         chosen.append(_best(values, chosen, groups))
-    return [*chosen[1:], last]
+    return chosen[n_heard:]
 
 
 def _best(values, chosen, groups):

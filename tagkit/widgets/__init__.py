@@ -4,7 +4,7 @@ page      View, and what all of them share
 sound     player, clip_view, filter_player
 ask       tag_explorer, guess, quiz, predict
 judge     threshold_slider, relabel
-map       clip_map, clip_list, playlist_maker
+map       clip_map, clip_list, playlist_maker, radio
 song      taggram, tag_upload
 
 Each function returns a `View`. In a live notebook it shows widgets; where notebooks
@@ -15,7 +15,7 @@ and styles. Nothing needs the network, and every text is escaped.
 
 from tagkit.widgets.ask import guess, predict, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
-from tagkit.widgets.map import clip_list, clip_map, playlist_maker
+from tagkit.widgets.map import clip_list, clip_map, playlist_maker, radio
 from tagkit.widgets.page import MAX_SECONDS, View
 from tagkit.widgets.song import tag_upload, taggram
 from tagkit.widgets.sound import clip_view, filter_player, player
@@ -32,6 +32,7 @@ __all__ = [
     "playlist_maker",
     "predict",
     "quiz",
+    "radio",
     "relabel",
     "tag_explorer",
     "tag_upload",
