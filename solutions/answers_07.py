@@ -25,6 +25,40 @@ from tagkit.data import feed
 ANSWERS: dict[str, Answers] = {}
 
 
+# 0.7 Which limit binds? The task inside the lesson
+
+
+def at_least(flop, n_bytes, peak, rate):
+    return max(flop / peak, n_bytes / rate)
+
+
+def at_least_by_if(flop, n_bytes, peak, rate):
+    if flop * rate > n_bytes * peak:
+        return flop / peak
+    return n_bytes / rate
+
+
+ANSWERS["0.7"] = Answers(
+    at_least,
+    [
+        at_least_by_if,
+        lambda f, b, p, r: np.maximum(f / p, b / r),
+        lambda f, b, p, r: torch.tensor([f / p, b / r], dtype=torch.float64).amax(),
+    ],
+    [
+        (lambda f, b, p, r: f / p + b / r, "do not add up"),
+        (lambda f, b, p, r: min(f / p, b / r), "then one is done; the other is not"),
+        (lambda f, b, p, r: f / p, "then one is done; the other is not"),
+        (lambda f, b, p, r: b / r, "then one is done; the other is not"),
+        (lambda f, b, p, r: (f + b) / (p + r), "different units were added"),
+        (lambda f, b, p, r: max(p / f, r / b), "divide by it"),
+        (lambda f, b, p, r: max(f * p, b * r), "what each of the two takes alone"),
+        (lambda f, b, p, r: (f / p, b / r), "one number is needed"),
+        (at_least(1, 1, 1, 1), "without brackets"),
+    ],
+)
+
+
 # 7.1 The bill for a million songs
 
 BILL = {
@@ -357,6 +391,16 @@ def by_generator(mix):
     return lambda n, *x: np.random.default_rng(mix(*x)).permutation(n)
 
 
+def by_hash(n_clips, seed, epoch):
+    dice = python_random.Random(hash(f"{seed}/{epoch}"))
+    return sorted(range(n_clips), key=lambda _: dice.random())
+
+
+def by_hash_of_numbers(n_clips, seed, epoch):
+    random = np.random.default_rng(abs(hash((seed, epoch))))
+    return random.permutation(n_clips)
+
+
 def with_doubles(n_clips, seed, epoch):
     return np.random.default_rng([seed, epoch]).integers(0, n_clips, n_clips)
 
@@ -419,9 +463,12 @@ ANSWERS["7.3"] = Answers(
         (order_by_torch, shares_by_torch),
         [order_by_sorting, shares_by_pieces],
         (lambda *x: order(*x).tolist(), lambda *x: tuple(shares(*x))),
+        (by_hash_of_numbers, shares),
     ],
     [
         ((drawn_before, shares), "what was drawn before"),
+        ((by_hash, shares), "another one in a new process"),
+        ((by_generator(lambda s, e: s * e), shares), "look alike"),
         ((sets_all, shares), "that the whole program shares"),
         ((torch_sets_all, shares), "that the whole program shares"),
         ((by_generator(lambda s, e: s + e), shares), "look alike"),
@@ -523,6 +570,21 @@ def last_only(network, samples, labels, n_most):
     return loss
 
 
+def leaving(change):
+    def left(network, *rest):
+        loss = accumulate(network, *rest)
+        change(network)
+        return loss
+
+    return left
+
+
+@torch.no_grad()
+def takes_a_step(network):
+    for weight in network.parameters():
+        weight -= 0.1 * weight.grad
+
+
 def at_once(network, samples, labels, n_most):
     network.zero_grad()
     loss = bce(network(samples), labels)
@@ -555,6 +617,9 @@ ANSWERS["7.4"] = Answers(
         (parts_with(lambda p, s, pairs: len(s) / len(p)), "weight each part"),
         (last_only, "weight each part"),
         (at_once, "with 10 windows before"),
+        (leaving(torch.nn.Module.eval), "back in the other mode"),
+        (leaving(takes_a_step), "changes the numbers of the network"),
+        (leaving(lambda n: n.requires_grad_(False)), "need a gradient"),
         (returning(np.mean), "the mean over all fields"),
         (returning(list), "one number is needed"),
         (lambda network, *x: network(x[0]) @ 3, "stopped with TypeError"),
@@ -677,6 +742,11 @@ def load_parameters(training, disk):
     restore(training, state)
 
 
+def save_and_draw(training, disk):
+    save(training, disk)
+    torch.rand(1)
+
+
 def save_over(training, disk):
     disk.write("last.pt", packed(state_of(training)))
 
@@ -732,9 +802,10 @@ ANSWERS["7.5"] = Answers(
             loading_without("optimizer", "schedule", "random"),
             "has forgotten its past",
         ),
-        ((save_parameters, load_parameters), "batch normalisation has lost"),
+        ((save_parameters, load_parameters), "batch norm has lost"),
         ((save, load_other_rate), "the schedule, or the learning rate"),
         ((save, load_and_draw), "dropout draws other numbers"),
+        ((save_and_draw, load), "changes the training that it saves"),
         ((save_over, load), "writes 'last.pt', nothing is left"),
         ((save_then_copy, load), "writes 'last.pt', nothing is left"),
         ((save_over, load_if_whole), "neither the old state nor the new"),

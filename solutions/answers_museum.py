@@ -127,6 +127,18 @@ def always_trains_afterwards(network, batch):
     return scores
 
 
+def freezes(network, batch):
+    return eval_and_back(network.requires_grad_(False), batch)
+
+
+def forgets_running_means(network, batch):
+    scores = eval_and_back(network, batch)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            layer.reset_running_stats()
+    return scores
+
+
 exhibit(
     "M.2",
     "a",
@@ -134,10 +146,12 @@ exhibit(
     [with_finally, layer_by_layer, on_a_copy],
     [
         (stays_in_training, "for evaluation the network says something else"),
-        (forgets_the_way_back, "in the mode for training: you give it back"),
-        (always_trains_afterwards, "in the mode for evaluation: you give it back"),
-        (lambda network, batch: network.eval()(batch).sigmoid(), "have a gradient"),
-        (lambda network, batch: network.eval()(batch).detach(), "these are logits"),
+        (forgets_the_way_back, "in the mode for training: you give the network back"),
+        (always_trains_afterwards, "for evaluation: you give the network back"),
+        (freezes, "other weights of the network need a gradient"),
+        (forgets_running_means, "changes the numbers of the network"),
+        (lambda n, batch: eval_and_back(n, batch).requires_grad_(), "have a gradient"),
+        (lambda n, batch: eval_and_back(n, batch).logit(), "these are logits"),
     ],
     {"b": "needs an optimizer", "c": "the same array", "d": "outside 0 and 1"},
 )
@@ -329,6 +343,39 @@ class EveryFrame(BatchFirst):
         return states
 
 
+class Remembers(BatchFirst):
+    state = None
+
+    def forward(self, frames):
+        state = self.state
+        if state is not None and state.shape[1] != len(frames):
+            state = state.mean(dim=1, keepdim=True).repeat(1, len(frames), 1)
+        states, last = self.gru(frames, state)
+        if len(frames) > 1:
+            self.state = last.detach()
+        return self.output(states[:, -1])
+
+
+class RemembersAll(BatchFirst):
+    state = None
+
+    def forward(self, frames):
+        states, last = self.gru(frames, self.state if len(frames) > 1 else None)
+        if len(frames) > 1 and self.state is None:
+            self.state = 0.1 * last.detach()
+        return self.output(states[:, -1])
+
+
+class EverySecond(BatchFirst):
+    def forward(self, frames):
+        return super().forward(frames[:, ::2])
+
+
+class Scores(BatchFirst):
+    def forward(self, frames):
+        return super().forward(frames).sigmoid()
+
+
 exhibit(
     "M.6",
     "d",
@@ -340,6 +387,10 @@ exhibit(
         (FirstFrame, "Frame 1 of 0 to 4 does not change"),
         (NoMemory, "Frame 0 of 0 to 4 does not change"),
         (EveryFrame, "has shape (4, 5, 3)"),
+        (EverySecond, "Frame 1 of 0 to 4 does not change"),
+        (Remembers, "alone and"),
+        (RemembersAll, "kept from one call to the next"),
+        (Scores, "these are scores, and logits"),
         (BatchFirst(6, 8, 3), "the class itself is asked for"),
     ],
     {"a": "otherwise in training", "b": "one network", "c": "but not its company"},
@@ -660,4 +711,215 @@ exhibit(
         (lambda y, s: (of_mixed(y, s)[0], (y.sum(axis=0) > 0).sum()), "you counted 5"),
     ],
     {"a": "the labels themselves", "b": "one and the same", "d": "no part in"},
+)
+
+
+# M.12
+
+
+def compress(mel):
+    return np.log10(10_000 * mel.astype(np.float32) + 1)
+
+
+def by_torch(mel):
+    return torch.log1p(10_000 * torch.from_numpy(mel).double()) / np.log(10)
+
+
+def then_short(mel):
+    return np.log10(10_000 * mel + 1).astype(np.float16)
+
+
+def as_published(mel):
+    with np.errstate(over="ignore"):
+        return np.log10(10_000 * mel.astype(np.float16) + 1)
+
+
+def clipped(mel):
+    return np.log10(np.minimum(10_000 * mel, 65_504) + 1)
+
+
+def halves_first(mel):
+    with np.errstate(over="ignore"):
+        return compress(mel.astype(np.float16))
+
+
+exhibit(
+    "M.12",
+    "b",
+    compress,
+    [by_torch, lambda mel: np.log10(10_000 * mel.astype(float) + 1).tolist()],
+    [
+        (as_published, "no room for it"),
+        (halves_first, "no room for it"),
+        (clipped, "the largest number of 16 bits"),
+        (then_short, "rounded to 16 bits"),
+        (lambda mel: np.log(10_000 * mel + 1), "natural logarithm"),
+        (lambda mel: 10 * compress(mel), "no factor of 10"),
+        (lambda mel: np.log10(mel + 1), "that is not its level"),
+        (lambda mel: compress(mel)[:, :3], "has shape (6, 3)"),
+        (lambda mel: compress(mel).mean(), "has shape ()"),
+    ],
+    {"a": "the 1 that is added", "c": "Infinity is no large", "d": "in another order"},
+)
+
+
+# M.13
+
+
+def stacked(maxima, means):
+    return torch.stack([maxima, means], dim=2).flatten(1)
+
+
+def by_empty(maxima, means):
+    joined = torch.empty(len(maxima), 2 * maxima.shape[1])
+    joined[:, 0::2], joined[:, 1::2] = maxima, means
+    return joined
+
+
+def by_columns(maxima, means):
+    pairs = zip(maxima.T, means.T, strict=True)
+    return np.stack([column for pair in pairs for column in pair], axis=1)
+
+
+exhibit(
+    "M.13",
+    "a",
+    stacked,
+    [by_empty, by_columns],
+    [
+        (lambda a, b: torch.cat([a, b], dim=1), "all maxima come first"),
+        (lambda a, b: torch.stack([a, b], dim=1).flatten(1), "all maxima come first"),
+        (lambda a, b: torch.cat([b, a], dim=1), "all means come first"),
+        (lambda a, b: stacked(b, a), "comes before its maximum"),
+        (lambda a, b: torch.stack([a, b], dim=2), "has shape (2, 3, 2)"),
+        (lambda a, b: a, "has shape (2, 3)"),
+        (lambda a, b: stacked(a, b) / 2, "its maximum, then its mean"),
+    ],
+    {"b": "nine windows", "c": "check sum", "d": "half as wide"},
+)
+
+
+# M.14
+
+
+def each_with_its_own(run, windows):
+    vectors, scores = [], []
+    for window in windows:
+        vector, score = run(window)
+        vectors.append(vector)
+        scores.append(score)
+    return np.stack(vectors), np.stack(scores)
+
+
+def unzipped(run, windows):
+    return [np.array(part) for part in zip(*map(run, windows), strict=True)]
+
+
+def as_they_come(run, windows):
+    found = [run(window) for window in windows]
+    return [vector for vector, _ in found], torch.tensor([list(s) for _, s in found])
+
+
+def always(place):
+    def hear(run, windows):
+        vectors, scores = each_with_its_own(run, windows)
+        return np.repeat(vectors[[place]], len(windows), axis=0), scores
+
+    return hear
+
+
+def one_late(run, windows):
+    vectors, scores = each_with_its_own(run, windows)
+    return np.roll(vectors, 1, axis=0), scores
+
+
+def twice(run, windows):
+    return each_with_its_own(run, windows)[0], each_with_its_own(run, windows)[1]
+
+
+exhibit(
+    "M.14",
+    "d",
+    each_with_its_own,
+    [unzipped, as_they_come],
+    [
+        (always(0), "those of the first window"),
+        (always(-1), "those of the last window"),
+        (one_late, "that of the window before"),
+        (lambda *x: (each_with_its_own(*x)[0][::-1], 0), "they come in reverse"),
+        (lambda *x: each_with_its_own(*x)[0], "has 4 parts; 2 are needed"),
+        (lambda *x: each_with_its_own(*x)[::-1], "has shape (4, 2)"),
+        (lambda r, w: each_with_its_own(r, w[1:]), "has shape (3, 4)"),
+        (lambda *x: (each_with_its_own(*x)[0], -each_with_its_own(*x)[1]), "right be"),
+        (twice, "you run the network 8 times"),
+    ],
+    {"a": "so the windows do", "b": "other numbers each time", "c": "other lengths"},
+)
+
+
+# M.15
+
+
+def cut(samples, n):
+    starts = list(range(0, len(samples) - n + 1, n))
+    if len(samples) % n:
+        starts.append(len(samples) - n)
+    return np.stack([samples[start : start + n] for start in starts])
+
+
+def cut_by_minimum(samples, n):
+    n_windows = -(-len(samples) // n)
+    starts = [min(k * n, len(samples) - n) for k in range(n_windows)]
+    return [samples[start:][:n].tolist() for start in starts]
+
+
+def cut_by_torch(samples, n):
+    samples = torch.from_numpy(samples)
+    rows = list(samples.unfold(0, n, n))
+    if len(samples) % n:
+        rows.append(samples[-n:])
+    return torch.stack(rows)
+
+
+def pads(**how):
+    return lambda samples, n: np.pad(samples, (0, -len(samples) % n), **how).reshape(
+        -1, n
+    )
+
+
+def wraps_round(samples, n):
+    n_windows = -(-len(samples) // n)
+    return np.resize(samples, n_windows * n).reshape(-1, n)
+
+
+def drops_the_rest(samples, n):
+    return samples[: len(samples) // n * n].reshape(-1, n)
+
+
+def always_one_more(samples, n):
+    return np.concatenate([drops_the_rest(samples, n), samples[None, -n:]])
+
+
+def evenly_spaced(samples, n):
+    n_windows = -(-len(samples) // n)
+    starts = np.linspace(0, len(samples) - n, n_windows).round().astype(int)
+    return np.stack([samples[start : start + n] for start in starts])
+
+
+exhibit(
+    "M.15",
+    "c",
+    cut,
+    [cut_by_minimum, cut_by_torch],
+    [
+        (pads(), "holds zeros"),
+        (pads(mode="reflect"), "turns round"),
+        (pads(mode="edge"), "the last one ends with the clip"),
+        (wraps_round, "goes on with the beginning"),
+        (drops_the_rest, "the end is not heard"),
+        (always_one_more, "you cut 3 windows; 2 will do"),
+        (evenly_spaced, "all windows have moved"),
+        (lambda samples, n: cut(samples, n)[0], "has shape (4,)"),
+    ],
+    {"a": "the same in every row", "b": "one by one", "d": "keeps the order"},
 )

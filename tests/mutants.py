@@ -69,6 +69,7 @@ APPLIES = {
     "02": ["sigmoid twice", "no eval()", "tag order shuffled", "labels a clip off"],
     "03": list(BUGS),
     "04": list(BUGS),
+    "07": ["no eval()", "dB twice", "tag order shuffled", "labels a clip off"],
 }
 BUGS["artist filter off"] = """
 from tagkit.evaluation import neighbours

@@ -6,14 +6,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
-LESSONS = sorted((Path(__file__).parents[1] / "course").glob("[0-9]*.ipynb"))
+COURSE = Path(__file__).parents[1] / "course"
+LESSONS = sorted(COURSE.glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted(COURSE.glob("*.ipynb"))  # those beside the lessons, too
 # At most 50 cells and 3,500 words, predictions by widgets.predict.
-SECOND_EDITION = {"00", "01", "02", "03", "04", "06"}
+SECOND_EDITION = {"00", "01", "02", "03", "04", "06", "07"}
 BASE64 = re.compile(r"base64,[A-Za-z0-9+/=]+")
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
 def lesson(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
     return nbformat.read(request.param, as_version=4)
 
 
@@ -61,26 +68,26 @@ def test_the_second_edition_is_short_and_asks_first(lesson):
     assert all(re.search(r"\(\d+ minutes\)$", name) for name in sections)
 
 
-def test_headings_go_down_a_level_at_a_time(lesson):
-    text = "\n".join(cell.source for cell in of_kind(lesson, "markdown"))
+def test_headings_go_down_a_level_at_a_time(notebook):
+    text = "\n".join(cell.source for cell in of_kind(notebook, "markdown"))
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.M)]
     assert levels.count(1) == 1 and levels[0] == 1
     assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
 
 
-def test_stored_outputs_are_of_one_clean_run(lesson):
-    code = of_kind(lesson, "code")
+def test_stored_outputs_are_of_one_clean_run(notebook):
+    code = of_kind(notebook, "code")
     assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
-    assert "widgets" not in lesson.metadata, "states of widgets are large"
+    assert "widgets" not in notebook.metadata, "states of widgets are large"
     for output in [output for cell in code for output in cell.outputs]:
         assert output.output_type != "error" and output.get("name") != "stderr"
         said = BASE64.sub("", str(output.get("data", output.get("text"))))
         assert not re.search(r"/(home|root|tmp|work|Users)/|Warning|widget-view", said)
 
 
-def test_pictures_have_alt_text(lesson):
-    for output in [o for cell in of_kind(lesson, "code") for o in cell.outputs]:
+def test_pictures_have_alt_text(notebook):
+    for output in [o for cell in of_kind(notebook, "code") for o in cell.outputs]:
         data = output.get("data", {})
         if "image/png" in data:
             alt = output.metadata.get("image/png", {}).get("alt", "")
@@ -89,6 +96,6 @@ def test_pictures_have_alt_text(lesson):
             assert re.search('alt="[^"]{30,}"', tag), tag[:80]
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_is_small(path):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_small(path):
     assert path.stat().st_size < 2_000_000

@@ -98,7 +98,6 @@ PICTURES = {
         [WALK],
         ["3 units with 290,098 parameters", "sees 0.19 ms", "(91 %) are in unit 2"],
     ),
-    "costs": ([{"then": 1234.5, "now": 0.5}, "milliseconds"], ["then 1,234, now 0.5"]),
     "tag_timeline": (
         [WINDOWS, ["guitar"]],
         ["3 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)"],
@@ -198,12 +197,6 @@ def cells(ax, number=0):
 
 def legend_of(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
-
-
-def test_dollar_signs_are_no_formula():
-    ax = plots.costs({"a$b$": 1, "c": 2}, "seconds")
-    ax.figure.canvas.draw()
-    assert ticks(ax.yaxis)[0] == r"a\$b\$"
 
 
 def test_waveform_units_follow_the_length():
@@ -308,13 +301,6 @@ def test_shape_walk_draws_fields_as_bars_and_says_all():
     assert ticks(right.yaxis) == ["768 (0 %)", "263,680 (91 %)", "25,650 (9 %)"]
 
 
-def test_costs_are_dots_with_their_numbers_on_a_logarithmic_axis():
-    ax = drawn("costs")
-    assert ax.get_xscale() == "log"
-    assert [*ax.lines[0].get_xdata()] == [1234.5, 0.5]
-    assert [text.get_text().strip() for text in ax.texts] == ["1,234", "0.5"]
-
-
 def test_a_tag_timeline_has_a_row_per_tag_and_a_column_per_window():
     ax = plots.tag_timeline(WINDOWS, ["guitar"], n=2)
     assert ticks(ax.yaxis) == [r"a\$b\$", "guitar *"]  # the highest peak is above
@@ -409,7 +395,6 @@ WRONG = [
     ("curves", [{}], "History.frame"),
     ("curves", [{"raw": HISTORY}, "f1"], "f1"),
     ("heat_table", [GRID * np.nan], "a number"),
-    ("costs", [{"a": np.nan}, "seconds"], "above 0"),
     ("tag_timeline", [WINDOWS[::-1]], "7.5"),
     ("tag_timeline", [WINDOWS * np.nan], "predict.timeline"),
     ("taggram", [WINDOWS[::-1], 9], "7.5"),

@@ -1,4 +1,4 @@
-"""The six tasks of lesson 07, scaling up: hints and probes.
+"""The tasks of lesson 07, scaling up: hints and probes; 0.7 stands in the lesson.
 
 The file is long because two tasks need a stage: a source that a thread reads ahead of a
 loop (7.2), and a training with a disk that loses its power (7.5). No clock decides:
@@ -32,6 +32,26 @@ def run(function, *arguments):
     return call(given if callable(function) else function)
 
 
+@contextlib.contextmanager
+def left_as_it_was(network, case):
+    """Refuse an answer that leaves weights, modes or what needs a gradient changed."""
+
+    def state():
+        modes = [layer.training for layer in network.modules()]
+        needs = [weight.requires_grad for weight in network.parameters()]
+        return modes, needs, [t.clone() for t in network.state_dict().values()]
+
+    modes, needs, numbers = state()
+    yield
+    modes_after, needs_after, numbers_after = state()
+    if modes_after != modes:
+        raise Wrong(f"{case}: you give the network back in the other mode.")
+    if needs_after != needs:
+        raise Wrong(f"{case}: afterwards other weights of the network need a gradient.")
+    if not all(map(torch.equal, numbers, numbers_after)):
+        raise Wrong(f"{case}: your function changes the numbers of the network.")
+
+
 def _figures(value, names, what):
     """Read the learner's own figures, a number for each name."""
     if untouched(value):
@@ -42,6 +62,47 @@ def _figures(value, names, what):
     if any(untouched(value[name]) for name in names):
         raise NotTried(f"A part of `{what}` is still open.")
     return {name: number(value[name], f"Your {name!r}") for name in names}
+
+
+# 0.7 Which limit binds?
+
+
+@task(
+    "0.7",
+    "Which limit binds?",
+    points=1,
+    hints=(
+        "What would the FLOP take if memory cost nothing, and the bytes if arithmetic "
+        "cost nothing? Both are work divided by work a second.",
+        "Both go on at the same time. If one takes 2 s and the other 5 s, when are "
+        "both done?",
+        "`return max(flop / peak, n_bytes / rate)`, in place of the `...`.",
+    ),
+    praise="The two are equal at peak / rate FLOP a byte: the ridge of the roof.",
+)
+def at_least(answer):
+    for flop, n_bytes, peak, rate in (
+        (6e9, 4e9, 3e9, 1e9),  # 2 s and 4 s
+        (8e9, 1e9, 2e9, 5e8),  # 4 s and 2 s
+        (3e8, 3e8, 6e10, 2e10),
+        (0, 5e7, 1e11, 2e10),
+    ):
+        value = call(answer, flop, n_bytes, peak, rate)
+        case = f"For {flop:g} FLOP at {peak:g}/s and {n_bytes:g} bytes at {rate:g}/s"
+        yours = number(value, f"{case} your result")
+        slips = [
+            (flop / peak + n_bytes / rate, "both go on at once, so they do not add up"),
+            (min(flop / peak, n_bytes / rate), "then one is done; the other is not"),
+            ((flop + n_bytes) / (peak + rate), "different units were added"),
+        ]
+        if flop:
+            slips.append(
+                (max(peak / flop, rate / n_bytes), "a second has so many: divide by it")
+            )
+        seen = f"{case} you get {yours:.4g} s"
+        otherwise = "compare what each of the two takes alone"
+        right = max(flop / peak, n_bytes / rate)
+        refuse_slips(yours, right, slips, seen, otherwise, atol=1e-9)
 
 
 # 7.1 The bill for a million songs
@@ -67,8 +128,8 @@ FACTORS = (  # what slips make of a figure
 )
 KINDS = ("disk", "memory", "arithmetic")
 MACHINES = (  # clips, what one needs, what the machine gives in a second
-    (36_000, (1e6, 5e7, 2e9), (2e8, 1e10, 1e11)),
     (N, (7e5, 4e7, 1e9), (1e8, 9e9, 5e11)),
+    (36_000, (1e6, 5e7, 2e9), (2e8, 1e10, 1e11)),
     (1000, (5e5, 9e8, 6e9), (5e8, 8e9, 1e11)),
 )
 
@@ -263,7 +324,7 @@ def _probe_distance(ahead, n):
         "`batches = [order[i : i + batch_size] for i in range(0, len(order), "
         "batch_size)]`, and the share of a batch is `batch[rank::n_ranks]`.",
     ),
-    praise="So a training finds its place again by its seed, its epoch and its batch.",
+    praise="So a run finds its place again by its seed, its epoch and its batch.",
 )
 def anywhere(answer):
     order, shares = several(answer, 2, "Your answer")
@@ -283,6 +344,13 @@ def _probe_order(order):
         raise Wrong(
             "For seed 3 and epoch 4 your order is not the same a second time: it knows "
             "what was drawn before."
+        )
+    with _another_process(order):
+        elsewhere = _order_of(order, 3, 4)
+    if elsewhere != first:
+        raise Wrong(
+            "For seed 3 and epoch 4 your order is another one in a new process of "
+            "Python: there `hash` gives another number for the same text."
         )
     for one, other in (  # pairs of a seed and an epoch
         ((3, 4), (3, 5)),
@@ -312,6 +380,23 @@ def _order_of(order, seed, epoch, n=40):
             "sets them anew. Dropout will notice."
         )
     return read
+
+
+@contextlib.contextmanager
+def _another_process(function):
+    """Let a function's `hash` give for texts what it gives in another process."""
+    names = getattr(function, "__globals__", {})
+    was = names.get("hash", hash)
+
+    def elsewhere(value):
+        holds_text = isinstance(value, str | bytes) or "'" in repr(value)
+        return was(value) ^ 74 if holds_text else was(value)
+
+    names["hash"] = elsewhere
+    try:
+        yield
+    finally:
+        names["hash"] = was
 
 
 def _shared_random():
@@ -409,8 +494,9 @@ def _probe_parts(accumulate, n, n_most):
     whole, whole_loss = mean(slice(None))
     old, _ = mean(slice(0, 2))  # a gradient that is there before
     network.notes.clear()
-    value = run(accumulate, network, samples, labels, n_most)
     case = f"For {n} windows in parts of at most {n_most}"
+    with left_as_it_was(network, case):
+        value = run(accumulate, network, samples, labels, n_most)
     yours = network.gradient()
     most = max(itertools.accumulate(network.notes), default=0)
     if most > n_most:
@@ -472,7 +558,7 @@ class Disk:
 
 
 class Training:
-    """A small training with all that changes while one runs."""
+    """A small run with all that changes while it goes on."""
 
     def __init__(self, seed=0):
         torch.manual_seed(seed)
@@ -517,7 +603,7 @@ class Training:
 
 LOST = {  # the most important first
     "weights": "the weights are not those that were saved",
-    "buffers": "batch normalisation has lost its running means, which are buffers",
+    "buffers": "batch norm has lost its running means, which are buffers",
     "losses": "`losses` is not as it was, so another epoch is taken for the next one",
     "optimizer": "the optimizer has forgotten its past",
     "rate": "the schedule, or the learning rate that it has set, is another one",
@@ -565,6 +651,8 @@ def _probe_resume(save, load):
     _do(save, training, disk)
     if not disk.kept:
         raise NotTried("`save` writes nothing yet.")
+    if training.now() != before:
+        raise Wrong("`save` changes the training that it saves; it may go on, too.")
     again = Training(seed=99)
     fresh = again.now()
     _do(load, again, Disk(disk.kept))
@@ -639,8 +727,8 @@ class Clock:
 )
 def which_first(answer):
     ms_a_clip, gain, measured, first = several(answer, 4, "Your answer")
-    _probe_clock(ms_a_clip, (0.5, 0.3, 0.2, 0.4), 4)
     _probe_clock(ms_a_clip, (0.01, 0.16, 0.05, 0.11, 0.08), 5)
+    _probe_clock(ms_a_clip, (0.5, 0.3, 0.2, 0.4), 4)
     for ms, times in (
         ({"decode": 6.0, "cut": 1.0, "train": 3.0}, 2),
         ({"read": 2.0, "mix": 7.0}, 2.5),

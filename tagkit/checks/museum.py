@@ -1,4 +1,4 @@
-"""The museum of silent bugs: the eleven exhibits, their hints and probes.
+"""The museum of silent bugs: the exhibits, their hints and probes.
 
 A learner hands in two things: the letter of the bug, and the repaired function. The
 file is long because each exhibit has its four letters, its hints and its slips.
@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from tagkit.checks.engine import NotTried, call, task, untouched
-from tagkit.checks.lesson07 import run
+from tagkit.checks.lesson07 import left_as_it_was, run
 from tagkit.checks.tensors import array, built, output
 from tagkit.checks.values import Wrong, number, refuse_slips, several, short
 from tagkit.evaluation import metrics, predict
@@ -132,16 +132,16 @@ def no_eval(repaired):
         slips = [(logits, "these are logits")]
         for training, mode in ((True, "for training"), (False, "for evaluation")):
             network.train(training)
-            value = run(repaired, network, batch)
-            if getattr(value, "requires_grad", False):
-                raise Wrong("Your scores have a gradient; compute them without.")
             case = f"For a network in the mode {mode}"
-            yours = array(value, (5, 3), f"{case} your result", "(n_clips, n_tags)")
-            seen = f"{case} your first score is {yours[0, 0]:.4f}"
-            otherwise = "for evaluation the network says something else"
-            refuse_slips(yours, right, slips, seen, otherwise, atol=1e-4)
-            if {layer.training for layer in network.modules()} != {training}:
-                raise Wrong(f"{case}: you give it back in the other mode.")
+            with left_as_it_was(network, case):
+                value = run(repaired, network, batch)
+                if getattr(value, "requires_grad", False):
+                    raise Wrong("Your scores have a gradient; compute them without.")
+                what = f"{case} your result"
+                yours = array(value, (5, 3), what, "(n_clips, n_tags)")
+                seen = f"{case} your first score is {yours[0, 0]:.4f}"
+                otherwise = "for evaluation the network says something else"
+                refuse_slips(yours, right, slips, seen, otherwise, atol=1e-4)
 
 
 @exhibit(
@@ -296,9 +296,10 @@ def over_the_batch(repaired):
         raise NotTried("The bug is named. The class is still empty.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(6)
-        network, frames = built(repaired, 6, 8, 3), torch.randn(4, 5, 6)
+        networks = [built(repaired, 6, 8, 3) for _ in range(6)]
+        frames = torch.randn(4, 5, 6)
 
-    def logits(x):
+    def logits(x, network=networks[0]):
         value = output(network, x)
         return array(value, (len(x), 3), "Your result", "(n_clips, n_tags)")
 
@@ -308,11 +309,23 @@ def over_the_batch(repaired):
             f"The last clip has the logit {alone[0]:.4f} alone and {yours[3, 0]:.4f} "
             "among others."
         )
+    again = logits(frames)
+    if not np.allclose(again, yours, atol=1e-5):
+        raise Wrong(
+            f"The same clips have the logit {yours[0, 0]:.4f} first and "
+            f"{again[0, 0]:.4f} later: something is kept from one call to the next."
+        )
     for place in range(5):
         changed = frames.clone()
         changed[:, place] += 3
         if np.allclose(logits(changed), yours, atol=1e-7):
             raise Wrong(f"Frame {place} of 0 to 4 does not change the logits.")
+    each = np.concatenate([logits(frames, network) for network in networks])
+    if 0 <= each.min() and each.max() <= 1:
+        raise Wrong(
+            f"In six new networks all your results lie between {each.min():.2f} and "
+            f"{each.max():.2f}: these are scores, and logits are asked for."
+        )
 
 
 @exhibit(
@@ -592,3 +605,195 @@ def empty_tags(repaired):
         refuse_slips(yours, each[mixed].mean(), slips, seen, otherwise)
         if counted != mixed.sum():
             raise Wrong(f"{case} you counted {counted:g} tags in the mean.")
+
+
+@exhibit(
+    12,
+    "too loud to be heard",
+    "b",
+    {
+        "a": "log10 of 0 would be minus infinity, and the 1 that is added prevents it.",
+        "c": "The same factor serves the quiet copies well. Infinity is no large "
+        "number that a smaller factor would make right.",
+        "d": "Bands in another order would give the same numbers in another order.",
+    },
+    hints=(
+        "What is the largest number that `np.float16` holds? `np.finfo` tells. What "
+        "is 10,000 times the power of a loud band?",
+        "Which numbers have how many bits, line by line? Print `.dtype` after each. "
+        "Multiply and take the logarithm in 32 bits.",
+        "`return np.log10(10_000 * mel.astype(np.float32) + 1)`",
+    ),
+    praise="The one-line test: `assert np.isfinite(compress(1000 * mel)).all()`. "
+    "Sixteen bits are for storing what has been made small, not for computing.",
+)
+def short_floats(repaired):
+    random = np.random.default_rng(12)
+    for most, case in ((5, "a loud clip"), (0, "a quiet clip"), (2, "a clip")):
+        mel = (10 ** random.uniform(-4, most, (6, 9))).astype(np.float32)
+        mel[0, :2] = 0, 0.9 * 10**most
+        yours = call(repaired, mel)
+        yours = array(yours, mel.shape, f"For {case} your result", "that of `mel`")
+        x = mel.astype(np.float64)
+        right = np.log10(10_000 * x + 1)
+        with np.errstate(all="ignore"):
+            half = mel.astype(np.float16)
+            cut = np.log10(np.minimum(10_000 * x, 65_504) + 1)
+            late = np.log10(10_000 * half.astype(np.float64) + 1)
+        slips = [
+            (cut, "it stops at the largest number of 16 bits"),
+            (late, "`mel` itself was put into 16 bits, before anything else"),
+            (np.log(10_000 * x + 1), "that is the natural logarithm"),
+            (10 * right, "no factor of 10 was asked for"),
+            (right.astype(np.float16), "the result was rounded to 16 bits"),
+        ]
+        place = np.abs(yours - right).argmax()  # the first infinite one, if any
+        level, found = x.flat[place], yours.flat[place]
+        seen = f"For {case} your level of {level:.4g} is {found:.4f}"
+        if np.isinf(found):
+            raise Wrong(f"{seen}: some number on the way has no room for it.")
+        refuse_slips(yours, right, slips, seen, "that is not its level", atol=1e-5)
+
+
+@exhibit(
+    13,
+    "techno, very slow",
+    "a",
+    {
+        "b": "A mean of nine windows moves scores a little. It makes no other music.",
+        "c": "The weights are those of the file, whose check sum is right.",
+        "d": "Without the maxima the array is half as wide, and the layer stops.",
+    },
+    hints=(
+        "The layer multiplies number 0 with its weight 0. What was number 0 when the "
+        "layer was trained, and number 1? The text says how the array was flattened.",
+        "An array (n_clips, n_channels, 2), flattened: the maximum of channel 0, its "
+        "mean, the maximum of channel 1 ... Build it on two clips of three channels.",
+        "`torch.stack([maxima, means], dim=2).flatten(1)`",
+    ),
+    praise="The one-line test: the authors' own scores of one clip, kept in a file. "
+    "Nothing else finds it: shapes fit, and numbers look like scores.",
+)
+def pooled_apart(repaired):
+    random = torch.Generator().manual_seed(13)
+    for n_clips, n_channels in ((2, 3), (4, 5), (1, 2)):
+        maxima, means = torch.randn(2, n_clips, n_channels, generator=random)
+        case = f"For {n_clips} clips of {n_channels} channels"
+        value = call(repaired, maxima, means)
+        shape = (n_clips, 2 * n_channels)
+        yours = array(value, shape, f"{case} your result", "(n_clips, 2 n_channels)")
+
+        def joined(a, b, dim=2):
+            return torch.stack([a, b], dim=dim).flatten(1).numpy()
+
+        slips = [
+            (joined(maxima, means, 1), "all maxima come first, as before"),
+            (joined(means, maxima), "the mean of a channel comes before its maximum"),
+            (joined(means, maxima, 1), "all means come first"),
+        ]
+        seen = f"{case} your first row is {np.round(yours[0], 2).tolist()}"
+        otherwise = "each channel gives its maximum, then its mean"
+        refuse_slips(yours, joined(maxima, means), slips, seen, otherwise)
+
+
+@exhibit(
+    14,
+    "nine windows, one and the same",
+    "d",
+    {
+        "a": "The scores of the windows differ, so the windows do.",
+        "b": "Dropout would give other numbers each time, not the same nine times.",
+        "c": "Vectors of one direction would have other lengths. These are equal.",
+    },
+    hints=(
+        "The scores are right and the vectors are not, and both come from one call. "
+        "Follow each name through the loop: where is it written, where is it read?",
+        "A wrong name raises no error if another variable has it. Which one is "
+        "appended in the loop, and when was it last changed?",
+        "One loop over all windows: `vector, scores = run(window)`, and append both.",
+    ),
+    praise="The one-line test: `assert not np.array_equal(vectors[0], vectors[1])`. A "
+    "linter says it as well: a variable that is written and never read.",
+)
+def first_copied(repaired):
+    random = np.random.default_rng(14)
+    for n_windows in (4, 1, 6):
+        windows = random.normal(size=(n_windows, 5))
+        heard = []
+
+        def run_one(window, heard=heard):
+            heard.append(np.array(window))
+            return np.tanh(window[:4] + window[4]), np.abs(window[:2]) / 9
+
+        right = [run_one(window) for window in windows]
+        vectors, scores = map(np.stack, zip(*right, strict=True))
+        heard.clear()
+        case = f"For {n_windows} windows"
+        value = several(run(repaired, run_one, list(windows)), 2, f"{case} your result")
+        what = f"{case} your vectors"
+        yours = array(value[0], vectors.shape, what, "(n_windows, 4)")
+        slips = [
+            (np.repeat(vectors[:1], n_windows, 0), "all are those of the first window"),
+            (np.repeat(vectors[-1:], n_windows, 0), "all are those of the last window"),
+            (np.roll(vectors, 1, 0), "each is that of the window before"),
+            (vectors[::-1], "they come in reverse"),
+        ]
+        seen = f"{case} your vectors begin with {np.round(yours[:, 0], 2).tolist()}"
+        refuse_slips(yours, vectors, slips, seen, "a vector for each window, in order")
+        theirs = array(value[1], scores.shape, f"{case} your scores", "(n_windows, 2)")
+        seen = f"{case} your first scores are {np.round(theirs[0], 3).tolist()}"
+        refuse_slips(theirs, scores, [], seen, "the scores were right before")
+        if len(heard) != n_windows:
+            n = len(heard)
+            raise Wrong(f"{case} you run the network {n} times; once each will do.")
+
+
+@exhibit(
+    15,
+    "the shorter, the quieter",
+    "c",
+    {
+        "a": "The samples that are there are the same in every row.",
+        "b": "The network has no memory: windows are scored one by one.",
+        "d": "A sigmoid keeps the order, and these are the same windows but for one.",
+    },
+    hints=(
+        "The score falls where a little is left over behind the whole windows. What "
+        "does the network hear there?",
+        "Silence is music, too, for a network: it has an opinion on it, and the mean "
+        "counts it like any other window. Let every window be full of sound.",
+        "Where something is left over, one more window: `samples[-n:]`.",
+    ),
+    praise="The one-line test: `assert set(np.unique(cut(ones, n))) == {1}`, with "
+    "`ones = np.ones(n + 1)`.",
+)
+def padded_with_silence(repaired):
+    random = np.random.default_rng(15)
+    for n_samples, n in ((10, 4), (8, 4), (13, 3), (7, 7), (11, 6)):
+        samples = 1 + random.random(n_samples).astype(np.float32)
+        starts = [*range(0, n_samples - n + 1, n)]
+        if n_samples % n:
+            starts.append(n_samples - n)
+        case = f"For {n_samples} samples and n = {n}"
+        value = call(repaired, samples, n)
+        n_rows = len(value) if hasattr(value, "__len__") else 1
+        rows = array(value, (n_rows, n), f"{case} your result", "(n_windows, n)")
+        if not (rows > 0).all():
+            raise Wrong(f"{case} a window holds zeros, which are no sound of the clip.")
+        right = np.stack([samples[start : start + n] for start in starts])
+        if len(rows) < len(starts):
+            raise Wrong(f"{case} you cut {len(rows)} windows: the end is not heard.")
+        if len(rows) > len(starts):
+            raise Wrong(f"{case} you cut {len(rows)} windows; {len(starts)} will do.")
+        wrapped = np.resize(samples, len(starts) * n).reshape(-1, n)
+        places = np.linspace(0, n_samples - n, len(starts)).round().astype(int)
+        evenly = np.stack([samples[start : start + n] for start in places])
+        mirrored = np.pad(samples, (0, -n_samples % n), "reflect").reshape(-1, n)
+        slips = [
+            (wrapped, "the last window goes on with the beginning of the clip"),
+            (evenly, "all windows have moved; only the last one is to"),
+            (mirrored, "the last window turns round at the end of the clip"),
+        ]
+        seen = f"{case} your last window is {np.round(rows[-1], 2).tolist()}"
+        otherwise = "side by side, and the last one ends with the clip"
+        refuse_slips(rows, right, slips, seen, otherwise)

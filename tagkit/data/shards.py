@@ -5,7 +5,7 @@ A network or a spinning disk gives large files fast and thousands of small ones 
 `<clip_id>.npy`, the samples as int16, and beside it `<clip_id>.json`, the tags.
 index.json lists the shards with their clips and checksums; it is written last.
 
-Notebook: course/07_scaling_up.ipynb
+Notebook: course/appendix_clusters.ipynb
 """
 
 import hashlib

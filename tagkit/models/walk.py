@@ -18,7 +18,6 @@ def shapes(model: Tagger) -> pd.DataFrame:
     """Send one window of zeros through a model and list what each layer gives.
 
     Shape: a frame with layer, output (without the batch axis) and parameters.
-    Notebook: course/07_scaling_up.ipynb
 
     >>> from tagkit import models
     >>> shapes(models.DielemanRaw())["output"].iloc[0]

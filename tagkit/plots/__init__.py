@@ -5,7 +5,7 @@ seaborn draw stands in the lessons: begin there with `panels`, end with `describ
 
 picture   `panels`, alt text, `to_png`, colours
 sound     waveform, spectrogram, occlusion, mel_filters, filters, response, centres
-training  curves, heat_table, shape_walk, costs
+training  curves, heat_table, shape_walk
 scores    tag_timeline, taggram, scores_with_intervals, per_tag, per_tag_compare,
           threshold_curves, clip_map
 
@@ -35,14 +35,13 @@ from tagkit.plots.sound import (
     spectrogram,
     waveform,
 )
-from tagkit.plots.training import costs, curves, heat_table, shape_walk
+from tagkit.plots.training import curves, heat_table, shape_walk
 
 __all__ = [
     "COLORS",
     "alt_text",
     "centres",
     "clip_map",
-    "costs",
     "curves",
     "describe",
     "filters",

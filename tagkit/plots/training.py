@@ -1,4 +1,4 @@
-"""Pictures of networks and training: curves, settings, layers, seconds."""
+"""Pictures of networks and training: curves, settings, layers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -163,34 +163,6 @@ def shape_walk(table: pd.DataFrame, *, title: str = "", ax=None):
     )
     x = "what a point in the middle of the output can see (time, log scale)"
     return finish(ax, alt, title=title, x=x, grid="x")
-
-
-def costs(values: Mapping[str, float], unit: str, *, title: str = "", ax=None):
-    """Draw positive numbers of very different size as dots on a logarithmic axis.
-
-    Args: values, name -> number, from top to bottom; unit, "milliseconds a clip".
-    Notebook: course/07_scaling_up.ipynb
-
-    >>> from tagkit.plots import alt_text
-    >>> alt_text(costs({"then": 500, "now": 5}, "milliseconds a clip"))
-    'Dots of milliseconds a clip, logarithmic: then 500, now 5.'
-    """
-    numbers = list(values.values())
-    numbered = numbers and all(0 < number < np.inf for number in numbers)
-    need(numbered, "one value or more, each above 0", dict(values))
-    ax = start(ax, 1 + 0.32 * len(values))
-    words = [f"{n:,.0f}" if n >= 1000 else f"{n:.3g}" for n in numbers]
-    for place, (number, word) in enumerate(zip(numbers, words, strict=True)):
-        ax.text(number, place, f"   {word}", va="center", fontsize=9)
-    ax.hlines(range(len(values)), min(numbers) / 3, numbers, color=COLORS[0])
-    ax.plot(numbers, range(len(values)), "o", color=COLORS[0])
-    ax.set_xscale("log")
-    ax.set_xlim(min(numbers) / 3, max(numbers) * 5)
-    ax.set_yticks(range(len(values)), [plain(name) for name in values])
-    ax.set_ylim(len(values) - 0.5, -0.5)
-    summary = ", ".join(f"{n} {w}" for n, w in zip(values, words, strict=True))
-    alt = f"Dots of {unit}, logarithmic: {summary}."
-    return finish(ax, alt, title=title, x=f"{unit} (logarithmic)", grid="x")
 
 
 def _milliseconds(field: float) -> str:
