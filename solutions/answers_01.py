@@ -68,14 +68,17 @@ ANSWERS["1.1"] = Answers(
     by_lines,
     [by_csv, by_pandas, lambda path: torch.tensor(by_lines(path))],
     [
-        (counts_header, "7 clips, 3 of them untagged: one clip too many"),
+        (counts_header, "10 clips, 3 untagged: one clip too many"),
         (counts_end, "one clip too many"),
         (forgets_quotes, "read with its quotes"),
         (counts_clip_id, "clip 1 counts as tagged"),
-        (forgets_first_tag, "where do your tags begin"),
-        (lambda path: by_lines(path)[::-1], "2 clips, 6 of them untagged"),
+        (forgets_first_tag, "the first tag is not read"),
+        (
+            lambda path: by_lines(path)[::-1],
+            "2 clips, 9 untagged: the number of clips comes first",
+        ),
         (lambda path: by_lines(path)[0], "2 parts are needed"),
-        (lambda path: (6, 2), "Right for 6 clips. For mini"),
+        (lambda path: (9, 2), "For the table of the text yours gives 9"),
         (lambda path: by_lines(path.parent / "nowhere.csv"), "FileNotFoundError"),
     ],
 )
@@ -148,7 +151,7 @@ ANSWERS["1.2"] = Answers(
         (lambda labels: by_product(labels).T.fillna(0), "rows and columns are swapped"),
         (lambda labels: labels.astype(int).T @ labels.astype(int), "these are counts"),
         (lambda labels: labels.astype(float).T @ labels / len(labels), "by all clips"),
-        (of_either, "which share has"),
+        (of_either, "the clips that have either"),
         (in_uint8, "counts above 255"),
         (divides_by_zero, "neither nan nor 0"),
         (lambda labels: labels.corr(), "= "),
@@ -229,7 +232,10 @@ ANSWERS["1.3"] = Answers(
         (by_score(lambda both, a, b, either: both / a), "shares less"),
         (by_score(lambda both, a, b, either: both / b), "shares less"),
         (in_uint8, "yours is"),
-        (lambda labels, n_clips: (labels.columns[0],) * 2, "yours is flute and flute"),
+        (
+            lambda labels, n_clips: (labels.columns[0],) * 2,
+            "Your pair is flute and flute",
+        ),
         (lambda labels, n_clips: ("Flute", "techno"), "not both are tags"),
         (lambda labels, n_clips: (0, 1), "not both are tags"),
         (lambda labels, n_clips: "flute techno", "2 parts are needed"),
@@ -404,7 +410,10 @@ ANSWERS["1.5"] = Answers(
         ((share_of_clips, by_row), "artists are in more than one part"),
         ((share_of_clips, lambda c: by_need(c, "album")), "in more than one part"),
         ((share_of_clips, lambda c: by_need(c).iloc[3:]), "3 of 632 are missing"),
-        ((share_of_clips, lambda c: by_need(c).replace("valid", "val")), "'val': 0.06"),
+        (
+            (share_of_clips, lambda c: by_need(c).replace("valid", "val")),
+            "has a part 'val'",
+        ),
         (
             (
                 share_of_clips,
@@ -417,7 +426,10 @@ ANSWERS["1.5"] = Answers(
             "'train': 1.0",
         ),
         ((share_of_clips, without_seed), "a second call gives another split"),
-        ((share_of_clips, lambda c: c["artist"]), "train, valid and test may be off"),
+        (
+            (share_of_clips, lambda c: c["artist"]),
+            "the parts are called train, valid and test",
+        ),
     ],
 )
 
@@ -474,9 +486,9 @@ ANSWERS["1.6"] = Answers(
         (of_labels, "divided by the ones in the labels"),
         (of_fields, "your miss rate is"),
         (false_of_fields, "divided by all fields"),
-        (by_subtraction, "mind uint8"),
-        (lambda *both: [1 - rate for rate in three_rates(*both)], "which fields"),
-        (lambda x, y: three_rates(y, x), "divided by the ones in the labels"),
+        (by_subtraction, "in uint8 0 - 1 is 255"),
+        (lambda *both: [1 - x for x in three_rates(*both)], "that was found"),
+        (lambda x, y: three_rates(y, x), "labels and truth are swapped"),
         (lambda *both: three_rates(*both)[::-1], "mind the order"),
         (lambda *both: three_rates(*both)[:2], "has 2 parts; 3 are needed"),
         (
@@ -485,3 +497,129 @@ ANSWERS["1.6"] = Answers(
         ),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+TABLE = "\r\n".join(
+    "\t".join(f'"{field}"' for field in line.split())
+    for line in (
+        "clip_id guitar slow mp3_path",
+        "2 1 0 f/some_artist-some_album-01-some_title-30-59.mp3",
+        "6 0 0 c/other_artist-other_album-02-other_title-0-29.mp3",
+    )
+)
+
+
+def frame(**columns):
+    return pd.DataFrame(columns, dtype="uint8")
+
+
+EXAMPLES = {
+    "1.1": [(None, (TABLE + "\r\n",), (2, 1))],
+    "1.2": [(None, (frame(drums=[1, 1, 0], loud=[1, 0, 0]),), [[1, 0.5], [1, 1]])],
+    "1.4": [
+        (
+            0,
+            (
+                frame(drum=[1, 0, 0], slow=[0, 1, 1], drums=[1, 1, 0]),
+                {"drum": ("drum", "drums")},
+            ),
+            frame(slow=[0, 1, 1], drum=[1, 1, 0]),
+        )
+    ],
+    "1.5": [
+        (
+            0,
+            (
+                pd.Series(["train", "valid", "test", "test", "test"]),
+                pd.Series(["Ann", "Cy", "Ann", "Bo", "Cy"]),
+            ),
+            1 / 3,
+        )
+    ],
+    "1.6": [
+        (
+            None,
+            tuple(
+                pd.DataFrame([x], dtype="uint8") for x in ([1, 0, 0, 0], [1, 1, 0, 0])
+            ),
+            (0.5, 0.0, 0.75),
+        )
+    ],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "1.1": (
+        None,
+        """
+def answer(path):
+    lines, n_untagged = path.read_text().splitlines()[1:], 0
+    for line in lines:
+        {0}
+        n_untagged += {1} not in {2}
+    return len(lines), n_untagged
+""",
+    ),
+    "1.2": (
+        None,
+        """
+def answer(labels):
+    values = labels.to_numpy(float)
+    both = values.T @ values
+    return {0}
+""",
+    ),
+    "1.3": (
+        None,
+        """
+def answer(labels, n_clips):
+    def share(pair):
+        counts = tags.pair_counts(labels, *pair)
+        return {3}
+
+    pairs = []
+    for a, b in itertools.combinations(labels.columns, 2):
+        if tags.pair_counts(labels, a, b)["either"] >= n_clips:
+            pairs.append((a, b))
+    return {0}
+""",
+    ),
+    "1.4": (
+        0,
+        """
+def answer(labels, groups):
+    merged = labels.copy()
+    for name, words in groups.items():
+        present = [word for word in words if word in labels]
+        if present:
+            column = {0}
+            merged = merged.drop(columns={1})
+            merged[name] = column
+    return merged
+""",
+    ),
+    "1.5": (
+        1,
+        """
+def answer(clips):
+    shares = {{"train": 12 / 16, "valid": 1 / 16, "test": 3 / 16}}
+    n, got, part_of = len(clips), dict.fromkeys(shares, 0), {{}}
+    for artist, n_clips in clips["artist"].value_counts().items():
+        part_of[artist] = {0}
+        got[part_of[artist]] += n_clips
+    return {1}
+""",
+    ),
+    "1.6": (
+        None,
+        """
+def answer(labels, truth):
+    labels, truth = labels.to_numpy(), truth.to_numpy()
+    {0}
+    return miss, labels[truth == 0].mean(), (labels == 0).mean()
+""",
+    ),
+}

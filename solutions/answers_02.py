@@ -109,7 +109,8 @@ ANSWERS["0.2"] = Answers(
         (functools.partial(step, between=torch.sigmoid), "A sigmoid stands between"),
         (twice, "moves the parameters twice"),
         (loss_after, "that is the loss after the step"),
-        (summed, "not where the five lines"),
+        (summed, "Your loss is the sum"),
+        (functools.partial(step, between=torch.tanh), "not where the five lines"),
         (lambda *given: [step(*given)] * 2, "one number is needed"),
         (lambda net, samples, labels: 0.5, "stopped with TypeError"),
         (0.5, "function itself was asked for"),
@@ -230,7 +231,7 @@ ANSWERS["2.2"] = Answers(
         (lambda x, w, b, s: by_windows(x[:1], w[:, :1], b, s), "the first channel"),
         (lambda x, w, b, s: by_windows(x, w, b, 1), "has shape (3, 10)"),
         (lambda x, w, b, s: by_windows(x, w, b, s).T, "is needed"),
-        (lambda x, w, b, s: by_windows(x, w, b, s).astype(int), "on paper"),
+        (lambda x, w, b, s: by_windows(x, w, b, s).astype(int), "is cut off"),
         (lambda x, w, b, s: by_windows(x, w, b[0], s), "stopped with"),
         (lambda x, w, b, s: by_windows(x, w, b, s) + 1, "compute this one on paper"),
     ],
@@ -353,15 +354,15 @@ ANSWERS["2.3"] = Answers(
     [
         (variant(last=(nn.Sigmoid,)), "a sigmoid comes last"),
         (variant(last=(nn.ReLU,)), "a ReLU comes last"),
-        (variant(pool=nn.AvgPool1d), "gives other logits"),
+        (variant(pool=nn.AvgPool1d), "the pools take the mean"),
         (variant(moves=4), "the pools move by 4"),
         (variant(moves=2), "gives other logits"),
         (variant(pads=(3, 4)), "the convolutions are padded"),
         (variant(merge=(nn.AdaptiveMaxPool1d(1),)), "the largest of all frames"),
         (variant(merge=(), n_flat=32 * 116), "32 means, not all the frames"),
         (variant(bias=False), "the first convolution has a bias"),
-        (variant(after=(NONE, RELU, RELU, RELU)), "gives other logits"),
-        (variant(after=(RELU, RELU, RELU, NONE)), "gives other logits"),
+        (variant(after=(NONE, RELU, RELU, RELU)), "after the first convolution"),
+        (variant(after=(RELU, RELU, RELU, NONE)), "after the dense layer of 100"),
         (variant(after=(NONE,) * 4), "there is no ReLU"),
         (variant(after=(nn.ELU,) * 4), "gives other logits"),
         (variant(merge=()), "stopped with RuntimeError"),
@@ -463,7 +464,7 @@ ANSWERS["2.4"] = Answers(
         ((mixed(D="labels shuffled"), Mended, shout), "falls below the constant"),
         ((mixed(A="overfitting"), Mended, shout), "You call curve A overfitting"),
         (({"A": "healthy"}, Mended, shout), "with A, B, C and D"),
-        ((CAUSES, ending(torch.sigmoid), shout), "Is it still squashed"),
+        ((CAUSES, ending(torch.sigmoid), shout), "what comes after the last layer"),
         ((CAUSES, ending(torch.relu), shout), "outputs lie from 0.00"),
         ((CAUSES, ending(torch.tanh), shout), "from -1.00 to 1.00"),
         ((CAUSES, ending(lambda x: x.detach()), shout), "no gradient reaches"),
@@ -547,15 +548,123 @@ ANSWERS["2.5"] = Answers(
         (one_changed(1, lambda g: g.min().min()), "2 parts are needed"),
         (one_changed(1, lambda g: (g.min(axis=1).idxmin(), 0.001)), "a lower loss"),
         (one_changed(2, lambda g: spread(g, digits=None)), "one step?"),
-        (one_changed(2, lambda g: spread(g, least=1)), "two losses or more"),
+        (one_changed(2, lambda g: spread(g, least=1)), "which only one loss has"),
         (one_changed(2, lambda g: spread(g, how=lambda x: x[0] - x[-1])), "the first"),
         (one_changed(2, lambda g: spread(g, how=max)), "that is the largest loss"),
-        (one_changed(2, lambda g: spread(g, how=np.std)), "largest minus smallest"),
-        (one_changed(2, lambda g: max(spread(g).values())), "has the steps []"),
-        (one_changed(2, lambda g: spread(g.fillna(0.1))), "two losses or more"),
+        (one_changed(2, lambda g: spread(g, how=np.std)), "standard deviation"),
+        (one_changed(2, lambda g: max(spread(g).values())), "a dict is needed"),
+        (one_changed(2, lambda g: spread(g.fillna(0.1))), "only one loss has"),
         (one_changed(3, GRID.T), "Are rows and columns in place?"),
         (one_changed(3, GRID.iloc[:2]), "`grid` has no row 0"),
         (one_changed(3, GRID * 0 + 0.69), "Are rows and columns in place?"),
         (one_changed(3, GRID.where(GRID < 0.3)), "Most cells of `grid` are empty"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+OF_TEXT = pd.DataFrame([[0.64, 0.30], [0.69, 0.68]], [0.9, 0.0], [0.001, 0.01])
+EXAMPLES = {
+    "2.1": [(None, (100, [("conv", 4, 10, 5), ("pool", 4)]), ([19, 4], 44))],
+    "2.2": [
+        (
+            None,
+            (
+                np.array([[1.0, 2, 3], [0, 1, 5]]),
+                np.array([[[1.0, 0], [0, 2]]]),
+                np.array([10.0]),
+                1,
+            ),
+            [[13, 22]],
+        )
+    ],
+    "2.5": [
+        (0, (0.5, 0.1), 0.2),
+        (1, (OF_TEXT,), (0.9, 0.01)),
+        (2, (OF_TEXT,), {0.01: 0.04}),
+    ],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.2": (
+        None,
+        """
+def answer(net, optimizer, samples, labels):
+    {0}
+    logits = net(samples)
+    loss = with_logits(logits, labels)
+    {1}
+    {2}
+    {3}
+""",
+    ),
+    "2.1": (
+        None,
+        """
+def answer(n_samples, layers):
+    n, frames, n_parameters, channels_before = n_samples, [], 0, 1
+    for kind, *about in layers:
+        if kind == "conv":
+            n_channels, length, stride = about
+            n = (n - length) // stride + 1
+            n_parameters += {0} + {1}
+            channels_before = n_channels
+        else:
+            n = n + sum(about) if kind == "pad" else n // about[0]
+        frames.append(n)
+    return frames, n_parameters
+""",
+    ),
+    "2.2": (
+        None,
+        """
+def answer(samples, weight, bias, stride):
+    n_out, _, length = weight.shape
+    starts = range(0, samples.shape[1] - length + 1, stride)
+    answer = np.zeros((n_out, len(starts)))
+    for filter in range(n_out):
+        for frame, start in enumerate(starts):
+            window = samples[:, start : start + length]
+            {0}
+    return answer
+""",
+    ),
+    "2.3": (
+        None,
+        """
+class answer(nn.Module):
+    def __init__(self, n_tags=50):
+        super().__init__()
+        begin = {0:*()}
+        second = [nn.Conv1d(32, 32, 8), nn.ReLU(), nn.MaxPool1d(4, stride=1)]
+        self.layers = nn.Sequential(*begin, *second)
+        self.hidden, self.last = nn.Linear(32, 100), nn.Linear(100, n_tags)
+
+    def forward(self, samples):
+        x = self.layers(samples[:, None]).mean(dim=2)
+        return self.last(self.hidden(x).relu())
+""",
+    ),
+    "2.4": (
+        2,
+        """
+def answer(network, n_in):
+    made = {0}
+    return bool(((made >= 0) & (made <= 1)).all())
+""",
+    ),
+    "2.5": (
+        2,
+        """
+def answer(grid):
+    assert {1} == best(grid)
+    steps = {{}}
+    for (momentum, rate), loss in grid.stack().dropna().items():
+        steps.setdefault({3}, []).append(loss)
+    return {{step: {4} for step, losses in steps.items() if len(losses) >= 2}}
+""",
+    ),
+}

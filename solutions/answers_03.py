@@ -90,7 +90,7 @@ ANSWERS["3.1"] = Answers(
         ((lambda *x: filters(*x, how=np.maximum), empty), "the smaller of the two"),
         ((in_hz, empty), "equally spaced in Hz"),
         ((to_rate, empty), "half the sampling rate"),
-        ((on_bins, empty), "draw this triangle"),
+        ((on_bins, empty), "rounded to bins"),
         ((lambda *x: filters(*x).T, empty), "has shape (5, 2)"),
         ((lambda *x: filters(*x)[:, :-1], empty), "has shape (2, 4)"),
         (
@@ -98,8 +98,8 @@ ANSWERS["3.1"] = Answers(
             "not",
         ),
         ((filters, lambda x: np.where((x == 0).any(axis=1))[0]), "is not empty"),
-        ((filters, lambda x: len(empty(x))), "is not iterable"),
-        ((filters, lambda x: [n + 1 for n in empty(x)]), "band 0"),
+        ((filters, lambda x: len(empty(x))), "a list of numbers is needed"),
+        ((filters, lambda x: [n + 1 for n in empty(x)]), "begin at 0"),
     ],
 )
 
@@ -155,10 +155,10 @@ ANSWERS["3.2"] = Answers(
         (other(power=1), "that is the magnitude"),
         (other(fade=1.0), "the Hann window is missing"),
         (other(mode="constant"), "do not add zeros"),
-        (other(mode="edge"), "go through the steps"),
+        (other(mode="edge"), "do not repeat the last sample"),
         (other(mode=None), "has shape (12, 22)"),
         (other(floor=0), "silence needs the floor"),
-        (other(floor=1e-8), "go through the steps"),
+        (other(floor=1e-8), "the least power is not 1e-10"),
         (lambda *x: log_mel(*x) - log_mel(*x).max(), "go through the steps"),
         (lambda *x: log_mel(*x).T, "is needed"),
         (lambda s, f, n, h: log_mel(s, f, n, n), "is needed"),
@@ -214,10 +214,10 @@ ANSWERS["3.3"] = Answers(
     [
         (tracing(divide=lambda a, b: -(-a // b)), "round down"),
         (tracing(padding="same"), "takes kernel - 1 off"),
-        (tracing(padding="valid"), "compute this unit"),
+        (tracing(padding="valid"), '"same" keeps height'),
         (tracing(bias=0), "the biases are missing"),
         (tracing(into=False), "each kernel covers all channels"),
-        ((lambda *x: trace(*x)[::-1], FOUND), "has shape (1,)"),
+        ((lambda *x: trace(*x)[::-1], FOUND), "has shape (3,)"),
         ((lambda h, w, u: trace(w, h, u), FOUND), "compute this unit"),
         ((lambda *x: ([s[::-1] for s in trace(*x)[0]], trace(*x)[1]), FOUND),
          "compute this unit"),
@@ -331,8 +331,8 @@ ANSWERS["3.4"] = Answers(
         (shaped(order=-1), "the vertical channels come first"),
         (shaped(most=torch.mean), "the maximum over frequency"),
         (shaped(envelope=torch.amax), "the mean over the bands"),
-        (shaped(last=same), "compare padding"),
-        (shaped(first=same, last=same), "the ReLU is missing"),
+        (shaped(last=same), "the ReLU of the horizontal branch"),
+        (shaped(first=same, last=same), "the ReLUs are missing"),
         (shaped(bias=False), "4,776 parameters"),
         (shaped(tall=(37, 7)), "Count the kernels"),
         (shaped(zeros=(0, 6)), "compare padding"),
@@ -392,8 +392,67 @@ ANSWERS["3.5"] = Answers(
         (Around(lambda logits: 2.5 * logits + 1.5), "above that of the constant prior"),
         (Around(lambda logits: logits[:, 1:]), "has shape (2, 49)"),
         (models.DielemanMel(n_tags=50, width=2), "small is at most"),
-        (nn.Linear(34_950, 1), "no attribute 'n_samples'"),
+        (nn.Linear(34_950, 1), "has shape (2, 1)"),
         (models.DielemanMel, "the trained network itself"),
         (0.87, "the trained network itself"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+EXAMPLES = {
+    "3.1": [
+        (0, (8_000, 8, 2), [[0, 0.676, 0, 0, 0], [0, 0.324, 0.906, 0.453, 0]]),
+        (1, (filters(8_000, 8, 2),), []),
+    ],
+    "3.2": [
+        (
+            None,
+            (np.zeros(1000), mel.mel_filters(12_000, 256, 4), 256, 128),
+            np.full((4, 8), -100),
+        )
+    ],
+    "3.3": [(0, (9, 31, [(3, (4, 2), (1, 3), "valid")]), ([(3, 6, 10)], [27]))],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "3.1": (
+        0,
+        """
+def answer(sample_rate, n_fft, n_mels):
+    bins = np.linspace(0, sample_rate / 2, 1 + n_fft // 2)
+    mels = np.linspace(0, mel.hz_to_mel(sample_rate / 2), n_mels + 2)
+    corners = mel.mel_to_hz(mels)
+    {0}
+    slopes = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    return np.maximum(0, np.minimum(*slopes))
+""",
+    ),
+    "3.2": (
+        None,
+        """
+def answer(samples, filters, n_fft, hop):
+    padded = np.pad(samples, n_fft // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
+    fade = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    power = np.abs(np.fft.rfft(frames * fade)) ** 2
+    bands = {1}
+    return {2:bands}
+""",
+    ),
+    "3.4": (
+        0,
+        """
+class answer(Shaped):
+    def forward(self, image):
+        vertical = functional.conv2d(image[:, None], self.vertical.weight,
+                                     self.vertical.bias, padding=(0, 3))
+        vertical = vertical.relu().amax(dim=2)
+        horizontal = self.horizontal(image.mean(dim=1)[:, None]).relu()
+        return {0}
+""",
+    ),
+}

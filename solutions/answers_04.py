@@ -120,12 +120,12 @@ ANSWERS["4.1"] = Answers(
     ],
     [
         ((left_rounded_up, count, "B"), "what does not fill a pool is dropped"),
-        ((left_as_float, count, "B"), "divide by each pool"),
+        ((left_as_float, count, "B"), "a part of a pool is dropped"),
         ((turned_pools, count, "B"), "a pool is (down, along)"),
-        ((lambda *x: left(*x)[::-1], count, "B"), "divide by each pool"),
+        ((lambda *x: left(*x)[::-1], count, "B"), "bands come first"),
         ((left, one_bias, "B"), "a bias of its own"),
-        ((left, lambda *x: count(*x) * 4 // 3, "B"), "count matrices"),
-        ((left, one_way_between, "B"), "count matrices"),
+        ((left, lambda *x: count(*x) * 4 // 3, "B"), "an LSTM has four"),
+        ((left, one_way_between, "B"), "the states of both directions"),
         ((left, same_input, "B"), "later layers read states"),
         ((left, lambda *x: count(*x[:3], False), "B"), "each direction has weights"),
         ((left, count, "A"), "adds up to the file"),
@@ -210,8 +210,8 @@ ANSWERS["4.2"] = Answers(
         (one_side, "has shape (3, 4, 7)"),
         (of_amplitudes, "20 log10 is for amplitudes"),
         (not_limited, "limit it to 1e-10"),
-        (only_zeros_limited, "take 10 log10"),
-        (natural, "take 10 log10"),
+        (only_zeros_limited, "count as 1e-10, too"),
+        (natural, "the natural logarithm"),
         (below_the_loudest, "not the loudest"),
         (lambda power, n: functional.pad(power, (n, n)), "take 10 log10"),
         (lambda power, n: decibels(power), "(batch, n_mels, n_frames)"),
@@ -401,7 +401,7 @@ ANSWERS["4.3"] = Answers(
     CRNN,
     [FourGRUs, LastState, lambda *x: CRNN(*x).train()],
     [
-        (OverBatch, "a clip alone gets logits"),
+        (OverBatch, "a clip alone gets numbers"),
         (View, "does not turn axes"),
         (First, "the forward direction has heard one step"),
         (Last, "the backward direction has heard one step"),
@@ -410,12 +410,12 @@ ANSWERS["4.3"] = Answers(
         (OneWay, "two layers, two ways?"),
         (Mean, "take the last of each direction"),
         (Backwards, "compare the layers"),
-        (Relu, "compare the layers"),
+        (Relu, "a ReLU stands where"),
         (NoBias, "each with a bias?"),
         (NoNorm, "One for each convolution?"),
-        (OwnStatistics, "batch norm keep its statistics"),
+        (OwnStatistics, "hears the other clips"),
         (SqueezesAll, "stopped with IndexError"),
-        (NormAfter, "and their order"),
+        (NormAfter, "before the batch norm"),
         (Fifteen, "the GRUs have 2880 parameters [(45, 15)"),
         (StateOf15, "the GRUs have 6570 parameters"),
         (OneLayer, "the GRUs have"),
@@ -522,7 +522,7 @@ ANSWERS["4.4"] = Answers(
         (exactly_equal, "Yours says True of"),
         (too_patient, "False of a network that lowers the logits"),
         (not_turned_back, "True of a network that takes the mean of its"),
-        (lower_only, "False of a network whose last clip"),
+        (lower_only, "False of a network that raises its last clip's"),
         (higher_only, "False of a network that lowers the logits"),
         (first_only, "Yours says False of"),
         (ones, "Yours says False of"),
@@ -793,3 +793,84 @@ ANSWERS["4.6"] = Answers(
         ((shuffle_time, lambda x: reader(x)[:, :1]), "has shape (800, 1)"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+EXAMPLES = {
+    "4.1": [
+        (0, (10, 21, [(2, 2), (2, 4)]), (2, 2)),
+        (1, (3, 2, 1, False), 42),
+    ],
+    "4.2": [(None, (torch.tensor([[[1, 0.1, 0]]]), 1), [[[-100, 0, -10, -100, -100]]])],
+    "4.6": [(0, (torch.arange(1.0, 6).reshape(1, 1, 5), 2, 0), None)],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.4": (None, "def answer(gru, inputs):\n    {0}"),
+    "4.1": (
+        1,
+        """
+def answer(n_in, n_hidden, n_layers, both):
+    n = 0
+    for layer in range(n_layers):
+        inputs = n_in if layer == 0 else {1} if both else {0}
+        matrices = inputs * n_hidden + n_hidden * n_hidden
+        n += (1 + both) * 3 * (matrices + 2 * n_hidden)
+    return n
+""",
+    ),
+    "4.2": (
+        None,
+        """
+def answer(power, n_pad):
+    decibels = {0}
+    return {1}
+""",
+    ),
+    "4.3": (
+        None,
+        """
+class answer(CRNN):
+    def build(self, n_in, n_hidden, n_tags):
+        self.gru = {0}
+        self.output, self.n_hidden = nn.Linear(2 * n_hidden, n_tags), n_hidden
+
+    def forward(self, images):
+        x, n_hidden = self.units(images), self.n_hidden
+        {1}
+        return self.output({2})
+""",
+    ),
+    "4.4": (
+        None,
+        """
+def answer(model, batch):
+    model.eval()
+    with torch.no_grad():
+        apart = {0} - {1}
+    return bool(apart.abs().max() > 1e-4)
+""",
+    ),
+    "4.5": (
+        None,
+        """
+class answer(Attention):
+    def forward(self, states, real):
+        {0}
+        weights = {1}
+        return {2}, weights
+""",
+    ),
+    "4.6": (
+        0,
+        """
+def answer(x, block, seed):
+    n = x.shape[-1] // block
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return {1}([{0}, x[..., n * block :]], dim=-1)
+""",
+    ),
+}

@@ -3,8 +3,11 @@
 Run: python -m pytest tests/test_exercises.py -s     (-s shows the coverage table)
 """
 
+import copy
+import functools
 import importlib.util
 import inspect
+import itertools
 import os
 import re
 import shutil
@@ -17,7 +20,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from tagkit.checks import check, engine
+from tagkit.checks import check, engine, values
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS, EXERCISES = ROOT / "solutions", ROOT / "exercises"
@@ -31,11 +34,8 @@ def load(path):
 
 
 make_exercises = load(SOLUTIONS / "make_exercises.py")
-ANSWERS = {
-    id: answers
-    for path in sorted(SOLUTIONS.glob("answers_*.py"))
-    for id, answers in load(path).ANSWERS.items()
-}
+MODULES = [load(path) for path in sorted(SOLUTIONS.glob("answers_*.py"))]
+ANSWERS = {id: found for module in MODULES for id, found in module.ANSWERS.items()}
 NOTEBOOKS = sorted(SOLUTIONS.glob("*.ipynb"))
 
 
@@ -107,6 +107,145 @@ def test_an_empty_function_is_not_tried(mini, id):
     for number in range(1, len(parts)):  # the first parts are done, the others not
         half = (*parts[:number], *empty[number:])
         assert outcome(id, half, mini).status == "not tried"
+
+
+# What the texts and the hints promise, for the lessons of the second edition
+
+SECOND_EDITION = ("0.", "1.", "2.", "3.", "4.")  # the others as they are written anew
+WITHOUT_EXAMPLE = {
+    **dict.fromkeys(("0.1", "0.2", "0.4"), "stands in its lesson, without an example"),
+    "1.3": "its example is counted on MagnaTagATune",
+    **dict.fromkeys(("2.3", "3.4", "4.3"), "a network, whose table gives shapes"),
+    **dict.fromkeys(("2.4", "4.4"), "its examples are networks, which the probe has"),
+    "3.5": "a network is trained",
+    "4.5": "its example gives scores, which are computed inside the network",
+}
+WITHOUT_CODE = {
+    "3.3": "its last hint is no code",
+    "3.5": "the solution trains the network of the hint: see the last test here",
+}
+EXAMPLES = [
+    pytest.param(id, *example, id=f"{id}-{number}")
+    for module in MODULES
+    for id, examples in getattr(module, "EXAMPLES", {}).items()
+    for number, example in enumerate(examples)
+]
+FOLLOWED = {
+    id: (module, *followed)
+    for module in MODULES
+    for id, followed in getattr(module, "FOLLOWED", {}).items()
+}
+
+
+def numbers_of(value):
+    """All numbers in an answer, in its order: for comparing whatever its type."""
+    value = values.plain(value)
+    if isinstance(value, dict):
+        return [x for item in value.items() for x in numbers_of(item)]
+    if isinstance(value, list | tuple):
+        return [x for part in value for x in numbers_of(part)]
+    return np.ravel(value).tolist()
+
+
+def with_part(id, part, answer):
+    """The solution of a task, with one part of it exchanged."""
+    if part is None:
+        return answer
+    parts = list(ANSWERS[id].solution)
+    parts[part] = answer
+    return tuple(parts)
+
+
+@pytest.mark.parametrize(("id", "part", "given", "wanted"), EXAMPLES)
+def test_the_example_of_a_text_runs_through_its_check(
+    mini, tmp_path, id, part, given, wanted
+):
+    solution = ANSWERS[id].solution
+    function = solution if part is None else solution[part]
+    asked = []
+
+    def asks(*arguments):
+        files = [x.read_text() if isinstance(x, Path) else x for x in arguments]
+        asked.append(copy.deepcopy(files))
+        return function(*arguments)
+
+    assert outcome(id, with_part(id, part, asks), mini)
+    near = functools.partial(np.allclose, rtol=0, atol=1e-9)
+    texts = [x.replace("\r\n", "\n") if isinstance(x, str) else x for x in given]
+    assert any(
+        len(one) == len(texts)
+        and all(
+            x == y if isinstance(y, str) else is_same(x, y, near)
+            for x, y in zip(one, texts, strict=True)
+        )
+        for one in asked
+    ), "the check does not try the example"
+    if isinstance(given[0], str):
+        path = tmp_path / "annotations_final.csv"
+        path.write_text(given[0], newline="")
+        given = (path,)
+    if wanted is not None:
+        found, wanted = numbers_of(function(*given)), numbers_of(wanted)
+        assert len(found) == len(wanted) and near(found, wanted, atol=1e-3)
+
+
+def is_same(x, y, near):
+    """True for two arguments with the same texts and the same numbers."""
+    x, y = numbers_of(x), numbers_of(y)
+    if len(x) != len(y) or any(map(isinstance, x, [str] * len(x))) != any(
+        map(isinstance, y, [str] * len(y))
+    ):
+        return False
+    return x == y if any(isinstance(v, str) for v in x + y) else near(x, y)
+
+
+class Piece(str):
+    """Code in a hint; `{0:x}` in a frame puts x for its dots."""
+
+    def __format__(self, dots):
+        return self.replace("...", dots) if dots else str(self)
+
+
+@pytest.mark.parametrize("id", FOLLOWED)
+def test_a_last_hint_followed_to_the_letter_is_right(mini, id):
+    module, part, frame = FOLLOWED[id]
+    pieces = map(Piece, re.findall(r"`([^`]+)`", engine.find(id).hints[-1]))
+    names = {**vars(module), "labels": mini.labels()}
+    exec(frame.format(*pieces), names)
+    found = outcome(id, with_part(id, part, names["answer"]), mini)
+    assert found, found
+
+
+def test_examples_and_hints_of_the_second_edition_are_followed():
+    for id in engine.tasks():
+        if id.startswith(SECOND_EDITION):
+            examples = id in {case.values[0] for case in EXAMPLES}
+            assert examples != (id in WITHOUT_EXAMPLE), id
+            assert (id in FOLLOWED) != (id in WITHOUT_CODE), id
+    text = (SOLUTIONS / "03_spectrogram_cnns.ipynb").read_text("utf-8")
+    source = re.sub(r"\s", "", "".join(c.source for c in nbformat.reads(text, 4).cells))
+    for piece in re.findall(r"`([^`]+)`", engine.find("3.5").hints[-1]):
+        inside = re.sub(r"\s|^nn.Sequential\(|\)$", "", piece)
+        assert inside in source, piece
+
+
+@pytest.mark.parametrize("id", [id for id in ANSWERS if id.startswith(SECOND_EDITION)])
+def test_the_slips_that_a_check_names_differ_in_its_first_case(mini, monkeypatch, id):
+    first = {}
+
+    def note(yours, right, slips, *texts, **about):
+        slips, line = list(slips), sys._getframe(1).f_lineno
+        first.setdefault(line, (right, slips, about.get("atol", 1e-6)))
+        values.refuse_slips(yours, right, slips, *texts, **about)
+
+    module = sys.modules[engine.find(id).probe.__module__]
+    monkeypatch.setattr(module, "refuse_slips", note)
+    assert outcome(id, ANSWERS[id].solution, mini)
+    for right, slips, atol in first.values():
+        told = [("right", right), *((message, slip) for slip, message in slips)]
+        for (text, one), (other_text, other) in itertools.combinations(told, 2):
+            same = np.allclose(np.nan_to_num(one), np.nan_to_num(other), 0, atol)
+            assert not same or text == other_text, (text, other_text)
 
 
 def test_every_task_is_covered(capsys):

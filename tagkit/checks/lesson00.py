@@ -18,11 +18,13 @@ from tagkit.checks.values import number, refuse_slips
     praise="That is all there is to it. The exercises work the same way.",
 )
 def first_answer(answer, corpus):
-    guitar = corpus.labels()["guitar"]
+    labels = corpus.labels()
+    guitar = labels["guitar"]
     slips = [
         (len(guitar), "that is every clip, count those with the tag only"),
         ((guitar == 0).sum(), "these are the clips without the tag"),
         (guitar.mean(), "that is a share, a count is asked for"),
+        (labels.sum().sum(), "these are the ones of all tags together"),
     ]
     yours = number(answer, "Your count")
     otherwise = "that is not the count"

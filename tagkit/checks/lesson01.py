@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit.checks.engine import NotTried, call, calls, task, untouched
+from tagkit.checks.engine import NotTried, calls, task, untouched
 from tagkit.checks.values import (
     Wrong,
     number,
@@ -38,32 +38,59 @@ from tagkit.data import tags
     praise="pandas needs one line for this. Now you know what it has to care for.",
 )
 def read_by_hand(answer, corpus):
-    header = '"clip_id"\t"guitar"\t"slow"\t"harp"\t"mp3_path"\r\n'
-    made = {1: "000", 2: "100", 10: "000", 11: "111", 12: "001", 30: "010"}
-    lines = [[str(id), *ones, f"1/a-b-c-{id}-30.mp3"] for id, ones in made.items()]
-    quoted = ["\t".join(f'"{field}"' for field in line) + "\r\n" for line in lines]
+    made = {1: "000", 2: "100", 10: "000", 11: "111", 12: "001", 13: "001"}
+    made |= {14: "001", 30: "010", 31: "100"}
+    table = [["clip_id", "guitar", "slow", "harp", "mp3_path"]]
+    table += [[str(id), *ones, f"1/a-b-c-{id}-30.mp3"] for id, ones in made.items()]
+    ends = "one clip too many; look at the first line and after the last one"
     slips = [
-        ((7, 3), "one clip too many; look at the first line and after the last one"),
-        ((6, 6), "no tag was read at all; a field is read with its quotes"),
-        ((6, 1), "clip 1 counts as tagged for its clip_id; look at the tags only"),
-        ((6, 3), "too many are untagged; where do your tags begin and end?"),
+        ((10, 3), ends),
+        ((10, 2), ends),
+        ((8, 2), "one clip is missing; look at the first line and at the last one"),
+        ((9, 9), "no tag was read at all; a field is read with its quotes"),
+        ((9, 1), "clip 1 counts as tagged for its clip_id; look at the tags only"),
+        ((9, 4), "too many are untagged; the first tag is not read"),
+        ((9, 5), "too many are untagged; the last tag is not read"),
+        ((9, 7), "these are the clips with a tag"),
+        ((2, 9), "the number of clips comes first"),
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "annotations_final.csv"
-        path.write_bytes((header + "".join(quoted)).encode("ascii"))
-        _probe_counts(answer, path, (6, 2), slips, "For a small table of 6 clips")
     path = corpus.root / "annotations_final.csv"
     ones = corpus.annotations.sum(axis=1)
-    if path.exists():
-        right = len(ones), (ones == 0).sum()
-        _probe_counts(answer, path, right, [], f"Right for 6 clips. For {corpus.name}")
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [
+            (_written(folder, table), (9, 2), slips, "For a small table of 9 clips"),
+            (_written(folder, EXAMPLE), (2, 1), [], "For the table of the text"),
+        ]
+        if path.exists():
+            right = len(ones), (ones == 0).sum()
+            cases.append(
+                (path, right, [], f"Right for small tables. For {corpus.name}")
+            )
+        values = calls(answer, [case[:1] for case in cases])
+        for (_, right, slips, start), value in zip(cases, values, strict=True):
+            parts = several(value, 2, "Your result")
+            names = "Your number of clips", "Your number of untagged clips"
+            yours = [
+                number(part, name) for part, name in zip(parts, names, strict=True)
+            ]
+            seen = f"{start} yours gives {yours[0]:g} clips, {yours[1]:g} untagged"
+            refuse_slips(yours, right, slips, seen, "that is not so")
 
 
-def _probe_counts(answer, path, right, slips, start):
-    clips, untagged = several(call(answer, path), 2, "Your result")
-    yours = number(clips, "Your n_clips"), number(untagged, "Your n_untagged")
-    seen = f"{start} yours gives {yours[0]:g} clips, {yours[1]:g} of them untagged"
-    refuse_slips(yours, right, slips, seen, "that is not so")
+EXAMPLE = [
+    ["clip_id", "guitar", "slow", "mp3_path"],
+    ["2", "1", "0", "f/some_artist-some_album-01-some_title-30-59.mp3"],
+    ["6", "0", "0", "c/other_artist-other_album-02-other_title-0-29.mp3"],
+]
+
+
+def _written(folder, lines) -> Path:
+    """Write a table as annotations_final.csv is written."""
+    quoted = ["\t".join(f'"{field}"' for field in line) + "\r\n" for line in lines]
+    path = Path(folder) / str(len(lines)) / "annotations_final.csv"
+    path.parent.mkdir()
+    path.write_bytes("".join(quoted).encode("ascii"))
+    return path
 
 
 @task(
@@ -84,7 +111,8 @@ def together(answer, corpus):
     ones = np.random.default_rng(12).random((700, 6)) < [0.9, 0.7, 0.3, 0.05, 0.001, 0]
     names = ["loud", "drums", "slow", "harp", "gong", "kazoo"]
     small = pd.DataFrame(ones.astype(np.uint8), range(2, 2102, 3), names)
-    cases = [(small,), (corpus.labels(),)]
+    example = pd.DataFrame({"drums": [1, 1, 0], "loud": [1, 0, 0]}, dtype="uint8")
+    cases = [(small,), (example,), (corpus.labels(),)]
     for (labels,), value in zip(cases, calls(answer, cases), strict=True):
         start = f"For {len(labels):,} clips"
         names = labels.columns
@@ -100,6 +128,13 @@ def together(answer, corpus):
             (both, "these are counts; divide them by the clips that have tag a"),
             (both / len(labels), "you divided by all clips, not by those with tag a"),
             (both % 256 / n, "counts above 255 went wrong, because labels are uint8"),
+            (both / (n + n.T - both), "you divided by the clips that have either"),
+            (both / np.minimum(n, n.T), "you divided by the clips of the rarer tag"),
+            (
+                both / both.sum(axis=1, keepdims=True),
+                "no row of P(b | a) need sum to 1",
+            ),
+            (np.corrcoef(values.T[labels.any()]), "these are correlations"),
         ]
         wrong = ~np.isclose(yours, both / n, rtol=0, atol=1e-6)
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -125,19 +160,18 @@ def together(answer, corpus):
 )
 def hardly_meet(answer, corpus):
     cases = [
-        (_made_labels(139), 450),  # typical slips give other pairs, counts pass 255
-        (_made_labels(1), 300),
+        (_made_labels(773), 550),  # each slip gives another pair
+        (_made_labels(1), 427),  # the right pair is on exactly so many clips
         (corpus.labels(), len(corpus.clips) // 4),
     ]
     for (labels, least), value in zip(cases, calls(answer, cases), strict=True):
         pair = several(value, 2, "Your pair")
         if not all(tag in list(labels) for tag in pair):
             return f"Your pair is {short(pair)}, but not both are tags of the table."
-        values = labels.to_numpy(np.float64)
-        both, n = values.T @ values, values.sum(axis=0)
-        either = n[:, None] + n - both
-        share = np.where(either >= least, both / np.maximum(either, 1), np.inf)
-        place = tuple(labels.columns.get_indexer(pair))
+        if pair[0] == pair[1]:
+            return f"Your pair is {pair[0]} and {pair[1]}; two tags are asked for."
+        either, both, rules = _rules(labels, least)
+        place = tuple(sorted(labels.columns.get_indexer(pair)))
         seen = (
             f"For {len(labels):,} clips, {least} of them asked for, yours is "
             f"{' and '.join(pair)}: {either[place]:.0f} clips have either, "
@@ -145,15 +179,49 @@ def hardly_meet(answer, corpus):
         )
         if either[place] < least:
             return f"{seen}. These are too few clips; one with both counts once."
+        share = np.where(either >= least, both / np.maximum(either, 1), np.inf)
         if share[place] > share.min() + 1e-12:
-            return f"{seen}, a share of {share[place]:.4f}. Another pair shares less."
+            slips = [f" {text}." for text, slip in rules.items() if slip == place]
+            return (
+                f"{seen}, a share of {share[place]:.4f}. Another pair shares less."
+                + "".join(slips)
+            )
+
+
+def _rules(labels, least):
+    """Clips with either and with both tags of each pair, and the pair of each slip."""
+    values = labels.to_numpy(np.float64)
+    both, n = values.T @ values, values.sum(axis=0)
+    a, b = n[:, None], n
+    either = np.where(np.triu(np.ones_like(both), 1), a + b - both, 0)  # each pair once
+    share = both / np.maximum(either, 1)
+    wrapped = both % 256 / np.maximum(either, 1)
+    more = np.where(either > least, share, np.inf)
+    rules = {
+        "It has the smallest share of the rarer tag, not of either": both
+        / np.minimum(a, b),
+        "It has the smallest share of its first tag, not of either": both / a,
+        "It has the smallest share of its second tag, not of either": both / b,
+        "It has the fewest clips with both, not the smallest share": both,
+        "It has the smallest share if counts are uint8, which ends at 255": wrapped,
+        "It has the largest share": -share,
+        "A pair on exactly so many clips counts, too": more,
+    }
+    enough = either >= max(least, 1)
+    places = {}
+    for text, rule in rules.items():
+        least_of_all = np.where(
+            enough, np.nan_to_num(rule, nan=np.inf), np.inf
+        ).argmin()
+        places[text] = tuple(map(int, np.unravel_index(least_of_all, both.shape)))
+    return either + either.T, both, places
 
 
 def _made_labels(seed):
     random = np.random.default_rng(seed)
-    moods = random.normal(size=(900, 2)) @ random.normal(size=(2, 6))
-    ones = moods + random.normal(size=(900, 6)) > random.uniform(0, 2, 6)
-    names = ["flute", "techno", "choir", "rock", "gong", "banjo"]
+    moods = random.normal(size=(900, 3)) @ random.normal(size=(3, 7))
+    ones = moods + random.normal(size=(900, 7)) > random.uniform(-0.5, 2.5, 7)
+    names = ["flute", "techno", "choir", "rock", "gong", "banjo", "fado"]
     return pd.DataFrame(ones.astype("uint8"), columns=names)
 
 
@@ -182,8 +250,16 @@ def one_word(answer, corpus):
         "no singer": ("no voice", "instrumental"),
         "horn": ("horn", "horns"),
     }
-    _probe_merge(merge, small, groups)
-    _probe_merge(merge, corpus.annotations, tags.MERGE_GROUPS)
+    example = pd.DataFrame(
+        {"drum": [1, 0, 0], "slow": [0, 1, 1], "drums": [1, 1, 0]}, dtype="uint8"
+    )
+    cases = [
+        (small, groups),
+        (example, {"drum": ("drum", "drums")}),
+        (corpus.annotations, tags.MERGE_GROUPS),
+    ]
+    for case, value in zip(cases, calls(merge, cases), strict=True):
+        _judge_merged(value, *case)
     if untouched(forgotten):
         raise NotTried("The function is right; `forgotten` is still to be found.")
     named = np.ravel(plain(forgotten)).tolist()
@@ -193,9 +269,8 @@ def one_word(answer, corpus):
         return f"`forgotten` is {short(forgotten)}: in a group, or of another meaning."
 
 
-def _probe_merge(merge, labels, groups):
+def _judge_merged(value, labels, groups):
     start = f"For {len(labels):,} clips"
-    value = call(merge, labels, groups)
     if not isinstance(value, pd.DataFrame):
         raise Wrong(f"{start} you return {short(value)}; a table with names is needed.")
     new_name = {word: name for name, group in groups.items() for word in group}
@@ -208,7 +283,7 @@ def _probe_merge(merge, labels, groups):
         if column.max() > 1:
             raise Wrong(f"{seen} and holds {column.max():g}: a clip has a tag or not.")
         if (column != right).any():
-            raise Wrong(f"{seen}: one word of its group is enough, but none is not.")
+            raise Wrong(f"{seen}: any one word of its group is enough, none is not.")
 
 
 @task(
@@ -235,28 +310,46 @@ def no_leak(answer, corpus):
     made = {name: random.permutation(artist) for name in corpus.clips}
     made = pd.DataFrame(made | {"artist": artist}, np.arange(sizes.sum()) * 2 + 5)
     made["mp3_path"] = [f"{i % 16:x}/{i // 3}-0-29.mp3" for i in range(len(made))]
-    _probe_split(split, made)
-    _probe_split(split, corpus.clips)
+    cases = [(made,), (corpus.clips,)]
+    once, again = calls(split, cases), calls(split, cases)
+    for (clips,), *both in zip(cases, once, again, strict=True):
+        _judge_split(clips, *both)
 
 
 def _probe_leak(leak):
     split = pd.Series([*["train"] * 5, *["valid"] * 2, *["test"] * 7], range(3, 45, 3))
     names = pd.Series([*"AABBC", *"DD", *"AAABDEF"], split.index)
-    value = number(call(leak, split, names), "The result of `leak`")
+    example = pd.Series(["train", "valid", "test", "test", "test"])
+    cases = [(split, names), (example, pd.Series(["Ann", "Cy", "Ann", "Bo", "Cy"]))]
     slips = [
         (4 / 14, "it was divided by all clips; the test clips are asked about"),
         (5 / 7, "validation clips counted as training clips"),
         (2 / 5, "test artists were counted; clips are asked about"),
         (2 / 3, "training artists were counted; test clips are asked about"),
+        (4 / 5, "training clips were counted; test clips are asked about"),
+        (3 / 7, "these are the test clips whose artist is not in training"),
+        (4, "that is a number of clips; a share is asked for"),
     ]
-    seen = f"For 14 made-up clips `leak` gives {value:.4f}"
     otherwise = "among the test clips, count those whose artist is also in training"
-    refuse_slips(value, 4 / 7, slips, seen, otherwise)
+    rights = [(4 / 7, slips), (1 / 3, [])]
+    values = calls(leak, cases)
+    for (parts, _), (right, slips), value in zip(cases, rights, values, strict=True):
+        value = number(value, "The result of `leak`")
+        seen = f"For {len(parts)} made-up clips `leak` gives {value:.4f}"
+        refuse_slips(value, right, slips, seen, otherwise)
 
 
-def _probe_split(split, clips):
+def _judge_split(clips, once, again):
     start = f"For {len(clips):,} clips"
-    parts = per_clip(call(split, clips), clips.index, f"{start} your split")
+    parts = per_clip(once, clips.index, f"{start} your split")
+    if parts.isna().any():
+        raise Wrong(f"{start} {parts.isna().sum()} clips are in no part, but nan.")
+    strange = set(parts) - {"train", "valid", "test"}
+    if strange:
+        raise Wrong(
+            f"{start} yours has a part {short(min(strange, key=str))}; the parts are "
+            "called train, valid and test."
+        )
     n_parts = parts.groupby(clips["artist"]).nunique()
     torn = n_parts.index[n_parts > 1]
     if len(torn):
@@ -271,8 +364,11 @@ def _probe_split(split, clips):
             f"{start} yours has {short(shares.round(3).to_dict())}. Each share of "
             "clips in train, valid and test may be off 12:1:3 by at most 0.03."
         )
-    if (per_clip(call(split, clips), clips.index, start) != parts).any():
-        raise Wrong(f"{start} a second call gives another split; fix its seed.")
+    if (per_clip(again, clips.index, start) != parts).any():
+        raise Wrong(
+            f"{start} a second call gives another split. Is anything drawn without a "
+            "fixed seed?"
+        )
 
 
 @task(
@@ -294,28 +390,68 @@ def label_noise(answer, corpus):
     truth = random.random((300, 4)) < [0.5, 0.3, 0.1, 0.05]
     labels = random.random(truth.shape) < np.where(truth, 0.6, 0.03)
     truth, labels = (pd.DataFrame(x.astype("uint8")) for x in (truth, labels))
-    _probe_rates(answer, labels, truth)
+    example = pd.DataFrame([[1, 0, 0, 0]]), pd.DataFrame([[1, 1, 0, 0]])
+    cases = [(labels, truth), tuple(table.astype("uint8") for table in example)]
     if corpus.truth is not None:
         labels = corpus.annotations.loc[corpus.truth.index, corpus.truth.columns]
-        _probe_rates(answer, labels, corpus.truth)
+        cases.append((labels, corpus.truth))
+    for (labels, truth), value in zip(cases, calls(answer, cases), strict=True):
+        given, true = labels.to_numpy(bool), truth.to_numpy(bool)
+        rates = _rates(given, true)
+        for name, part in zip(rates, several(value, 3, "Your result"), strict=True):
+            right, slips = rates[name]
+            slips += [
+                (rate, f"mind the order: that is the {other}")
+                for other, (rate, _) in rates.items()
+                if other != name
+            ]
+            yours = number(part, f"Your {name}")
+            seen = f"For {len(labels):,} clips your {name} is {yours:.4f}"
+            otherwise = "which fields are asked about, and which share of them?"
+            refuse_slips(yours, right, slips, seen, otherwise)
 
 
-def _probe_rates(answer, labels, truth):
-    value = several(call(answer, labels, truth), 3, "Your result")
-    given, true = labels.to_numpy(bool), truth.to_numpy(bool)
-    missed, false = (true & ~given).sum(), (given & ~true).sum()
-    rates = {
-        "miss rate": missed / true.sum(),
-        "false alarm rate": false / (~true).sum(),
-        "accuracy of predicting nothing": (~given).mean(),
+def _rates(given, true):
+    """The three rates of labels and truth, each with the slips that belong to it."""
+    missed, false, agree = true & ~given, given & ~true, given == true
+    wrapped = "in uint8 0 - 1 is 255; compare, do not subtract"
+    by_tag = "that is the mean over tags; all fields count alike"
+    all_fields = "it was divided by all fields"
+    with np.errstate(all="ignore"):
+        of_tags = np.nanmean(missed.sum(0) / true.sum(0))
+        false_of_tags = np.nanmean(false.sum(0) / (~true).sum(0))
+    return {
+        "miss rate": (
+            missed.sum() / true.sum(),
+            [
+                (missed.mean(), all_fields),
+                (
+                    missed.sum() / (~given).sum(),
+                    "it was divided by the zeros in labels",
+                ),
+                ((missed.sum() + 255 * false.sum()) / true.sum(), wrapped),
+                (of_tags, by_tag),
+                (false.sum() / given.sum(), "labels and truth are swapped"),
+                (given[true].mean(), "that is the share that was found"),
+            ],
+        ),
+        "false alarm rate": (
+            false.sum() / (~true).sum(),
+            [
+                (false.mean(), all_fields),
+                (false.sum() / given.sum(), "it was divided by the ones in the labels"),
+                ((false.sum() + missed.sum()) / (~true).sum(), wrapped),
+                ((false.sum() + 255 * missed.sum()) / (~true).sum(), wrapped),
+                (false_of_tags, by_tag),
+                (missed.sum() / (~given).sum(), "labels and truth are swapped"),
+            ],
+        ),
+        "accuracy of predicting nothing": (
+            (~given).mean(),
+            [
+                ((~true).mean(), "that compares zeros with the truth, not with labels"),
+                (agree.mean(), "that compares the labels with the truth"),
+                (given.mean(), "that is the share of ones"),
+            ],
+        ),
     }
-    slips = [(rate, "mind the order of the three") for rate in rates.values()]
-    slips += [
-        (missed / given.size, "it was divided by all fields"),
-        (false / given.size, "it was divided by all fields"),
-        (false / given.sum(), "it was divided by the ones in the labels"),
-    ]
-    for (name, right), part in zip(rates.items(), value, strict=True):
-        yours = number(part, f"Your {name}")
-        seen = f"For {len(labels):,} clips your {name} is {yours:.4f}"
-        refuse_slips(yours, right, slips, seen, "mind uint8; which fields are asked?")

@@ -16,7 +16,15 @@ from torch.nn import functional
 
 from tagkit.checks.engine import NotTried, call, calls, task, untouched
 from tagkit.checks.tensors import array, built, output, without_gradient, yes_or_no
-from tagkit.checks.values import Wrong, number, refuse_slips, several, short, table
+from tagkit.checks.values import (
+    Wrong,
+    number,
+    plain,
+    refuse_slips,
+    several,
+    short,
+    table,
+)
 
 BASE = [("conv", 32, 256, 256), ("pad", 3, 4), ("conv", 32, 8, 1), ("pool", 4)]
 BASE += BASE[1:]
@@ -86,6 +94,9 @@ STEP_SLIPS = {
     "Your second step still holds the gradient of the first, since `backward` adds to "
     "what is there: clear it with `optimizer.zero_grad()`.": {"clear": False},
     "Each of your steps moves the parameters twice.": {"n_moves": 2},
+    "Your loss is the sum over tags and windows; the lesson's is their mean.": {
+        "reduction": "sum"
+    },
 }
 
 
@@ -95,7 +106,15 @@ def _numbers(net):
 
 
 def _after_steps(
-    net, samples, labels, n, *, between=torch.clone, clear=True, n_moves=1
+    net,
+    samples,
+    labels,
+    n,
+    *,
+    between=torch.clone,
+    clear=True,
+    n_moves=1,
+    reduction="mean",
 ):
     """Give the parameters after n right steps and the losses; the options are slips."""
     net = copy.deepcopy(net)
@@ -106,7 +125,9 @@ def _after_steps(
         if clear:
             optimizer.zero_grad()
         logits = between(net(samples))
-        loss = functional.binary_cross_entropy_with_logits(logits, labels)
+        loss = functional.binary_cross_entropy_with_logits(
+            logits, labels, reduction=reduction
+        )
         loss.backward()
         losses.append(loss.item())
         for _ in range(n_moves):
@@ -197,6 +218,8 @@ def convolve(answer):
         weight = random.integers(-36, 36, (n_out, n_in, length)) / 4
         weight[..., 0] += 20  # so that a kernel is not its own mirror
         cases.append((samples, weight, random.integers(1, 99, n_out) / 4, stride))
+    example = np.array([[1.0, 2, 3], [0, 1, 5]]), np.array([[[1.0, 0], [0, 2]]])
+    cases.insert(1, (*example, np.array([10.0]), 1))
     for case, value in zip(cases, calls(answer, cases), strict=True):
         samples, weight, bias, stride = case
         right = _conv1d(samples, weight, bias, stride)
@@ -253,7 +276,7 @@ def other_reading(answer):
         return f"Yours has {count:,} parameters with 50 tags: {reason}."
     lost = without_gradient(network, output(network, samples).square().mean())
     if lost:
-        return f"No gradient reaches {lost[0]}: what is done to the numbers before it?"
+        return f"No gradient reaches {lost[0]}: is it unused, frozen or detached?"
     made = output(network.train(), samples).detach()
     if not torch.equal(made, output(network, samples)):
         return "The same windows get other logits each time; the table has no dropout."
@@ -280,7 +303,14 @@ STRUCTURE_SLIPS = {
     "the pools move by 4 frames; here they move by 1": {"moves": 4},
     "the convolutions are padded; here they are not": {"pad": (3, 4)},
     "the largest of all frames is taken; it is their mean": {"merge": torch.amax},
-    "there is no ReLU": {"relu": torch.clone},
+    "the pools take the mean; here they take the largest": {
+        "pool": functional.avg_pool1d
+    },
+    "there is no ReLU": {"without": range(4)},
+    "there is no ReLU after the first convolution": {"without": [0]},
+    "there is no ReLU after the second convolution": {"without": [1]},
+    "there is no ReLU after the third convolution": {"without": [2]},
+    "there is no ReLU after the dense layer of 100": {"without": [3]},
 }
 
 
@@ -332,18 +362,20 @@ def _by_table(
     *,
     pad=(0, 0),
     moves=1,
+    pool=functional.max_pool1d,
     merge=torch.mean,
-    relu=torch.relu,
+    without=(),
     last=torch.clone,
 ):
     """The network of the table with given weights; the options are slips."""
+    relus = [torch.clone if n in without else torch.relu for n in range(4)]
     (kernel, bias), *others = convs
-    x = relu(functional.conv1d(x[:, None], kernel, bias, stride=256))
-    for kernel, bias in others:
+    x = relus[0](functional.conv1d(x[:, None], kernel, bias, stride=256))
+    for relu, (kernel, bias) in zip(relus[1:], others, strict=False):
         x = relu(functional.conv1d(functional.pad(x, pad), kernel, bias))
-        x = functional.max_pool1d(x, 4, moves)
+        x = pool(x, 4, moves)
     x = merge(x, dim=2)
-    x = relu(functional.linear(x, dense[0].reshape(100, 32), dense[1]))
+    x = relus[3](functional.linear(x, dense[0].reshape(100, 32), dense[1]))
     return last(functional.linear(x, dense[2].reshape(50, 100), dense[3]))
 
 
@@ -374,6 +406,7 @@ def silent_bug(answer):
     causes, mended, squashed = several(answer, 3, "Your answer")
     if untouched(causes):
         raise NotTried("No curve has a cause yet.")
+    causes = dict(causes) if isinstance(causes, pd.Series) else causes
     if not isinstance(causes, dict) or set(causes) != set(CURVES):
         return f"`causes` is {short(causes)}; a dict with A, B, C and D is needed."
     for name, yours in causes.items():
@@ -408,8 +441,8 @@ def _probe_mended(mended):
     if loss > 0.1:
         raise Wrong(
             f"After 100 steps on an easy task the loss of `Mended` is {loss:.3f}, its "
-            f"outputs lie from {logits.min():.2f} to {logits.max():.2f}. Is it still "
-            "squashed?"
+            f"outputs lie from {logits.min():.2f} to {logits.max():.2f}. A logit may "
+            "be any number, above 1 and below 0: what comes after the last layer?"
         )
     loud = output(network, 100 * inputs).detach()
     if loud.abs().max() < 50:
@@ -432,7 +465,7 @@ def _probe_test(squashed):
         layers.register_forward_hook(lambda network, inputs, logits: last(logits))
         return layers
 
-    for network, right, what in (
+    cases = (
         (make(), False, "a healthy network, untrained"),
         (make(0.01, 0.5), False, "a healthy network with logits near 0.5"),
         (make(20, 0, nn.Sigmoid), False, "a network with a sigmoid between its layers"),
@@ -441,8 +474,11 @@ def _probe_test(squashed):
         (make(last=torch.sigmoid), True, "one with the sigmoid in its `forward`"),
         (make(50, last=torch.sigmoid), True, "one whose scores are nearly 0 and 1"),
         (nn.Sequential(make(), nn.Sigmoid()), True, "a network that ends in a sigmoid"),
-    ):
-        yours = yes_or_no(call(squashed, network, 20), "The result of `squashed`")
+        (nn.Linear(20, 4), False, "`nn.Linear(20, 4)`"),
+    )
+    values = calls(squashed, [(network, 20) for network, *_ in cases])
+    for (_, right, what), value in zip(cases, values, strict=True):
+        yours = yes_or_no(value, "The result of `squashed`")
         if yours != right:
             raise Wrong(f"`squashed` gives {yours} for {what}.")
 
@@ -464,8 +500,9 @@ def _probe_test(squashed):
 )
 def one_knob(answer):
     effective, best, spread, grid = several(answer, 4, "Your answer")
-    for momentum, rate in ((0.9, 0.01), (0.0, 0.01), (0.99, 0.002), (0.5, 0.1)):
-        yours = number(call(effective, momentum, rate), "Your effective step")
+    cases = [(0.9, 0.01), (0.0, 0.01), (0.99, 0.002), (0.5, 0.1)]
+    for (momentum, rate), value in zip(cases, calls(effective, cases), strict=True):
+        yours = number(value, "Your effective step")
         slips = [
             (rate * (1 - momentum), "momentum makes steps longer, not shorter"),
             (rate * momentum, "the steps add up, 1 + m + m * m and so on"),
@@ -476,7 +513,9 @@ def one_knob(answer):
         refuse_slips(yours, rate / (1 - momentum), slips, seen, "that is not so")
     losses = [[0.61, 0.3, np.nan], [0.68, 0.75, 0.27], [0.69, 0.72, 0.4]]
     made = pd.DataFrame(losses, MOMENTA, RATES)
+    example = pd.DataFrame([[0.64, 0.3], [0.69, 0.68]], [0.9, 0.0], [0.001, 0.01])
     cases = [(made,), (made.iloc[:, ::-1],), (made.mask(made == 0.72) - 0.2,)]
+    cases.append((example,))
     cells = zip(cases, calls(best, cases), calls(spread, cases), strict=True)
     for (losses,), cell, spreads in cells:
         _probe_best(cell, losses)
@@ -511,23 +550,34 @@ def _probe_best(cell, losses):
 
 def _probe_spread(spreads, losses):
     """Ask for the spread of losses at each effective step."""
-    pairs = spreads.items() if hasattr(spreads, "items") else ()
+    if not hasattr(spreads, "items"):
+        raise Wrong(f"`spread` gives {short(spreads)}; a dict is needed.")
+    if any(np.size(v) == 1 and pd.isna(plain(v)) for v in dict(spreads).values()):
+        raise Wrong("`spread` gives nan for a step; leave out losses that are nan.")
+    pairs = spreads.items()
     yours = sorted((number(k, "A step"), number(v, "A spread")) for k, v in pairs)
     groups = {}
     for (momentum, rate), loss in losses.stack().dropna().items():
         groups.setdefault(round(rate / (1 - momentum), 6), []).append(loss)
     shared = sorted(step for step, losses in groups.items() if len(losses) > 1)
     steps = [step for step, _ in yours]
+    alone = [step for step in steps if len(groups.get(round(step, 6), ())) == 1]
+    if alone:
+        raise Wrong(f"`spread` has the step {alone[0]:g}, which only one loss has.")
     if len(steps) != len(shared) or not np.allclose(steps, shared, atol=1e-5):
         raise Wrong(
             f"`spread` has the steps {steps}; list each step that two losses or more "
-            "share, once. Are 0.1 and 0.09999999 one step?"
+            "share, once. Are steps that differ in the last digit, such as 0.1 and "
+            "0.09999999, one step?"
         )
-    for step, (_, spread) in zip(shared, yours, strict=True):
+    pairs = zip(shared, yours, strict=True)
+    for step, (_, spread) in sorted(pairs, key=lambda pair: -len(groups[pair[0]])):
         losses = groups[step]
         slips = [
             (max(losses), "that is the largest loss"),
             (losses[0] - losses[-1], "that is the first minus the last"),
+            (losses[-1] - losses[0], "that is the last minus the first"),
+            (np.std(losses), "that is the standard deviation"),
         ]
         seen = f"`spread` gives {spread:g} for the step {step:g}"
         otherwise = "largest minus smallest is asked for"

@@ -6,22 +6,24 @@ and tables set each slip beside its message.
 
 import copy
 
+import librosa
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
 
-from tagkit.checks.engine import NotTried, call, task, untouched
-from tagkit.checks.tensors import array, built, output, without_gradient
-from tagkit.checks.values import Wrong, number, refuse_slips, several, short
+from tagkit.checks.engine import NotTried, calls, task, untouched
+from tagkit.checks.tensors import array, built, output, steady, without_gradient
+from tagkit.checks.values import Wrong, number, plain, refuse_slips, several, short
 from tagkit.data import batches, store
 from tagkit.models import mel
 from tagkit.training import train
 
 
 def _slips(reference, given, changes):
-    """Pairs of what the changed reference gives and what to say of it."""
-    return [(reference(*given, **change), text) for text, change in changes.items()]
+    """Pairs of what the changed reference gives and what to say of it, if asked for."""
+    return ((reference(*given, **change), text) for text, change in changes.items())
 
 
 FILTER_SLIPS = {
@@ -29,18 +31,42 @@ FILTER_SLIPS = {
     "the highest corner is half the sampling rate": {"top": 1.0},
     "a filter is never negative: cut off at 0": {"cut": False},
     "take the smaller of the two slopes": {"choose": np.maximum},
+    "the corners are rounded to bins": {"on_bins": True},
+    "each triangle has the same area; its largest value is to be 1": {"area": True},
+    "these are the corners of Slaney's scale; the formula is another one": {
+        "in_mel": librosa.mel_frequencies
+    },
 }
 
 
-def _filters(rate, n_fft, n_mels, *, in_mel=True, top=0.5, cut=True, choose=np.minimum):
+def _corners(n, fmin, fmax):
+    return mel.mel_to_hz(np.linspace(mel.hz_to_mel(fmin), mel.hz_to_mel(fmax), n))
+
+
+def _filters(
+    rate,
+    n_fft,
+    n_mels,
+    *,
+    in_mel=_corners,
+    top=0.5,
+    cut=True,
+    choose=np.minimum,
+    on_bins=False,
+    area=False,
+):
     """Mel filters, (n_mels, n_bins)."""
     corners = np.linspace(0, top * rate, n_mels + 2)
     if in_mel:
-        mels = np.linspace(0, mel.hz_to_mel(top * rate), n_mels + 2)
-        corners = mel.mel_to_hz(mels)
+        corners = in_mel(n_mels + 2, fmin=0, fmax=top * rate)
+    if on_bins:
+        corners = np.round(corners * n_fft / rate) * rate / n_fft
     bins = np.linspace(0, rate / 2, 1 + n_fft // 2)
     low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
-    slopes = choose((bins - low) / (centre - low), (high - bins) / (high - centre))
+    with np.errstate(all="ignore"):
+        slopes = choose((bins - low) / (centre - low), (high - bins) / (high - centre))
+    slopes = np.nan_to_num(slopes, posinf=0) if on_bins else slopes
+    slopes = slopes * 2 / (high - low) if area else slopes
     return np.maximum(0, slopes) if cut else slopes
 
 
@@ -60,45 +86,73 @@ def _filters(rate, n_fft, n_mels, *, in_mel=True, top=0.5, cut=True, choose=np.m
 )
 def filters_by_formula(answer):
     make, empty = several(answer, 2, "Your answer")
-    for rate, n_fft, n_mels in (
+    cases = [
         (8_000, 8, 2),  # the example of the text
         (8_000, 64, 4),
         (16_000, 512, 96),
         (12_000, 256, 128),
-    ):
+    ]
+    for given, value in zip(cases, calls(make, cases), strict=True):
+        rate, n_fft, n_mels = given
         case = f"For {rate:,} Hz, n_fft {n_fft} and {n_mels} bands"
-        right = _filters(rate, n_fft, n_mels)
-        value = call(make, rate, n_fft, n_mels)
+        right = _filters(*given)
         yours = array(value, right.shape, f"{case} your answer", "(n_mels, n_bins)")
-        slips = _slips(_filters, (rate, n_fft, n_mels), FILTER_SLIPS)
+        slips = _slips(_filters, given, FILTER_SLIPS)
         row, column = np.unravel_index(np.argmax(np.abs(yours - right)), right.shape)
         seen = f"{case} yours has {yours[row, column]:.4f} in band {row}, bin {column}"
         refuse_slips(yours, right, slips, seen, "draw this triangle", atol=2e-4)
     made = np.zeros((5, 9))
     made[1, 3] = made[4, 8] = 1e-4
     made[3, 2] = 0.5
-    for filters, case in (
-        (made, "For a small table"),
-        (_filters(12_000, 256, 128), "For 128 bands, 12,000 Hz and n_fft 256"),
-    ):
-        yours = {int(number(band, "A band")) for band in call(empty, filters)}
-        wrong = yours ^ set(np.flatnonzero(filters.max(axis=1) == 0))
-        if wrong:
-            band = min(wrong)
+    cases = [(made,), (_filters(12_000, 256, 128),), (_filters(8_000, 8, 2),)]
+    for (filters,), value in zip(cases, calls(empty, cases), strict=True):
+        n = len(filters)
+        found = plain(value)
+        if not isinstance(found, list | tuple | np.ndarray) or np.ndim(found) != 1:
+            return f"`empty` gives {short(value)}; a list of numbers is needed."
+        yours = {int(number(band, "A band")) for band in found}
+        right = set(np.flatnonzero(filters.max(axis=1) == 0).tolist())
+        seen = f"For {n} bands `empty` gives {short(sorted(yours))}"
+        if yours != right and yours == {band + 1 for band in right}:
+            return f"{seen}; the numbers begin at 0."
+        if right and yours == set(range(n)) - right:
+            return f"{seen}; these are the bands that are not empty."
+        for band in sorted(yours ^ right):
             state = "is not empty" if band in yours else "is missing"
-            return f"{case} `empty` names {len(yours)} bands; band {band} {state}."
+            return f"{seen}; band {band} {state}."
 
 
 LOG_MEL_SLIPS = {
     "20 log10 is for amplitudes, not for powers": {"factor": 20},
+    "20 log10 is for amplitudes; these are powers": {"factor": 20, "least": 1e-5},
     "that is the magnitude; square it": {"power": 1},
     "the Hann window is missing": {"fade": 1.0},
     "mirror the ends, do not add zeros": {"mode": "constant"},
+    "mirror at the first and the last sample without repeating them": {
+        "mode": "symmetric"
+    },
+    "mirror the ends, do not repeat the last sample": {"mode": "edge"},
+    "a small number is added to every power; it counts only as the least one": {
+        "floor": np.add
+    },
+    "the least power is not 1e-10": {"least": 1e-8},
+    "nothing is cut off, however far below the loudest": {"range": 80},
 }
 
 
 def _log_mel(
-    samples, filters, n_fft, hop, *, mode="reflect", fade=None, power=2, factor=10
+    samples,
+    filters,
+    n_fft,
+    hop,
+    *,
+    mode="reflect",
+    fade=None,
+    power=2,
+    factor=10,
+    floor=np.maximum,
+    least=1e-10,
+    range=np.inf,
 ):
     """Decibels, (n_mels, n_frames)."""
     if fade is None:
@@ -106,7 +160,8 @@ def _log_mel(
     padded = np.pad(samples, n_fft // 2, mode=mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
     spectrum = np.abs(np.fft.rfft(frames * fade)) ** power  # (n_frames, n_bins)
-    return factor * np.log10(np.maximum(filters @ spectrum.T, 1e-10))
+    decibels = factor * np.log10(floor(filters @ spectrum.T, least))
+    return np.maximum(decibels, decibels.max() - range)
 
 
 @task(
@@ -125,16 +180,24 @@ def _log_mel(
 )
 def log_mel(answer):
     noise = np.random.default_rng(32).normal(0, 0.1, 3000)
+    soft = np.where(np.arange(3000) < 2000, noise, 1e-6 * noise)  # each slip shows
     stops = np.where(np.arange(3000) < 1500, noise, 0)
-    for samples, n_fft, hop, what in (
-        (noise, 256, 128, "noise"),
-        (stops, 128, 100, "noise that stops"),
-        (1e-6 * noise[:2943], 256, 64, "very soft noise"),
-        (np.zeros(1000), 256, 128, "silence"),
-    ):
+    sounds = {
+        "noise that goes on softly": (soft, 256, 128),
+        "noise": (noise, 256, 128),
+        "noise that stops": (stops, 128, 100),
+        "very soft noise": (1e-6 * noise[:2943], 256, 64),
+        "silence": (np.zeros(1000), 256, 128),
+    }
+    cases = [
+        (samples, mel.mel_filters(12_000, n_fft, 12), n_fft, hop)
+        for samples, n_fft, hop in sounds.values()
+    ]
+    cases.append((np.zeros(1000), mel.mel_filters(12_000, 256, 4), 256, 128))
+    names = [*sounds, "silence and 4 bands"]
+    for what, given, value in zip(names, cases, calls(answer, cases), strict=True):
+        samples, _, n_fft, hop = given
         case = f"For {what}, {len(samples)} samples, n_fft {n_fft} and hop {hop},"
-        given = samples, mel.mel_filters(12_000, n_fft, 12), n_fft, hop
-        value = call(answer, *given)
         right = _log_mel(*given)
         yours = array(value, right.shape, f"{case} your answer", "(n_mels, n_frames)")
         if np.isinf(yours).any():
@@ -157,16 +220,20 @@ K2C2 = [
     (271, (3, 3), (4, 4), "same"),
 ]
 K2C1 = [(152, (96, 4), (1, 1), "valid"), (152, (1, 4), (1, 4), "valid")]
+EXAMPLE = [(3, (4, 2), (1, 3), "valid")]  # of the text
 SMALL = [
-    (3, (4, 2), (1, 3), "valid"),  # the example of the text
+    *EXAMPLE,
     (5, (3, 3), (2, 2), "same"),
     (2, (1, 5), (3, 1), "valid"),
 ]
 TRACE_SLIPS = {
     "a pool drops what is left over: round down": {"round_up": True},
     '"valid" takes kernel - 1 off': {"padding": "same"},
+    '"same" keeps height and width before the pool': {"padding": "valid"},
     "the biases are missing": {"bias": 0},
     "each kernel covers all channels before it": {"all_channels": False},
+    "the pool has not been used": {"pools": False},
+    "the numbers of parameters are added up; each unit has its own": {"sums": True},
 }
 MISPRINTS = {
     ("k2c1", "unit 4"): ("inputs", 152),
@@ -175,7 +242,16 @@ MISPRINTS = {
 
 
 def _trace(
-    height, width, units, *, padding=None, round_up=False, bias=1, all_channels=True
+    height,
+    width,
+    units,
+    *,
+    padding=None,
+    round_up=False,
+    bias=1,
+    all_channels=True,
+    pools=True,
+    sums=False,
 ):
     """Shape after each unit and number of its parameters, (n_units, 4)."""
     n_in, rows = 1, []
@@ -184,11 +260,14 @@ def _trace(
             height, width = height - tall + 1, width - wide + 1
         if round_up:
             height, width = height + down - 1, width + along - 1
-        height, width = height // down, width // along
+        if pools:
+            height, width = height // down, width // along
         n_weights = n_out * tall * wide * (n_in if all_channels else 1)
         rows.append((n_out, height, width, n_weights + bias * n_out))
         n_in = n_out
-    return np.array(rows)
+    rows = np.array(rows)
+    rows[:, 3] = rows[:, 3].cumsum() if sums else rows[:, 3]
+    return rows
 
 
 @task(
@@ -207,13 +286,16 @@ def _trace(
 )
 def misprints(answer):
     trace, named = several(answer, 2, "Your answer")
-    for height, width, units, what in (
-        (9, 31, SMALL[:1], "the unit of the task"),
-        (17, 40, SMALL, "three small units"),
-        (96, 1366, K2C2, "k2c2"),
-        (96, 1366, K2C1, "the first two units of k2c1"),
-    ):
-        parts = several(call(trace, height, width, units), 2, "The result of `trace`")
+    cases = {
+        "three small units": (17, 40, SMALL),
+        "the unit of the task": (9, 31, EXAMPLE),
+        "k2c2": (96, 1366, K2C2),
+        "the first two units of k2c1": (96, 1366, K2C1),
+    }
+    values = calls(trace, cases.values())
+    for (what, given), value in zip(cases.items(), values, strict=True):
+        height, width, units = given
+        parts = several(value, 2, "The result of `trace`")
         case, n = f"For {what} your", len(units)
         shapes = array(parts[0], (n, 3), f"{case} list of shapes", "(n_units, 3)")
         counts = array(parts[1], (n,), f"{case} list of parameters", "(n_units,)")
@@ -230,7 +312,7 @@ def misprints(answer):
     for place, corrected in named.items():
         if place not in MISPRINTS:
             return f"You name {short(place)}; this row does not contradict the formula."
-        if tuple(corrected) != MISPRINTS[place]:
+        if np.size(corrected) != 2 or tuple(corrected) != MISPRINTS[place]:
             return (
                 f"For {short(place)} you hand in {short(corrected)}. Compare it with "
                 "the rows around it: does it fit there?"
@@ -243,20 +325,33 @@ SHAPED_SLIPS = {
     "the vertical channels come first": {"order": -1},
     "take the maximum over frequency, not the mean": {"most": torch.mean},
     "take the mean over the bands, not the maximum": {"level": torch.amax},
-    "the ReLU is missing": {"relu": torch.clone},
+    "take the mean over the bands, not their sum": {"level": torch.sum},
+    "the ReLUs are missing": {"relus": (torch.clone, torch.clone)},
+    "the ReLU of the vertical branch is missing": {"relus": (torch.clone, torch.relu)},
+    "the ReLU of the horizontal branch is missing": {
+        "relus": (torch.relu, torch.clone)
+    },
+    "the vertical kernels are padded in frequency, too": {"pad": (18, 3)},
 }
 
 
 def _branches(
-    image, weights, *, most=torch.amax, level=torch.mean, relu=torch.relu, order=1
+    image,
+    weights,
+    *,
+    most=torch.amax,
+    level=torch.mean,
+    relus=(torch.relu, torch.relu),
+    pad=(0, 3),
+    order=1,
 ):
     """The two branches of the table, (batch, 24, n_frames)."""
     tall, tall_bias, wide, wide_bias = weights
     image = image[:, None]
-    vertical = functional.conv2d(image, tall, tall_bias, padding=(0, 3))
-    vertical = most(relu(vertical), dim=2)
+    vertical = functional.conv2d(image, tall, tall_bias, padding=pad)
+    vertical = most(relus[0](vertical), dim=2)
     loudness = level(image, dim=2)  # (batch, 1, n_frames)
-    horizontal = relu(functional.conv1d(loudness, wide, wide_bias, padding=32))
+    horizontal = relus[1](functional.conv1d(loudness, wide, wide_bias, padding=32))
     return torch.cat([vertical, horizontal][::order], dim=1).numpy()
 
 
@@ -306,11 +401,11 @@ def shaped(answer):
         )
     lost = without_gradient(network, made.square().mean())
     if lost:
-        return f"No gradient reaches {lost[0]}: what is done to the numbers before it?"
+        return f"No gradient reaches {lost[0]}: is it unused, frozen or detached?"
     weights = _own_weights(network)
     image = torch.randn(2, 96, 150)
     image[:, :, 100:] = 0  # where only the bias is left
-    made = output(network, image).detach().numpy()
+    made = steady(network, image, "image").numpy()
     slips = _slips(_branches, (image, weights), SHAPED_SLIPS)
     seen = "Shapes and parameters are right, but the numbers are not the table's"
     otherwise = "compare padding, order, ReLU and pooling"
@@ -318,9 +413,13 @@ def shaped(answer):
     wanted = {"bands shuffled": "vertical", "moved up": "neither", "half speed": "both"}
     if untouched(changes):
         raise NotTried("`Shaped` is right; `changes` is still to be found out.")
+    changes = dict(changes) if isinstance(changes, pd.Series) else changes
     if not isinstance(changes, dict) or set(changes) != set(wanted):
-        return f"`changes` is {short(changes)}; a dict with {', '.join(wanted)}."
+        names = ", ".join(map(repr, wanted))
+        return f"`changes` is {short(changes)}; a dict with {names} is needed."
     for name, right in wanted.items():
+        if untouched(changes[name]):
+            raise NotTried(f"What changes with {name!r} is still to be found out.")
         if changes[name] != right:
             return (
                 f"You say of {name!r}: {changes[name]}. Send both images through your "
@@ -356,8 +455,12 @@ def trained(answer, corpus):
     known, valid = (batches.examples(corpus, clips, p) for p in ("train", "valid"))
     has = valid.labels.to_numpy(float)
     network = copy.deepcopy(answer).eval()
-    logits = output(network, torch.randn(2, answer.n_samples) / 10)
+    network.n_samples, network.sample_rate = 34_950, 12_000  # of the task's windows
+    torch.manual_seed(35)
+    windows = torch.randn(2, 34_950) / 10
+    logits = output(network, windows)
     array(logits, (2, has.shape[1]), "For two windows your output", "(batch, n_tags)")
+    steady(network, windows, "window")
     if logits.min() >= 0 and logits.max() <= 1:
         return (
             f"All its outputs lie from {logits.min():.2f} to {logits.max():.2f}; "

@@ -64,11 +64,40 @@ def built(kind, *arguments) -> nn.Module:
 
 def output(network, *inputs) -> torch.Tensor:
     """Send inputs through a network, and say which line went wrong if one does."""
-    value = call(network, *inputs)
+    try:
+        value = call(network, *inputs)
+    except Wrong as reason:
+        one = getattr(inputs[0], "shape", ())[:1] == (1,)
+        alone = " The batch held one clip." if one else ""
+        raise Wrong(f"{reason}{alone}") from None
     if not isinstance(value, torch.Tensor):
         name = type(network).__name__
         raise Wrong(f"`{name}` gives {short(value)}; a tensor is needed.")
     return value
+
+
+def steady(network, inputs, what: str = "clip") -> torch.Tensor:
+    """What a network gives in `eval()`, the same each time and for each clip alone.
+
+    Raises: Wrong when the same inputs, or one clip by itself, give something else.
+    """
+    network.eval()
+    with torch.no_grad():
+        once, again = (output(network, inputs) for _ in range(2))
+        alone = torch.cat([output(network, inputs[[n]]) for n in range(len(inputs))])
+    if not torch.equal(once, again):
+        raise Wrong(
+            "In eval() the same batch gets something else each time. What in "
+            "`forward` is drawn at random, or kept from one call to the next?"
+        )
+    apart = (once - alone).abs().max().item()
+    if not apart <= 1e-4:
+        raise Wrong(
+            f"In eval() a {what} alone gets numbers that are up to {apart:.4f} away "
+            "from those that it gets in a batch. What in the network hears the other "
+            f"{what}s?"
+        )
+    return once
 
 
 def without_gradient(network, loss) -> list[str]:

@@ -177,7 +177,8 @@ def refuse_slips(
     """Raise Wrong unless yours is right, with the message of the slip that it shows.
 
     Args:
-        slips: pairs of a value that a typical slip gives, and what to say of it.
+        slips: pairs of a value that a typical slip gives, and what to say of it; they
+            are computed only if needed where they come one by one.
         seen: the beginning of each message, with the learner's value.
         otherwise: what to say of any other value.
 
@@ -185,9 +186,25 @@ def refuse_slips(
     """
     if np.allclose(yours, right, rtol=0, atol=atol):
         return
-    for slip, message in slips:
-        if np.allclose(np.nan_to_num(yours), slip, rtol=0, atol=atol):
-            otherwise = message
-            break
-    end = "" if otherwise.endswith("?") else "."
-    raise Wrong(f"{seen}: {otherwise}{end}")
+    yours, right = np.nan_to_num(yours), np.asarray(right, np.float64)
+
+    def said(slips):
+        near = (m for slip, m in slips if np.allclose(yours, slip, rtol=0, atol=atol))
+        return next(near, "")
+
+    slip = said(slips)
+    more = "" if slip else said(_written_otherwise(right))
+    message = slip or otherwise
+    end = "" if message.endswith("?") else "."
+    raise Wrong(f"{seen}: {message}{end}{more}")
+
+
+def _written_otherwise(right: np.ndarray) -> list:
+    """The right numbers in percent, rounded, or cut off, as slips."""
+    rounded = " Is it rounded? Hand in all digits."
+    found = [(right.round(n), rounded) for n in (4, 3, 2, 1)]
+    found.append((np.trunc(right), " What stands behind the point is cut off."))
+    if (right >= 0).all() and (right <= 1).all():
+        percent = " That is in percent; a share from 0 to 1 is asked for."
+        found.insert(0, (100 * right, percent))
+    return [(slip, message) for slip, message in found if slip.any()]
