@@ -1,14 +1,19 @@
-"""What do twenty labels buy? Three ways to learn the tags of mini from few clips.
+"""What do twenty labels buy? Six ways to learn the tags of mini from few clips.
 
     python data/label_efficiency.py                  # all, a point per core at a time
     python data/label_efficiency.py probe --jobs 1   # one way
 
-writes a line for each of 90 points to data/results/label_efficiency.jsonl: two splits
-(by folder, and with artists apart), 20 to 360 labelled clips, three draws, three ways.
+writes a line for each of 180 points to data/results/label_efficiency.jsonl: two splits
+(by folder, and with artists apart), 20 to 360 labelled clips, three draws, six ways.
 A point that is there is not computed again. The ways:
 
 probe       a logistic regression per tag on the embeddings of the network of
             MagnaTagATune, `training.probe`
+lastfm50    the same probe on the network that learned the tags of Last.fm
+untrained   the same probe on a network of that shape with random weights, others in
+            each draw, which hears three windows of a clip
+contrastive the same probe on a small network that learned without labels to find the
+            other crop of a clip (data/contrastive.py), from all clips that may be drawn
 fine-tuned  that network with this probe as its last layer, then all layers together
 scratch     K2C2, as wide as in data/record_runs.py, from random weights
 
@@ -16,8 +21,9 @@ Labelled clips are drawn at random from the training and validation parts of the
 the clips of a draw are among those of a larger one. All that is chosen is chosen on
 them: a fifth, at most about 20, is kept apart to choose the epoch, no track (or no
 artist) on both sides, and the other two ways learn from the rest. The probe needs no
-epoch; it chooses C by folds and learns from all. The test part is only scored: the mean
-ROC-AUC over the tags that some test clips have, 0.5 for a tag that was never met.
+epoch; it chooses C by folds and learns from all, whatever it listens to. The test part
+is only scored: the mean ROC-AUC over the tags that some test clips have, 0.5 for a tag
+that was never met.
 """
 
 import argparse
@@ -25,6 +31,7 @@ import json
 import os
 from pathlib import Path
 
+import contrastive
 import joblib
 import numpy as np
 import pandas as pd
@@ -36,7 +43,9 @@ from tagkit.evaluation import cache, metrics, networks, predict
 from tagkit.training import Config, checkpoints, fit, probe
 
 NETWORK = "magnatagatune"
-WAYS = ("probe", "fine-tuned", "scratch")
+PROBED = ("probe", "lastfm50", "untrained", "contrastive")  # frozen embeddings
+WAYS = (*PROBED, "fine-tuned", "scratch")
+N_WINDOWS = 3  # of a clip, that the untrained network hears
 SIZES, DRAWS, VERSIONS = (20, 45, 90, 180, 360), (0, 1, 2), ("full", "artist")
 RESULT = corpus.SHIPPED / "results" / "label_efficiency.jsonl"
 KEPT = {"keep": "valid_roc_auc", "device": "cpu"}
@@ -69,12 +78,12 @@ def learn(way: str, fit_part, valid_part, vectors, groups, seed: int):
     Shape: a `probe.Probe`, or a model.
     """
     labels = fit_part.labels
-    if way == "probe":
+    if way in PROBED:
         labels = pd.concat([labels, valid_part.labels])
     ids, n = labels.index, len(labels)
     if way != "scratch":
         found = probe.fit(vectors.loc[ids], labels, groups[ids])
-    if way == "probe":
+    if way in PROBED:
         return found
     torch.manual_seed(seed)
     if way == "fine-tuned":
@@ -99,7 +108,7 @@ def point(mini, vectors, way: str, version: str, n: int, seed: int) -> dict:
     parts = [batches.examples(mini, clips, ids) for ids in (fit_ids, valid_ids)]
     learned = learn(way, *parts, vectors, groups, seed)
     test = batches.examples(mini, clips, "test", version=version)
-    if way == "probe":
+    if way in PROBED:
         scores = learned.logits(vectors.loc[test.labels.index].to_numpy())
     else:
         scores = predict.clip_scores(learned, test)
@@ -109,12 +118,42 @@ def point(mini, vectors, way: str, version: str, n: int, seed: int) -> dict:
     return said | {"roc_auc": round(macro.roc_auc, 4), "ap": round(macro.ap, 4)}
 
 
-def embed(mini) -> pd.DataFrame:
-    """Embed all clips of mini. Shape: (n_clips, n_dims), index clip_id."""
-    load = lambda: checkpoints.load(NETWORK)[0]  # noqa: E731
-    one = cache.embedder(networks.find(NETWORK), load)
+def embed(mini, way: str, version: str, seed: int) -> pd.DataFrame | None:
+    """Embed all clips of mini as a way does; no label is looked at.
+
+    Shape: (n_clips, n_dims), index clip_id; None for "scratch".
+    """
     index = mini.clips.index
+    if way == "scratch":
+        return None
+    if way == "contrastive":
+        clips, split = store.prepare(mini, 12_000), mini.split(version=version)
+        images = contrastive.images(clips, index)
+        torch.manual_seed(seed)
+        heard = torch.tensor((split != "test").to_list())
+        net, _ = contrastive.learn(images[heard])
+        return pd.DataFrame(contrastive.embed(net, images), index)
+    if way == "untrained":
+        return untrained(mini, seed)
+    network = "lastfm50" if way == "lastfm50" else NETWORK
+    load = lambda: checkpoints.load(network)[0]  # noqa: E731
+    one = cache.embedder(networks.find(network), load)
     return pd.DataFrame(np.stack([one(mini.path(i)) for i in index]), index)
+
+
+def untrained(mini, seed: int) -> pd.DataFrame:
+    """Embed all clips by random weights. Shape: (n_clips, n_dims), index clip_id."""
+    about = checkpoints.read_checkpoint(networks.find(NETWORK))
+    torch.manual_seed(seed)
+    model = models.build(about["model"], **about["arguments"]).eval()
+    clips, rows = store.prepare(mini, model.sample_rate), []
+    for clip_id in mini.clips.index:
+        samples = torch.from_numpy(clips.read(clip_id))
+        starts = np.linspace(0, len(samples) - model.n_samples, N_WINDOWS).astype(int)
+        windows = torch.stack([samples[s : s + model.n_samples] for s in starts])
+        with torch.inference_mode():
+            rows.append(model.embed(windows).mean(dim=0).numpy())
+    return pd.DataFrame(np.stack(rows), mini.clips.index)
 
 
 def main():
@@ -126,7 +165,6 @@ def main():
     mini = corpus.open("mini")
     for rate in (12_000, 16_000):
         store.prepare(mini, rate)
-    vectors = embed(mini)
     done = set()
     if options.out.exists():
         for row in map(json.loads, options.out.read_text().splitlines()):
@@ -140,7 +178,15 @@ def main():
         if (way, version, n, seed) not in done
     ]
     work = joblib.Parallel(options.jobs, return_as="generator_unordered")
-    for row in work(joblib.delayed(point)(mini, vectors, *one) for one in todo):
+    heard = joblib.Memory(corpus.DATA / "cache" / "label_efficiency", verbose=0)
+    heard = heard.cache(embed, ignore=["mini"])
+    tasks = []
+    for way, version, n, seed in todo:
+        # What is heard once for all splits or draws has one name for all.
+        names = {"contrastive": (version, seed), "untrained": ("any", seed)}
+        vectors = heard(mini, way, *names.get(way, ("any", 0)))
+        tasks.append(joblib.delayed(point)(mini, vectors, way, version, n, seed))
+    for row in work(tasks):
         with options.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(*row.values(), flush=True)

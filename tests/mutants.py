@@ -70,6 +70,7 @@ APPLIES = {
     "03": list(BUGS),
     "04": list(BUGS),
     "07": ["no eval()", "dB twice", "tag order shuffled", "labels a clip off"],
+    "08": ["no eval()", "dB twice", "labels a clip off"],
 }
 BUGS["artist filter off"] = """
 from tagkit.evaluation import neighbours

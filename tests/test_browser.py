@@ -256,6 +256,32 @@ def test_a_map_lives_in_a_file(browser, tmp_path):
     page.close()
 
 
+def test_lesson_08_labels_and_goes_on_after_a_restart(run):
+    page = run("08_borrowed_ears")
+    asked = page.locator(".jp-OutputArea").filter(has_text="of 24 kept").last
+    said = asked.locator("[role=status]")
+    ticks = asked.locator("input[type=checkbox]")
+    assert "0 of 24 kept" in said.inner_text() and ticks.count() == 2
+    ticks.first.scroll_into_view_if_needed()
+    ticks.first.check()
+    go_on = asked.get_by_role("button", name="Keep and go on")
+    go_on.click()
+    wait(lambda: "1 of 24 kept" in said.inner_text(), page)
+    assert "1 yes, 0 no" in said.inner_text() and not ticks.first.is_checked()
+    playing = "all => all.filter(a => !a.paused && a.currentTime > 0).length"
+    wait(lambda: asked.locator("audio").evaluate_all(playing) == 1, page)
+    go_on.focus()
+    page.keyboard.press("Enter")
+    wait(lambda: "2 of 24 kept" in said.inner_text(), page)
+    page.evaluate(RUN, "widgets.label(")  # what the table kept is read again
+    wait(lambda: page.evaluate(STATE)["idle"], page)
+    again = page.locator(".jp-OutputArea").filter(has_text="of 24 kept").last
+    wait(lambda: "3 of 24" in again.inner_text(), page)
+    again.get_by_role("button", name="Back").click()
+    again.get_by_role("button", name="Back").click()
+    wait(lambda: again.locator("input[type=checkbox]").first.is_checked(), page)
+
+
 CURSOR = """box => {
   const picture = box.querySelector('img').getBoundingClientRect();
   const line = box.querySelector('img + i').getBoundingClientRect();

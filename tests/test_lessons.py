@@ -10,7 +10,7 @@ COURSE = Path(__file__).parents[1] / "course"
 LESSONS = sorted(COURSE.glob("[0-9]*.ipynb"))
 NOTEBOOKS = sorted(COURSE.glob("*.ipynb"))  # those beside the lessons, too
 # At most 50 cells and 3,500 words, predictions by widgets.predict.
-SECOND_EDITION = {"00", "01", "02", "03", "04", "06", "07"}
+SECOND_EDITION = {"00", "01", "02", "03", "04", "06", "07", "08"}
 BASE64 = re.compile(r"base64,[A-Za-z0-9+/=]+")
 
 
@@ -32,8 +32,8 @@ def of_kind(lesson, kind):
     return [cell for cell in lesson.cells if cell.cell_type == kind]
 
 
-def test_there_are_eight():
-    assert [path.stem[:2] for path in LESSONS] == [f"{n:02}" for n in range(8)]
+def test_there_are_nine():
+    assert [path.stem[:2] for path in LESSONS] == [f"{n:02}" for n in range(9)]
 
 
 def test_a_lesson_has_all_its_parts(lesson):

@@ -1,9 +1,12 @@
 """Probes: taggers of one's own, with artists apart and test labels unseen."""
 
+import inspect
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,13 +17,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tagkit import cli, models
-from tagkit.data import audio, corpus
+from tagkit.data import audio, corpus, store
 from tagkit.evaluation import cache, metrics, predict
 from tagkit.training import checkpoints, probe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 
+import contrastive  # noqa: E402
 import label_efficiency  # noqa: E402
+from cross_examine import KINDS  # noqa: E402
 
 
 @pytest.fixture
@@ -254,3 +259,65 @@ def test_the_labelled_clips_of_the_curve_are_apart_from_the_test(mini, version):
         assert not (split[[*fit, *valid]] == "test").any()
         assert smaller <= {*fit, *valid}
         smaller = {*fit, *valid}
+
+
+@pytest.mark.parametrize("way", label_efficiency.PROBED)
+def test_a_probe_of_the_curve_never_sees_test_labels(mini, way, monkeypatch):
+    seen = []
+
+    def spy(vectors, labels, groups):
+        seen.append(labels.index)
+        n_tags, n_dims = labels.shape[1], vectors.shape[1]
+        return probe.Probe(np.zeros((n_tags, n_dims)), np.zeros(n_tags), None)
+
+    monkeypatch.setattr(probe, "fit", spy)
+    vectors = pd.DataFrame(np.zeros((len(mini.clips), 3)), mini.clips.index)
+    row = label_efficiency.point(mini, vectors, way, "artist", 45, 0)
+    assert len(seen[0]) == 45 and row["roc_auc"] == 0.5
+    assert not (mini.split(version="artist")[seen[0]] == "test").any()
+
+
+def test_contrastive_ears_hear_no_clip_of_the_test_part(mini, monkeypatch):
+    """Nor any label: `learn` is given sound alone."""
+    index = mini.clips.index
+    numbered = torch.arange(len(index))[:, None, None].float()
+    monkeypatch.setattr(store, "prepare", lambda *_: None)
+    monkeypatch.setattr(contrastive, "images", lambda clips, ids: numbered)
+    monkeypatch.setattr(contrastive, "embed", lambda net, images: images[:, :, 0])
+    heard = []
+    monkeypatch.setattr(
+        contrastive, "learn", lambda images: (heard.append(images), None)
+    )
+    label_efficiency.embed(mini, "contrastive", "artist", 0)
+    split = mini.split(version="artist").iloc[heard[0].flatten().long().numpy()]
+    assert len(split) > 300 and set(split) == {"train", "valid"}
+
+
+def test_the_lesson_shows_the_contrastive_code_as_it_is():
+    """But for docstrings, which the text around a cell replaces."""
+    (path,) = (corpus.SHIPPED.parent / "course").glob("08_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    for name in ("images", "crop", "encoder", "nt_xent", "learn", "embed"):
+        source = inspect.getsource(getattr(contrastive, name))
+        assert re.sub('    """.*?"""\n', "", source, flags=re.S) in code + "\n", name
+
+
+def test_a_crop_without_a_rival_finds_its_partner():
+    far = 100 * torch.eye(3)
+    assert contrastive.nt_xent(far, far) < 0.001
+    assert contrastive.nt_xent(far, far.roll(1, 0)) > 5
+    same = torch.ones(3, 4)
+    assert contrastive.nt_xent(same, same) == pytest.approx(np.log(5))
+
+
+def test_the_example_labels_follow_from_what_is_stated():
+    recorded = corpus.open("recorded")
+    example = corpus.open(corpus.SHIPPED / "recorded_example.csv", folder=recorded.root)
+    stated = recorded.clips[recorded.clips["words"] != ""].set_index("mp3_path")
+    assert list(example.clips["mp3_path"]) == list(stated.index)
+    assert list(example.clips["artist"]) == list(stated["artist"])
+    kinds = {word: KINDS[word] for word in ("classical", "rock")}
+    for word, parts in kinds.items():
+        wanted = stated["words"].str.contains("|".join(parts)).to_list()
+        assert list(example.labels("all")[word] == 1) == wanted

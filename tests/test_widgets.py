@@ -477,3 +477,96 @@ def test_an_uploaded_song_is_tagged_and_a_wrong_file_named_in_place():
     assert shown.value == "" and "no.mp3 is no" in said.value
     assert "/no.mp3" not in said.value, "the temporary folder is nobody's business"
     assert "<audio" not in view.html and "taggram(" in view.html
+
+
+@pytest.fixture
+def labelling(small, tmp_path, monkeypatch):
+    """Begin to label the small corpus, live; each call is a new kernel."""
+    monkeypatch.setenv("TAGKIT_STATIC", "")
+    return lambda *words, music=small: widgets.label(
+        music, words, tmp_path / "labels.csv"
+    )
+
+
+def keep(view, *values):
+    for tick, value in zip(view.parts["ticks"], values, strict=True):
+        tick.value = value
+    view.parts["buttons"]["Keep and go on"].click()
+
+
+def test_labels_are_kept_read_and_learned_from(labelling, small, tmp_path):
+    view = labelling("calm", "low")
+    assert "<b>1 of 6</b>" in view.parts["question"].value
+    keep(view, True, False)
+    keep(view, False, True)
+    assert "2 of 6 kept, in labels.csv. <i>calm</i> 1 yes, 1 no" in (
+        view.parts["said"].value
+    )
+    own = corpus.open(tmp_path / "labels.csv")
+    assert own.labels("all").to_numpy().tolist() == [[1, 0], [0, 1]]
+    assert list(own.clips["artist"]) == list(small.clips["artist"][:2])
+
+    again = labelling("calm", "low")  # the kernel has started again
+    assert "<b>3 of 6</b>" in again.parts["question"].value
+    again.parts["buttons"]["Back"].click()
+    assert [tick.value for tick in again.parts["ticks"]] == [False, True]
+    keep(again, True, True)  # another mind
+    assert corpus.open(tmp_path / "labels.csv").labels("all").iloc[1].tolist() == [1, 1]
+    for _ in range(3):
+        keep(again, False, False)
+    assert "is empty" in again.parts["question"].value  # the last file has no sound
+    keep(again, True, True)
+    assert "5 of 6 kept" in again.parts["said"].value
+
+
+def test_other_words_want_another_table(labelling, tmp_path):
+    keep(labelling("calm"), True)
+    with pytest.raises(ValueError, match="artist, calm; needed are file, artist, loud"):
+        labelling("loud")
+    (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="has the columns a, b"):
+        labelling("calm")
+    assert (tmp_path / "labels.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_labels_of_a_folder_name_its_files_from_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TAGKIT_STATIC", "")
+    music = tmp_path / "music"
+    for name in ("ann/one.wav", "ben/two.wav"):
+        (music / name).parent.mkdir(parents=True)
+        audio.write(music / name, SINE.astype(np.float32))
+    for value in (1, 0):
+        keep(widgets.label(music, ["x, y"]), bool(value))
+    rows = (music / "labels.csv").read_text().splitlines()
+    assert rows == ['file,artist,"x, y"', "ann/one.wav,,1", "ben/two.wav,,0"]
+    assert corpus.open(music).labels("all")["x, y"].tolist() == [1, 0]
+
+
+def test_a_table_that_cannot_be_written_is_said(labelling, monkeypatch):
+    def full(*_):
+        raise OSError("no space")
+
+    view = labelling("calm")
+    monkeypatch.setattr("tagkit.files.write_atomically", full)
+    keep(view, True)
+    assert "Not kept: no space" in view.parts["said"].value
+
+
+def test_a_static_page_of_labelling_reads_nothing(labelling, tmp_path, monkeypatch):
+    keep(labelling("calm"), True)
+    monkeypatch.setenv("TAGKIT_STATIC", "1")
+    view = labelling("loud")
+    assert "<i>loud</i>" in view.html and len(sounds(view.html)) == 1
+    assert repr(view) == "Label: 6 pieces, loud"
+    assert WIDGET not in shown(view)
+
+
+@pytest.mark.parametrize("words", [[], "calm", ["calm", "Calm"], ["artist"], [" "]])
+def test_label_refuses_words(small, words):
+    with pytest.raises(ValueError, match="needed is a list of one or more"):
+        widgets.label(small, words)
+
+
+def test_label_refuses_a_folder_without_sound(tmp_path):
+    with pytest.raises(ValueError, match="there is no sound"):
+        widgets.label(tmp_path, ["calm"])

@@ -1,9 +1,10 @@
-"""Things to hear and to click: players, tag menus, quizzes, sliders, relabelling.
+"""Things to hear and to click: players, tag menus, quizzes, sliders, labelling.
 
 page      View, and what all of them share
 sound     player, clip_view, filter_player
 ask       tag_explorer, guess, quiz, predict
 judge     threshold_slider, relabel
+label     label
 map       clip_map, clip_list, playlist_maker, radio
 song      taggram, tag_upload
 
@@ -15,6 +16,7 @@ and styles. Nothing needs the network, and every text is escaped.
 
 from tagkit.widgets.ask import guess, predict, quiz, tag_explorer
 from tagkit.widgets.judge import relabel, threshold_slider
+from tagkit.widgets.label import label
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker, radio
 from tagkit.widgets.page import MAX_SECONDS, View
 from tagkit.widgets.song import tag_upload, taggram
@@ -28,6 +30,7 @@ __all__ = [
     "clip_view",
     "filter_player",
     "guess",
+    "label",
     "player",
     "playlist_maker",
     "predict",
