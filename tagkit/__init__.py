@@ -7,6 +7,7 @@ data        from a corpus on the disk to batches
   corpus       tables and sound of one corpus              corpus.open
   download     MagnaTagATune, verified, resumable          download.magnatagatune
   audio        samples (n_samples,) float32, 16 kHz        audio.load
+  folders      the sound below folders, each file once    folders.search
   metadata     a file's own artist, title, genre           metadata.write
   store        memory map (n_clips, n_samples) int16       store.prepare
   batches      samples (batch, n_samples) and labels       batches.RandomCrops

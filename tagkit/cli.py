@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import gc
 import json
+import re
 import sys
 import tempfile
 import time
@@ -22,6 +23,8 @@ from typing import Annotated, Literal, get_type_hints
 
 from typer import Argument, BadParameter, Exit, Option, Typer
 from typer.main import get_command
+
+from tagkit.data.folders import UnreadWarning
 
 ERRORS = (ValueError, OSError, ArithmeticError, MemoryError, ImportError)
 # What a setting may be, by its annotation in train.Config or in the model.
@@ -52,7 +55,6 @@ Merge = Annotated[
     Literal["mean", "vote", "max", "mean_logits"],
     Option(help="how windows become one score; vote: the share above 0.5"),
 ]
-
 PerTag = Annotated[bool, Option("--per-tag", help="a row of scores per tag, too")]
 
 app = Typer(
@@ -83,11 +85,20 @@ def common(
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and give its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    home = Path.home().as_posix()  # a shell knows no ~ in --out=~/tags.csv
+    words = [re.sub(r"^(--[\w-]+=)?~(?=/|$)", rf"\1{home}", word) for word in words]
     atexit.register(gc.freeze)  # else the end looks through PyTorch for garbage, .5 s
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold any byte
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    warnings.showwarning = _warn
+    unread = []
+
+    def warn(message, category, *_):
+        print(f"warning: {message}", file=sys.stderr)
+        if issubclass(category, UnreadWarning):
+            unread.append(message)
+
+    warnings.showwarning = warn
     try:
         get_command(app).main(words, prog_name="tagkit")
     except ERRORS as error:
@@ -101,11 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "done is kept",
                 file=sys.stderr,
             )
-        return stop.code
-
-
-def _warn(message, *_):
-    print(f"warning: {message}", file=sys.stderr)
+        return stop.code or int(bool(unread))
 
 
 @app.command(epilog="example: tagkit download magnatagatune")
@@ -136,6 +143,7 @@ def prepare(corpus: Corpus, sample_rate: Rate = 16_000, labels: Labels = None):
     """Decode a corpus once into a clip store.
 
     24.1 GB for MagnaTagATune at 16 kHz, 18.1 at 12. Can be stopped and called again.
+    Exit code 1: a file cannot be read, see the warnings.
     """
     from tagkit.data import corpus as corpora
     from tagkit.data import store
@@ -153,13 +161,11 @@ def prepare(corpus: Corpus, sample_rate: Rate = 16_000, labels: Labels = None):
             f"shortest {seconds.min():.2f} s; windows lie inside them, or repeat a "
             "clip that is shorter than a window"
         )
+    if n_other := opened.clips.attrs.get("n_other"):
+        print(f"files beside them that are no sound: {n_other}")
     for clip_id in opened.annotations.index.difference(opened.clips.index):
         path = corpora.EMPTY_CLIPS[clip_id]
         print(f"left out: clip {clip_id}: {path} is empty (0 bytes) in every copy")
-    for clip_id, reason in clips.bad["reason"].items():
-        print(f"left out: clip {clip_id}: {reason}")
-    if not len(clips):
-        raise Exit(1)
 
 
 @app.command(epilog="example: tagkit pack mini shards --clips-per-shard 64")
@@ -196,8 +202,6 @@ def pack(
         f"{n_clips} clips in {len(files)} shards, {n_gb:.2f} GB, in "
         f"{time.perf_counter() - start:.1f} s, in {folder}"
     )
-    for clip_id, reason in packed["left_out"].items():
-        print(f"left out: clip {clip_id}: {reason}")
 
 
 @app.command(epilog="example: tagkit train mini K2C2 epochs=12 --run runs/k2c2")
@@ -559,8 +563,9 @@ def tag(
     and jsonl hold all; --top or --threshold leave some out (in csv an empty cell).
     With --out a run that was stopped goes on when called again with the same options
     from the same folder; what is in the file, or in that of --embeddings, is not
-    computed again. Exit code 1: a file could not be read; each is named with the
-    reason. Write -- before names that begin with -.
+    computed again. Links are followed, what is hidden is passed over. Exit code 1: a
+    file, folder or link could not be read; each is named with the reason. Write --
+    before names that begin with -.
 
     --write puts the tags that --top or --threshold choose into the files themselves
     (mp3, flac, ogg, opus, m4a, wav, aiff). A genre that is there stays, unless it was
@@ -582,9 +587,7 @@ def tag(
     format = _output_format(format, out)
     if format == "table" and top is None and threshold is None:
         top = 5
-    sounds, n_other = tagging.find(files)
-    if not sounds:
-        raise ValueError(f"no sound in {', '.join(map(str, files))}")
+    sounds = tagging.find(files)
     genres = tagging.Genres(threshold, overwrite=overwrite, dry_run=dry_run)
     if remove:
         for path in sounds:
@@ -626,8 +629,6 @@ def tag(
     if n_before:
         there = out or embeddings
         print(f"{n_before} of {len(sounds)} were in {there} already", file=sys.stderr)
-    if n_other:
-        print(f"files beside them that are no sound: {n_other}", file=sys.stderr)
     print(
         f"{len(todo) - len(failed)} of {len(todo)} files tagged by {network}: "
         f"{made['model']}, trained on {_trained_on(made['about'])}"
@@ -666,7 +667,9 @@ def _output_format(format, out):
 
 @app.command(epilog="example: tagkit similar song.mp3 music/ --playlist like.m3u8")
 def similar(
-    song: Annotated[Path, Argument(readable=False, help="the sound to start from")],
+    song: Annotated[
+        Path, Argument(readable=False, dir_okay=False, help="the sound to start from")
+    ],
     music: Annotated[
         list[Path], Argument(readable=False, help="where to look: folders, or files")
     ],
@@ -695,8 +698,7 @@ def similar(
 
     if playlist and playlist.suffix.lower() != ".m3u8":
         raise BadParameter(f"{playlist} is no .m3u8", param_hint="--playlist")
-    sounds, _ = tagging.find(music)
-    files = list(dict.fromkeys([song, *sounds]))
+    files = tagging.find([song, *music])
     embed = cache.embedder(networks.find(network), lambda: _load_to_best(network))
     vectors, progress = {}, tagging.Progress(len(files), 0, beside_table=False)
     for path in files:

@@ -6,6 +6,7 @@ import platform
 import shutil
 from pathlib import Path
 
+from tagkit import files
 from tagkit.data import corpus, store
 
 PACKAGES = ("torch", "torchaudio", "librosa", "jupyterlab", "ipywidgets", "soundfile")
@@ -23,11 +24,7 @@ def report() -> list[str]:
     print(f"tagkit {tagkit}, python {platform.python_version()} on {platform.system()}")
     print(", ".join(_versions(problems)))
     print(f"device {_device(problems)}, {os.cpu_count()} cores, {_memory()} of memory")
-    corpus.DATA.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(corpus.DATA).free / 1e9
-    print(f"{free:.0f} GB free for data")
-    if free < 1:
-        problems.append(f"{free:.1f} GB of disk are free, mini's store needs 0.4")
+    print(f"{_disk(problems)} for data in {corpus.DATA}")
     for name in corpus.NAMED:
         print(f"{name}: {_corpus(name, problems)}")
     for folder in sorted((corpus.DATA / "cache").glob("*-[0-9]*")):
@@ -69,6 +66,18 @@ def _memory() -> str:
     except (AttributeError, ValueError, OSError):
         return "unknown size"
     return f"{n_bytes / 1e9:.0f} GB"
+
+
+def _disk(problems) -> str:
+    try:
+        files.make_folder(corpus.DATA / "cache")
+    except OSError as error:
+        problems.append(str(error))
+        return "nothing can be written"
+    free = shutil.disk_usage(corpus.DATA).free / 1e9
+    if free < 1:
+        problems.append(f"{free:.1f} GB of disk are free, mini's store needs 0.4")
+    return f"{free:.0f} GB free"
 
 
 def _store(folder, problems) -> str:

@@ -23,6 +23,14 @@ def table(tmp_path):
     return tmp_path / "annotations_final.csv"
 
 
+@pytest.mark.parametrize("names", [[""], ["Unnamed: 0"], ["", "Unnamed: 0"], ["index"]])
+@pytest.mark.parametrize("first", [0, 7])
+def test_the_index_that_pandas_writes_is_passed_over(table, names, first):
+    rows = [[str(first + n)] * len(names) + row for n, row in enumerate(ROWS)]
+    frame = annotations.read(write(table, rows, [*names, *HEADER]))
+    assert list(frame.columns) == HEADER[1:] and frame.index.tolist() == [2, 6]
+
+
 def test_reads_the_format(table):
     frame = annotations.read(write(table, ROWS))
     assert list(frame.columns) == HEADER[1:]

@@ -109,7 +109,7 @@ def test_no_circle():
         ("soxr", {"data.audio"}),
         ("av", {"data.audio"}),
         ("requests", {"data.download", "data.shards"}),
-        ("filelock", {"data.download", "data.store"}),
+        ("filelock", {"files"}),
         ("webdataset", {"data.shards"}),
         ("matplotlib", {"plots"}),
         ("seaborn", {"plots"}),

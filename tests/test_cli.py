@@ -352,8 +352,8 @@ def test_training_starts_from_a_network(small, tmp_path, capsys):
 def test_bad_clips_are_named(small, capsys):
     first = corpus.open(small)
     (first.root / first.clips["mp3_path"].iloc[0]).write_bytes(b"")
-    assert cli.main(["prepare", small]) == 0
-    assert "left out: clip 10: 0/tone-0-0-29.mp3 is empty" in capsys.readouterr().out
+    assert cli.main(["prepare", small]) == 1
+    assert "left out: clip 10: 0/tone-0-0-29.mp3 is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [None, *cli.app.registered_commands])

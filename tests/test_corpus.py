@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,19 @@ def test_track_names_drop_the_seconds_only(root):
     names = corpus.track_names(corpus.open(root).clips)
     assert names.tolist()[:2] == ["0/band-album-01-song"] * 2
     assert names.nunique() == 3
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".MP3", ".flac", ".m4a"])
+def test_tracks_are_known_whatever_the_suffix(mini, suffix):
+    paths = mini.clips["mp3_path"].str.replace(".mp3", suffix, regex=False)
+    clips = mini.clips.assign(mp3_path=paths)
+    names = corpus.track_names(clips)
+    assert names.equals(corpus.track_names(mini.clips)) and names.nunique() == 284
+    assert corpus.draw_share(clips, 0.3).equals(corpus.draw_share(mini.clips, 0.3))
+    whole = ["b/Mr. Blue.mp3", "b/Mr. Blue.flac", "b/Mr. Brown.mp3", "b/1-2-3.ogg"]
+    clips = clips.iloc[:4].assign(mp3_path=whole)
+    names = corpus.track_names(clips).tolist()
+    assert names == ["b/Mr. Blue", "b/Mr. Blue", "b/Mr. Brown", "b/1"]
 
 
 def test_a_share_keeps_tracks_whole_and_lies_in_a_larger_one(mini):
@@ -257,6 +271,24 @@ def test_folder_without_tables_is_a_corpus_without_tags(tmp_path):
     assert 47_900 < made.lengths[4] < 48_100  # three seconds
     with pytest.raises(ValueError, match="music .*labels.csv"):
         music.labels()
+
+
+def test_home_and_paths_are_understood(tmp_path, monkeypatch):
+    audio.write(tmp_path / "a.wav", tone(300, 1))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(corpus.open("~").clips) == 1 and len(audio.load("~/a.wav")) == 16_000
+    assert corpus.open(Path("mini")).key == "mini"
+    (tmp_path / "labels.csv").write_text("file,tags\na.wav,loud")
+    assert len(corpus.open("~/labels.csv", folder="~").clips) == 1
+    (tmp_path / "~").mkdir()  # a folder of that name comes first
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no sound"):
+        corpus.open("~")
+    code = "from tagkit.data import corpus; print(corpus.DATA)"
+    environment = os.environ | {"TAGKIT_DATA": "~/data"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 
 
 def test_own_folders_of_one_name_are_kept_apart(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from mutagen.id3 import TCON, TPE1, TYER
 
-from tagkit.data import audio, corpus, metadata
+from tagkit.data import audio, folders, metadata
 
 KINDS = ("mp3", "flac", "ogg", "opus", "m4a", "wav", "aiff")
 TAGS = ["no, vocals", "80s", "rock"]
@@ -199,7 +199,7 @@ metadata.write({str(path)!r}, {TAGS!r})
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
     assert path.read_bytes() == data
     assert len(list(path.parent.iterdir())) == 2  # the copy, which is no music
-    assert corpus.sound_files(path.parent) == [path]
+    assert folders.search([path.parent]).files == [path]
     metadata.write(path, TAGS)
     assert genre(path) == TAGS and list(path.parent.iterdir()) == [path]
 

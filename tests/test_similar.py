@@ -54,6 +54,18 @@ def load():
     return checkpoints.load(NETWORK)[0]
 
 
+def test_a_piece_in_two_formats_is_listed_once():
+    one = np.array([1, 0, 0, 0], np.float32)
+    near = one + np.array([0, 0.1, 0, 0], np.float32)
+    other = np.array([0, 0, 1, 0], np.float32)
+    vectors = {"a/song.mp3": one, "b/song.m4a": near, "c/cover.mp3": near + 0.01}
+    vectors |= {"c/x.ogg": other, "d/y.wma": other + 0.01, "d/song.ogg": -other}
+    found = similar.nearest({Path(n): v for n, v in vectors.items()}, 9)
+    names = [str(path) for path, _ in found]
+    assert names[0] == "c/cover.mp3"
+    assert set(names[1:]) == {"c/x.ogg", "d/y.wma", "d/song.ogg"}
+
+
 def test_embeddings_are_computed_once(data, music):
     model, path = load(), networks.find(NETWORK)
     loaded = []

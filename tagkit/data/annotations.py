@@ -1,6 +1,7 @@
 """The two tables of a corpus, in MagnaTagATune's own format, read strictly.
 
 Fields stand in double quotes, with a TAB between them. The tables may be packed (.gz).
+What pandas writes as its index, a column without a name, is passed over.
 
 Notebook: course/01_dataset_analysis.ipynb
 """
@@ -71,6 +72,8 @@ def _read_table(path, must_have) -> pd.DataFrame:
             f"{path} is not a table with TAB between its fields ({error}); "
             "get the file again or check its separator"
         ) from None
+    # pandas writes its index as a column without a name, or called index.
+    table = table.loc[:, ~table.columns.str.fullmatch(r"Unnamed: [\d.]+|index")]
     missing = [name for name in must_have if name not in table.columns]
     if missing:
         raise ValueError(

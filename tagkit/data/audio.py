@@ -19,14 +19,11 @@ import numpy as np
 import soundfile
 import soxr
 
+from tagkit import files
+
 SAMPLE_RATE = 16_000
 # Every readable clip of MagnaTagATune decodes to 809 mp3 frames of 576 samples.
 CLIP_SAMPLES = 809 * 576  # 465,984 samples = 29.124 s
-# What a folder is searched for; a file that is named may have any suffix.
-SUFFIXES = tuple(
-    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .m4a .aac .wma .webm .mka .m4b .mp4 "
-    ".aifc .au .caf .w64 .wv .ape .mpc .tta .tak .dsf .mp2 .ac3 .eac3 .amr .spx".split()
-)
 BY_SOUNDFILE = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "MP3")
 # PyAV's names. It knows more, but some of those take any text for sound, and some open
 # what the file names. Of STREAMS it may only estimate the length.
@@ -44,10 +41,16 @@ MOST_CHANNELS = 64
 MOST_HOURS = 12
 LOUDEST = 32  # float files may go beyond full scale, but not by more than 30 dB
 TOLERANCE = 0.5  # seconds that a file may hold less than its header promises
+MORE = 0.15  # seconds that the second decoder must find beyond the first
+CANCELLED = 0.01  # of the channels' power is left in their mean: 20 dB less
 SHORTEST = 1  # second of a longer file that must be left of it
 BLOCK = 1 << 16
 UNKNOWN = 1 << 62  # libsndfile gives at least so many frames where it knows no number
-STREAMED = 0x7FFF_F000  # sizes from here on stand for "not known" in a wav
+# What programs write for "not known" as the size of sound in a wav or aiff: ffmpeg;
+# LAME, oggdec; sox; GStreamer; aplay; arecord; sox for aiff. Some take headers off.
+STREAMED = (0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000, 0x7FFF_0000, 0x7FFF_FF00)
+STREAMED += (0x8000_0000, 0x7F00_0000)
+HEADERS = 128  # bytes
 TAIL = 1024  # bytes behind the sound that other programs may have left there
 
 
@@ -75,10 +78,12 @@ class _Decoded(NamedTuple):
 def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Decode a file of any usual kind (mp3, flac, m4a, wma ...) to mono samples.
 
-    Channels are averaged, and the suffix does not matter. A file that ends early is
-    decoded as far as it goes, with a warning that names both lengths. An mp3 without a
-    count of its frames, an ogg, and a streamed wav promise no length; a lost end of
-    theirs goes unnoticed. Of a film the best sound track is decoded.
+    Channels are averaged, and the suffix does not matter. Where they cancel each other,
+    as if one were wired the wrong way round, the first, the left one, is taken alone,
+    with a warning. A file that ends early is decoded as far as it goes, with a warning
+    that names both lengths. An mp3 without a count of its frames, an ogg, and a
+    streamed wav promise no length; a lost end of theirs goes unnoticed. Of a film the
+    best sound track is decoded.
 
     Shape: (n_samples,) float32 in [-1, 1].
     Raises: AudioError, naming file and reason, if the file is missing, no audio,
@@ -89,9 +94,9 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     >>> load(mini.path(mini.clips.index[0])).shape
     (465984,)
     """
-    path = Path(path)
+    path = files.expand(path)
     try:
-        samples, early_end = _decode(path, sample_rate)
+        samples, remarks = _decode(path, sample_rate, _Mix())
     except OSError as error:
         reason = f"cannot be read ({error.strerror}); check its permissions"
     except MemoryError:
@@ -99,23 +104,42 @@ def load(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     except AudioError as error:
         reason = str(error)
     else:
-        if early_end:
-            warnings.warn(f"{path} {early_end}", stacklevel=2)
+        for remark in remarks:
+            warnings.warn(f"{path} {remark}", stacklevel=2)
         return samples
     raise AudioError(f"{path} {reason}")
 
 
-def _decode(path, sample_rate):
-    """Give the samples and, if the file ends early, a remark with both lengths."""
+class _Mix:
+    """Averages channels, or takes the first; knows whether they cancel each other."""
+
+    def __init__(self, *, first_only=False):
+        self.first_only = first_only
+        self.power = self.power_left = 0.0  # of the channels, and of their mean
+
+    def __call__(self, block):
+        if block.shape[1] == 1 or self.first_only:
+            return np.ascontiguousarray(block[:, 0])
+        mono = block.mean(axis=1)
+        self.power += float(np.einsum("ij,ij", block, block)) / block.shape[1]
+        self.power_left += float(mono @ mono)
+        return mono
+
+    def has_cancelled(self):
+        return self.power_left < CANCELLED * self.power
+
+
+def _decode(path, sample_rate, mix):
+    """Give the samples and remarks: where the file ends early, or channels cancel."""
     if not path.is_file():
         raise AudioError("is missing; needed is a file with sound")
     if path.stat().st_size == 0:
         raise AudioError("is empty (0 bytes); get the file again")
-    found = first = _by_soundfile(path, sample_rate)
+    found = first = _by_soundfile(path, sample_rate, mix)
     if len(first.samples) == 0 or first.n_left > TAIL:
-        second = _by_pyav(path, sample_rate)
+        second = _by_pyav(path, sample_rate, mix)
         n_more = len(second.samples) - len(first.samples)
-        if len(first.samples) == 0 or n_more > TOLERANCE * sample_rate:
+        if len(first.samples) == 0 or n_more > MORE * sample_rate:
             found = second._replace(promised=first.promised or second.promised)
     seconds = len(found.samples) / sample_rate
     if first.unknown and found.unknown:
@@ -126,21 +150,23 @@ def _decode(path, sample_rate):
         )
     if first.damage and seconds < SHORTEST:
         raise AudioError(f"is damaged ({first.damage}); get the file again")
-    early_end = None
-    if found.n_left > TAIL and not found.promised:
-        early_end = (
-            f"is decoded for {seconds:.1f} s only; {found.n_left} bytes are left"
-        )
+    remarks = []
     if seconds < found.promised - TOLERANCE:
-        early_end = (
-            f"ends after {seconds:.1f} s of the {found.promised:.1f} s it promises"
-        )
+        end = f"ends after {seconds:.1f} s of the {found.promised:.1f} s it promises"
         if seconds < SHORTEST:
-            raise AudioError(f"{early_end}; get the file again")
-    return _checked(found.samples), early_end
+            raise AudioError(f"{end}; get the file again")
+        remarks.append(end)
+    elif found.n_left > TAIL and not found.promised:
+        left = f"{found.n_left} bytes are left"
+        remarks.append(f"is decoded for {seconds:.1f} s only; {left}")
+    if mix.has_cancelled():
+        samples, remarks = _decode(path, sample_rate, _Mix(first_only=True))
+        told = "has channels that cancel each other; the left one is heard alone"
+        return samples, [*remarks, told]
+    return _checked(found.samples), remarks
 
 
-def _by_soundfile(path, to_rate) -> _Decoded:
+def _by_soundfile(path, to_rate, mix) -> _Decoded:
     with path.open("rb", buffering=0) as file:
         head = file.read(64)
         for start, kind in NO_SOUND.items():
@@ -160,7 +186,8 @@ def _by_soundfile(path, to_rate) -> _Decoded:
             promised = _promised_seconds(sound, path)
             guess = sound.frames / sound.samplerate if sound.frames < UNKNOWN else 0
             try:
-                samples = _joined(_soundfile_blocks(sound), to_rate, path, guess)
+                blocks = _mixed(_soundfile_blocks(sound), mix)
+                samples = _joined(blocks, to_rate, path, guess)
             except soundfile.SoundFileError as error:
                 return _Decoded(promised=promised, damage=_reason(error))
             n_left = 0
@@ -180,7 +207,7 @@ def _soundfile_blocks(sound):
         yield sound.samplerate, block
 
 
-def _by_pyav(path, to_rate) -> _Decoded:
+def _by_pyav(path, to_rate, mix) -> _Decoded:
     import av  # here, since it takes a tenth of a second and most files do without
 
     with path.open("rb", buffering=0) as file:
@@ -193,7 +220,7 @@ def _by_pyav(path, to_rate) -> _Decoded:
                 if stream is None or stream.codec_context is None:
                     return _Decoded(unknown="it holds no sound")
                 promised = _pyav_promise(sound, stream)
-                blocks = _pyav_blocks(sound, stream)
+                blocks = _mixed(_pyav_blocks(sound, stream), mix)
                 return _Decoded(_joined(blocks, to_rate, path, promised), promised)
         except av.FFmpegError as error:
             return _Decoded(unknown=str(error.strerror))
@@ -256,8 +283,12 @@ def _check_form(rate, n_channels):
         )
 
 
+def _mixed(blocks, mix):
+    return ((rate, mix(block)) for rate, block in blocks)
+
+
 def _joined(blocks, to_rate, path, guess):
-    """Mix, resample and join blocks; guess is about how many seconds they hold."""
+    """Resample and join blocks; guess is about how many seconds they hold."""
     limit = min(MOST_HOURS * 3600 * to_rate, 1000 * path.stat().st_size)
     samples = np.empty(round(min((guess or 32) * to_rate, limit)), np.float32)
     n_samples = 0
@@ -273,16 +304,15 @@ def _joined(blocks, to_rate, path, guess):
 
 
 def _resampled(blocks, to_rate):
-    """Average the channels and resample, anew where the rate changes."""
+    """Resample mono blocks, anew where the rate changes."""
     rate, resampler = to_rate, None
-    for block_rate, block in blocks:
+    for block_rate, mono in blocks:
         if block_rate != rate:
             if resampler:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
             rate, resampler = block_rate, None
             if rate != to_rate:
                 resampler = soxr.ResampleStream(rate, to_rate, 1, "float32", "VHQ")
-        mono = block.mean(axis=1) if block.shape[1] > 1 else block[:, 0]
         yield resampler.resample_chunk(mono) if resampler else mono
     if resampler:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
@@ -299,7 +329,7 @@ def _promised_seconds(sound, path) -> float:
     # Of a wav or aiff libsndfile counts what is there, and notes what the header says.
     note = r"(?:data|SSND|Riff size|riff) : (\d+) \(should be (\d+)\)"
     for size, n_bytes in re.findall(note, sound.extra_info):
-        if int(size) & 0x7FFF_FFFF < STREAMED:
+        if all(abs(int(size) - n) > HEADERS for n in STREAMED):
             n_frames *= int(size) / max(1, int(n_bytes))
     return n_frames / sound.samplerate
 

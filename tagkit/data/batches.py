@@ -13,6 +13,7 @@ import torch
 import torchaudio
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tagkit.data import audio
 from tagkit.data import store as stores
 from tagkit.data.corpus import Corpus
 from tagkit.machine import devices, processes
@@ -216,7 +217,9 @@ class GridCrops:
 
     As few as cover the clip, evenly spaced from its start to its end, see `starts`. A
     clip that is shorter than the others needs fewer; they come again and again until
-    there are as many.
+    there are as many. From a store of a higher rate whole clips are resampled and then
+    cut, nearly as if their files were decoded at `sample_rate`: rounding and edges
+    differ. The same scores to 0.001 come from a store of the model's own rate.
 
     Args:
         overlap: the least share of a window that the next one hears again.
@@ -240,22 +243,44 @@ class GridCrops:
         self.examples = examples
         self.clips_per_batch = clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
-        self.finish = self.window.finish
-        self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
-        index = examples.labels.index
-        self.lengths = examples.store.lengths.loc[index].to_numpy()
-        self.n_windows = len(starts(self.window.n_row, self.window.n_cut, overlap))
-        own = {n: starts(n, self.window.n_cut, overlap) for n in set(self.lengths)}
+        store, self.ids = examples.store, examples.labels.index
+        self.rows = store.rows.loc[self.ids].to_numpy()
+        # Of n samples soxr makes so many, and n at the same rate.
+        n_row, *lengths = [
+            int(n * sample_rate / store.sample_rate + 0.5)
+            for n in (self.window.n_row, *store.lengths.loc[self.ids])
+        ]
+        self.lengths = np.array(lengths)
+        self.n_windows = len(starts(n_row, n_samples, overlap))
+        own = {n: starts(n, n_samples, overlap) for n in set(lengths)}
         self.starts = {n: np.resize(own[n], self.n_windows) for n in own}
         self.n_own = np.array([len(own[n]) for n in self.lengths])
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
-        """Yield the windows as stored, int16, in tuples of one."""
+        """Yield the windows at the model's rate, int16, in tuples of one."""
         for first in range(0, len(self.rows), self.clips_per_batch):
-            rows = self.rows[first : first + self.clips_per_batch]
-            lengths = self.lengths[first : first + self.clips_per_batch]
-            every = np.concatenate([self.starts[n] for n in lengths])
-            yield (self.window.cut(np.repeat(rows, self.n_windows), every),)
+            part = slice(first, first + self.clips_per_batch)
+            every = [self.starts[n] for n in self.lengths[part]]
+            if self.examples.store.sample_rate != self.window.sample_rate:
+                clips = zip(self.ids[part], every, strict=True)
+                yield (torch.cat([self._resampled(*clip) for clip in clips]),)
+                continue
+            rows = np.repeat(self.rows[part], self.n_windows)
+            yield (self.window.cut(rows, np.concatenate(every)),)
+
+    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
+        """Make samples of what `cuts` gives."""
+        rate = self.window.sample_rate
+        return finish(cuts, rate, rate, self.window.n_samples)
+
+    def _resampled(self, clip_id, starts) -> torch.Tensor:
+        """Resample a clip as `audio.load` does, and cut it; a short one is repeated."""
+        store, n = self.examples.store, self.window.n_samples
+        samples = store.read(clip_id)
+        samples = audio.resample(samples, store.sample_rate, self.window.sample_rate)
+        samples = stores.rounded(samples.clip(-1, 1))
+        windows = [np.resize(samples[s : s + n], n) for s in starts]
+        return torch.from_numpy(np.stack(windows))
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return (self.finish(cuts) for (cuts,) in self.cuts())

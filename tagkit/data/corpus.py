@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tagkit.data import annotations, audio, tags
+from tagkit.data import annotations, audio, folders, tags
 from tagkit.data import labels as own_labels
+from tagkit.files import expand
 
 SHIPPED = Path(__file__).parents[2] / "data"  # what comes with the project
-DATA = Path(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
+DATA = expand(os.environ.get("TAGKIT_DATA") or SHIPPED)  # yours: magnatagatune, cache
 NAMED = ("mini", "recorded", "magnatagatune")
 VERSIONS = ("full", "clean", "artist", "clean artist")  # of a split
 
@@ -124,19 +125,14 @@ class Corpus:
     def path(self, clip_id: int) -> Path:
         """Give the file of a clip.
 
-        Raises: ValueError for an unknown clip, or a link that leaves the corpus.
+        Raises: ValueError for an unknown clip.
         """
         if clip_id not in self.clips.index:
             raise ValueError(
                 f"clip {clip_id!r} is not in {self.name}; its clips are "
                 f"{self.clips.index[0]} ... {self.clips.index[-1]}"
             )
-        path = self.root / self.clips.at[clip_id, "mp3_path"]
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise ValueError(
-                f"clip {clip_id}: {path} links out of the corpus; copy the sound there"
-            )
-        return path
+        return self.root / self.clips.at[clip_id, "mp3_path"]
 
     def load(self, clip_id: int, sample_rate: int = audio.SAMPLE_RATE) -> np.ndarray:
         """Decode one clip. Shape: (n_samples,) float32 in [-1, 1]; rate in Hz."""
@@ -201,12 +197,12 @@ def _digest(name: str) -> str:
 
 
 def track_names(clips: pd.DataFrame) -> pd.Series:
-    """Name the track of each clip: the path without the seconds at its end.
+    """Name the track of each clip: the path without seconds and suffix at its end.
 
     Shape: (n_clips, columns) -> (n_clips,) text.
     Notebook: course/01_dataset_analysis.ipynb
     """
-    return clips["mp3_path"].str.replace(r"-\d+-\d+\.mp3$", "", regex=True)
+    return clips["mp3_path"].str.replace(r"(-\d+-\d+)?\.\w+$", "", regex=True)
 
 
 def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
@@ -236,15 +232,6 @@ def draw_share(clips: pd.DataFrame, share: float, *, seed: int = 0) -> pd.Index:
     return clips.index[np.sort(drawn)]
 
 
-def sound_files(folder: Path) -> list[Path]:
-    """List the sound files below a folder in order, known by their suffix."""
-    return sorted(
-        path
-        for path in folder.rglob("[!.]*")  # not the hidden files of the system
-        if path.suffix.lower() in audio.SUFFIXES and path.is_file()
-    )
-
-
 def home(name: str) -> Path:
     """Give the folder of a corpus of NAMED: shipped, or for magnatagatune yours."""
     return (DATA if name == "magnatagatune" else SHIPPED) / name
@@ -259,9 +246,9 @@ def open(
     as MagnaTagATune is. A table such as labels.csv, with a file and its tags in each
     row, is read by `labels.read`, also if the folder that is named holds one. A folder
     without tables is a corpus without tags: a clip per sound file, whose artist and
-    album are the two uppermost folders on its path. A segmentEnd of 0 means the whole
-    file. "recorded" has no tags either; its clips have columns of their own: licence,
-    package, path, words and more. No sound is decoded.
+    album are the two uppermost folders on its path, see `folders.search`. A segmentEnd
+    of 0 means the whole file. "recorded" has no tags either; its clips have columns of
+    their own: licence, package, path, words and more. No sound is decoded.
 
     Args:
         folder: where the files of a table are; default the table's own folder.
@@ -272,15 +259,17 @@ def open(
     Raises: ValueError for an unknown name, or if a table is missing or the two do not
     fit together.
     Warns: of each row of a table of labels that cannot be used, of tags that are read
-    in another spelling, and of what is left out.
+    in another spelling, of what is left out, and of folders and links that cannot be
+    read.
 
     >>> open("mini")
     Corpus('mini': 480 clips, 64 tags)
     """
     is_named = str(name) in NAMED
-    root = home(str(name)) if is_named else Path(name).expanduser()
-    if folder is not None and not Path(folder).is_dir():
-        kind = "is a file" if Path(folder).is_file() else "is not there"
+    root = home(str(name)) if is_named else expand(name)
+    folder = folder and expand(folder)
+    if folder is not None and not folder.is_dir():
+        kind = "is a file" if folder.is_file() else "is not there"
         raise ValueError(
             f"{folder} {kind}; needed is the folder that holds the music of {name}"
         )
@@ -304,7 +293,7 @@ def open(
         clips = _pieces_as_clips(root)
         return Corpus(title, root, pd.DataFrame(index=clips.index), clips)
     if labels:
-        files = _sounds(root)
+        files = _sounds(root).files
         return _labelled(title, root, own_labels.of_files(root, files, labels))
     labels_path = _table(root, "annotations_final.csv")
     info_path = _table(root, "clip_info_final.csv")
@@ -357,10 +346,13 @@ def _pieces_as_clips(root: Path) -> pd.DataFrame:
     return pieces.assign(segmentStart=start, segmentEnd=start + 29, **blank)
 
 
-def _sounds(root: Path) -> list[Path]:
-    """List the sound files of a corpus; raises ValueError if there are none."""
-    if paths := sound_files(root):
-        return paths
+def _sounds(root: Path) -> folders.Found:
+    """Search the folder of a corpus for sound; raises ValueError if there is none."""
+    found = folders.search([root])
+    for text in found.unread:
+        warnings.warn(text, folders.UnreadWarning, stacklevel=3)
+    if found.files:
+        return found
     raise ValueError(
         f"{root} has no annotations_final.csv and clip_info_final.csv, and no "
         "sound; needed is one of the two"
@@ -369,8 +361,9 @@ def _sounds(root: Path) -> list[Path]:
 
 def _files_as_clips(root: Path) -> pd.DataFrame:
     """Make a table of clips from the sound files below a folder."""
-    paths = [path.relative_to(root) for path in _sounds(root)]
-    return pd.DataFrame(
+    found = _sounds(root)
+    paths = [path.relative_to(root) for path in found.files]
+    clips = pd.DataFrame(
         {
             "track_number": 0,
             "title": [path.stem for path in paths],
@@ -384,3 +377,5 @@ def _files_as_clips(root: Path) -> pd.DataFrame:
         },
         index=pd.RangeIndex(1, len(paths) + 1, name="clip_id"),
     )
+    clips.attrs["n_other"] = found.n_other  # files that are no sound
+    return clips

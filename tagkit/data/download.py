@@ -16,7 +16,6 @@ from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
 
-import filelock
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from tagkit.data import annotations
 from tagkit.data import corpus as corpora
-from tagkit.files import check_room
+from tagkit.files import check_room, locked
 
 BASES = (
     "https://mirg.city.ac.uk/datasets/magnatagatune/",
@@ -82,14 +81,13 @@ def magnatagatune(
     bases = [base_url] if isinstance(base_url, str) else list(base_url)
     root = Path(root or corpora.DATA / "magnatagatune")
     root.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(root / ".download.lock", blocking=False)
     try:
-        with lock, _session() as session:
+        with locked(root / ".download.lock", wait=False), _session() as session:
             _complete(root, session, bases)
             if not keep_archive:
                 for name in PARTS:
                     (root / name).unlink(missing_ok=True)
-    except filelock.Timeout:
+    except BlockingIOError:
         raise OSError(
             f"another download writes to {root}; wait for its end, then call again"
         ) from None

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from tagkit.data import audio, metadata
+from tagkit.data import folders, metadata
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
 FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
@@ -149,7 +149,7 @@ def of_files(folder: Path, files: list[Path], source: str):
 
 def _collect(rows, names, kinds, bits, folder, remarks, lost) -> dict:
     """Read the rows: file -> the number of its row, what is known of it, its tags."""
-    found, elsewhere = {}, []
+    found, elsewhere, same = {}, [], {}
     sounds = {}  # filled by `_search`, once a file is not where its row says
     for number, fields in rows:
         if not any(field.strip() for field in fields):
@@ -165,6 +165,7 @@ def _collect(rows, names, kinds, bits, folder, remarks, lost) -> dict:
                 file = _search(name, folder, sounds)
                 there = file.relative_to(folder)
                 elsewhere.append(f"row {number}: {name!r} is {str(there)!r}")
+            file = same.setdefault(os.path.realpath(file), file)
             if "tags" in kinds:
                 places = [c for c, kind in enumerate(kinds) if kind == "tags"]
                 tags, remark = _split([fields[c] for c in places])
@@ -285,7 +286,8 @@ def _rows(path: Path):
             ]
     except csv.Error as error:
         raise ValueError(f"{path} cannot be read as a table: {error}") from None
-    names = [name.strip() for name in rows[0]]
+    # pandas writes its index without a name, and names it so when it reads that.
+    names = [re.sub(r"Unnamed: [\d.]+$", "", name.strip()) for name in rows[0]]
     while not names[-1]:  # a spreadsheet fills up all rows to the longest
         names.pop()
     longer = [row for row in rows[1:] if len(row) == len(names) + 1]
@@ -474,13 +476,12 @@ def _search(name: str, folder: Path, sounds: dict) -> Path:
     Raises: ValueError unless there is one such file.
     """
     if not sounds:
-        for file in sorted(folder.rglob("[!.]*")):
-            if file.suffix.lower() in audio.SUFFIXES and file.is_file():
-                parts = file.relative_to(folder).parts
-                for n in range(len(parts)):
-                    end = PurePosixPath(*parts[n:])
-                    for one in (end, end.with_suffix("")):
-                        sounds.setdefault(_plain(str(one)), []).append(file)
+        for file in folders.search([folder]).files:
+            parts = file.relative_to(folder).parts
+            for n in range(len(parts)):
+                end = PurePosixPath(*parts[n:])
+                for one in {end, end.with_suffix("")}:
+                    sounds.setdefault(_plain(str(one)), []).append(file)
     for path in _places(name, folder):
         files = sounds.get(_plain(str(path)), [])
         if len(files) == 1:

@@ -13,6 +13,7 @@ Notebook: course/01_dataset_analysis.ipynb
 import json
 import os
 import sys
+import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,11 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from tqdm import tqdm
 
 from tagkit import files
-from tagkit.data import audio
+from tagkit.data import audio, folders
 from tagkit.data import corpus as corpora
 
 FULL_SCALE = 32767  # the int16 value of 1.0
@@ -122,31 +122,38 @@ def prepare(
     A clip that cannot be decoded, or is shorter than its segmentStart and segmentEnd
     say, is left out and named in `ClipStore.bad`. From a file longer than its segment
     the segment is cut; of a longer one without segment, such as a whole song, the
-    middle 29.124 s are kept. A shorter clip keeps its length. An interrupted call goes
-    on where it was.
+    middle 29.124 s are kept, from a whole second on. A shorter clip keeps its length.
+    An interrupted call goes on where it was.
 
     Args:
-        sample_rate: 16,000 Hz serves every model, since batches resample; 12,000
-            saves that work for models of 12 kHz.
+        sample_rate: 16,000 Hz serves every model, since batches resample. At a model's
+            own rate scores are those of the files, as `tagkit tag` gives them.
         folder: default data/cache/<corpus>-<rate>.
         n_workers: threads; default one per core.
 
     Shape: (n_clips, 465984) int16 at 16 kHz, 24.1 GB for MagnaTagATune's 25,860 clips.
-    Raises: ValueError for an impossible rate; OSError if the disk is too small.
+    Raises: ValueError for an impossible rate; OSError if the disk is too small, or
+    cannot be written.
+    Warns: of each clip that is left out, with the reason.
     """
-    folder = Path(folder or corpora.DATA / "cache" / f"{corpus.key}-{sample_rate}")
+    folder = folder or corpora.DATA / "cache" / f"{corpus.key}-{sample_rate}"
+    folder = files.expand(folder)
     lowest, highest = audio.RATES
     if not lowest <= sample_rate <= highest:
         raise ValueError(
             f"sample_rate is {sample_rate}; needed are {lowest} to {highest} Hz"
         )
     if not _plan(corpus, sample_rate, folder).is_complete:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock"):
+        files.make_folder(folder)
+        with files.locked(folder / "lock"):
             plan = _plan(corpus, sample_rate, folder)
             if not plan.is_complete:  # else another process has done it meanwhile
                 _complete(corpus, folder, plan, n_workers)
-    return ClipStore(folder)
+    store = ClipStore(folder)
+    for clip_id, reason in store.bad["reason"].items():
+        text = f"left out: clip {clip_id}: {reason}"
+        warnings.warn(text, folders.UnreadWarning, stacklevel=2)
+    return store
 
 
 class _Plan(NamedTuple):
@@ -279,7 +286,7 @@ def _decode_into(file: int, lock: Lock, corpus, head: dict, entry: dict) -> dict
     reason = None
     try:
         samples = _decode(corpus, head, entry)
-    except ValueError as error:  # AudioError, or a link out of the folder
+    except audio.AudioError as error:
         samples = np.zeros(0, np.int16)
         reason = str(error).replace(f"{corpus.root}{os.sep}", "")
     n_samples = len(samples)
@@ -318,7 +325,15 @@ def _decode(corpus, head: dict, entry: dict) -> np.ndarray:
                 f"{last}; mend segmentStart and segmentEnd"
             )
         samples = samples[first * rate : last * rate]
-    start = max(0, len(samples) - head["n_samples"]) // 2
-    middle = samples[start : start + head["n_samples"]]
-    middle *= FULL_SCALE  # in place: fresh memory costs more than the sums
-    return np.rint(middle, out=middle).astype(np.int16)
+    # From a whole second on: the same at every rate.
+    start = max(0, len(samples) - head["n_samples"]) // (2 * rate) * rate
+    return rounded(samples[start : start + head["n_samples"]])
+
+
+def rounded(samples: np.ndarray) -> np.ndarray:
+    """Round samples, float32 in [-1, 1], to the 16 bits that a store keeps.
+
+    Shape: (n_samples,) -> the same, int16.
+    """
+    scaled = samples * FULL_SCALE
+    return np.rint(scaled, out=scaled).astype(np.int16)

@@ -13,8 +13,9 @@ import joblib
 import numpy as np
 
 from tagkit.data import audio, corpus
+from tagkit.files import make_folder
 
-REVISION = 1  # raise it when the same file and weights come to give other vectors
+REVISION = 2  # raise it when the same file and weights come to give other vectors
 
 
 def embedder(
@@ -35,9 +36,12 @@ def embedder(
 
     Shape: the function takes the path of a file and gives (n_dims,) float32, the mean
     over the file's windows.
-    Raises: the function, audio.AudioError for a file that cannot be decoded.
+    Raises: OSError if nothing can be written to that folder; the function,
+    audio.AudioError for a file that cannot be decoded.
     """
-    memory = joblib.Memory(corpus.DATA / "cache" / "embeddings", verbose=0)
+    folder = corpus.DATA / "cache" / "embeddings"
+    make_folder(folder)
+    memory = joblib.Memory(folder, verbose=0)
     embed = memory.cache(_embed, ignore=["path", "load"])
     with network.open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()

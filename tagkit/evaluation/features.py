@@ -16,6 +16,7 @@ import pandas as pd
 
 from tagkit.data import audio
 from tagkit.data import corpus as corpora
+from tagkit.files import make_folder
 
 VERSION = 1  # of `describe`: raise it when its numbers change, and tables are renewed
 N_FFT, HOP = 2048, 256  # samples
@@ -112,7 +113,9 @@ def table(
 
     Shape: (n_clips, n_features) float32, index clip_id, columns as `describe`.
     """
-    memory = joblib.Memory(corpora.DATA / "cache" / "features", verbose=0)
+    folder = corpora.DATA / "cache" / "features"
+    make_folder(folder)
+    memory = joblib.Memory(folder, verbose=0)
     describe_all = memory.cache(_describe_all, ignore=["corpus", "log"])
     sources = [
         (clip_id, path, _state(corpus.root / path))
@@ -143,7 +146,7 @@ def _describe(corpus, clip_id):
     """Give a row of numbers, or the reason why there is none."""
     try:
         return describe(corpus.load(clip_id))
-    except ValueError as error:  # AudioError, or a link out of the folder
+    except ValueError as error:
         return str(error).replace(f"{corpus.root}{os.sep}", "")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tagkit.data import audio, batches, corpus, feed
+from tagkit.data import audio, batches, corpus, feed, store
 from tagkit.machine import devices
 from tagkit.models.tagger import Tagger
 
@@ -268,8 +268,10 @@ def _file_windows(model, compute, path, overlap):
     outputs = []
     for part in np.array_split(starts, -(-len(starts) // FILE_WINDOWS)):
         # A sound shorter than a window is repeated, as in a store.
-        windows = [np.resize(samples[s : s + n], n) for s in part]
-        outputs.append(_run(model, compute, torch.from_numpy(np.stack(windows))))
+        windows = np.stack([np.resize(samples[s : s + n], n) for s in part])
+        # As in a store: in bands without sound a logarithm hears the rounding.
+        windows = store.rounded(windows) / np.float32(store.FULL_SCALE)
+        outputs.append(_run(model, compute, torch.from_numpy(windows)))
     return np.concatenate(outputs), starts
 
 

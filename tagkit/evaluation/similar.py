@@ -11,7 +11,9 @@ from tagkit.data import metadata
 from tagkit.evaluation import neighbours
 from tagkit.files import write_atomically
 
-COPY = 1e-4  # the distance of two embeddings of one sound, by their length, is smaller
+# The distance of two embeddings, by their length, is smaller
+COPY = 1e-4  # of one sound,
+RECODED = 0.15  # of one sound in two formats: believed of files of one name
 
 
 def nearest(
@@ -22,7 +24,8 @@ def nearest(
 ) -> list[tuple[Path, float]]:
     """List the files that sound most like the first one, the most similar first.
 
-    The first file itself is not listed, nor a copy of it; other copies once.
+    The first file itself is not listed, nor a copy of it; other copies once. A piece in
+    two formats counts as one if both files have its name.
 
     Args:
         vectors: an embedding (n_dims,) for each file.
@@ -37,15 +40,18 @@ def nearest(
     (near,) = neighbours.similarity(table, of=[0])
     its = artist and artist(files[0])
     taken = table[:1]
-    found = []
+    found, listed = [], [files[0]]
     for place in (-near[1:]).argsort(kind="stable") + 1:
         if len(found) == n:
             break
         distances = np.linalg.norm(taken - table[place], axis=1)
-        is_copy = (distances <= COPY * np.linalg.norm(table[place])).any()
+        distances /= np.linalg.norm(table[place])
+        same_name = [file.stem == files[place].stem for file in listed]
+        is_copy = (distances <= np.where(same_name, RECODED, COPY)).any()
         if is_copy or (its and artist(files[place]) == its):
             continue
         found.append((files[place], float(near[place])))
+        listed.append(files[place])
         taken = np.concatenate([taken, table[[place]]])
     return found
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tagkit.data import audio, corpus, metadata
+from tagkit.data import audio, folders, metadata
 from tagkit.files import write_atomically
 
 if TYPE_CHECKING:  # what only finds files needs no PyTorch
@@ -53,23 +53,23 @@ class Tagged(NamedTuple):
     remarks: list[str]
 
 
-def find(paths: Sequence[Path]) -> tuple[list[Path], int]:
+def find(paths: Sequence[Path]) -> list[Path]:
     """List the files that are named, and the sound below the folders that are named.
 
-    Shape: files, each once; the number of other files in those folders.
+    How many other files those folders hold is said on the standard error stream.
+
+    Shape: files, each once.
+    Raises: ValueError if there are none.
+    Warns: of folders and links that cannot be read.
     """
-    files, n_other = [], 0
-    for path in paths:
-        if path.is_dir():
-            sounds = corpus.sound_files(path)
-            files += sounds
-            n_other += sum(p.is_file() for p in path.rglob("[!.]*")) - len(sounds)
-        else:
-            files.append(path)
-    named = {}
-    for file in files:  # by the way in which it is named first
-        named.setdefault(os.path.abspath(file), file)
-    return list(named.values()), n_other
+    found = folders.search(paths)
+    for text in found.unread:
+        warnings.warn(text, folders.UnreadWarning, stacklevel=2)
+    if found.n_other:
+        print(f"files beside them that are no sound: {found.n_other}", file=sys.stderr)
+    if not found.files:
+        raise ValueError(f"no sound in {', '.join(map(str, paths))}")
+    return found.files
 
 
 def tag(

@@ -9,6 +9,7 @@ regularisation is chosen. Where no artist is known, `labels.read` takes the fold
 file, or the file itself.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tagkit.data import audio, corpus
+from tagkit.data import audio, corpus, folders
 from tagkit.evaluation import cache, metrics, networks, tagging
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def learn(
     """Learn the tags of a corpus on the embeddings of a network, and score them.
 
     Whole files are heard, and embeddings kept, see `cache.embedder`. A file that cannot
-    be read is named and left out. The scores are those of the mean embedding of a
+    be read is left out, with a warning. The scores are those of the mean embedding of a
     file's windows; `tagkit tag` averages the scores of windows, which is not the same.
 
     Args:
@@ -333,7 +334,8 @@ def learn(
         except audio.AudioError as error:
             if progress:
                 progress.clear()
-            log(f"left out: {error}")
+            text = f"left out: {error}"
+            warnings.warn(text, folders.UnreadWarning, stacklevel=2)
         if progress:
             progress.step()
     if progress:
