@@ -15,6 +15,70 @@ from tagkit.evaluation import metrics
 ANSWERS: dict[str, Answers] = {}
 
 
+# 0.5 Precision and recall, in the lesson
+
+
+def decided(has, score, threshold):
+    yes = score >= threshold
+    right = (yes & (has == 1)).sum()
+    return right / yes.sum(), right / has.sum()
+
+
+def decided_by_sklearn(has, score, threshold):
+    parts = sklearn_metrics.precision_recall_fscore_support(
+        has, score >= threshold, average="binary"
+    )
+    return list(parts[:2])
+
+
+def decided_by_loop(has, score, threshold):
+    n_yes = n_right = 0
+    for one, value in zip(has.tolist(), score.tolist(), strict=True):
+        n_yes += value >= threshold
+        n_right += one * (value >= threshold)
+    return {"precision": n_right / n_yes, "recall": n_right / sum(has.tolist())}
+
+
+def decided_by_library(has, score, threshold):
+    table = metrics.decisions(has[:, None], score[:, None], threshold)
+    return table.loc["macro", ["precision", "recall"]]
+
+
+def decided_above(has, score, threshold):
+    return decided(has, score, threshold + 1e-9)
+
+
+def decided_in_uint8(has, score, threshold):
+    yes = (score >= threshold).astype("uint8")
+    return (has == yes).mean(), decided(has, score, threshold)[1]
+
+
+def decided_f1(has, score, threshold):
+    precision, recall = decided(has, score, threshold)
+    return precision, 2 * precision * recall / (precision + recall)
+
+
+ANSWERS["0.5"] = Answers(
+    decided,
+    [
+        decided_by_sklearn,
+        decided_by_loop,
+        decided_by_library,
+        lambda *x: torch.tensor(decided(*x)),
+    ],
+    [
+        (lambda *x: decided(*x)[::-1], "turn them round"),
+        (decided_above, "at the threshold is a yes"),
+        (decided_in_uint8, "the yeses alone"),
+        (lambda h, s, t: decided(h, s, 0.5), "the third argument"),
+        (lambda *x: [100 * part for part in decided(*x)], "not percent"),
+        (decided_f1, "count the yeses"),
+        (lambda *x: decided(*x)[0], "2 parts are needed"),
+        (lambda h, s, t: (s >= t, h), "one number is needed"),
+    ],
+)
+
+
 # 5.1 Two scores from their definitions
 
 
@@ -540,7 +604,7 @@ ANSWERS["5.6"] = Answers(
     [interval_by_areas, interval_by_torch],
     [
         (of_single_clips, "draw whole groups"),
-        (by_size, "What is drawn"),
+        (by_size, "each has the same chance"),
         (unpaired, "different draws; pair them"),
         (without_replacement, "and never the same"),
         (with_nan, "some draws have tags without ones"),

@@ -153,25 +153,61 @@ def answers(address):
         return False
 
 
-def test_lesson_05_slides_and_relabels(run):
+def test_lesson_05_relabels_cuts_and_shows_a_taggram(run):
     page = run("05_per_tag_evaluation")
 
-    def said(words):
-        states = page.locator(".jupyter-widgets [role=status]").all_inner_texts()
-        return next(text for text in states if words in text)
+    def cell(words):
+        return page.locator(".jp-Cell").filter(has_text=words).last
 
-    before = said("threshold")
-    handle = page.locator(".jupyter-widgets .noUi-handle").first
+    relabel = cell("widgets.relabel(")
+    told = relabel.locator(".jupyter-widgets")
+    before = told.get_by_role("status").last.inner_text()
+    assert "network gives" not in relabel.inner_text()  # until the answer is given
+    box = relabel.locator("div:has(> audio)").first
+    seeks(page, box)
+    relabel.get_by_role("button", name="It is there", exact=True).click()
+    wait(lambda: "network gives" in relabel.inner_text(), page)
+    wait(lambda: "2 of 10: is" in relabel.inner_text(), page)  # the next one is there
+    relabel.get_by_role("button", name="Can't tell", exact=True).click()
+    wait(lambda: "3 of 10: is" in relabel.inner_text(), page)
+    wait(lambda: "1 you could not tell" in relabel.inner_text(), page)
+    assert told.get_by_role("status").last.inner_text() != before
+    shoot(page, relabel, "relabel")
+
+    cut = cell("widgets.threshold_slider(")
+    handle = cut.locator(".noUi-handle")
     handle.scroll_into_view_if_needed()
     handle.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    wait(lambda: "threshold 0.30" in said("threshold"), page)
-    assert said("threshold") != before
+    wait(lambda: "threshold 0.30" in cut.inner_text(), page)
+    assert "lowest yes" in cut.inner_text() and cut.locator("audio").count() == 2
+    cut.get_by_role("combobox").select_option("drums")
+    wait(lambda: "drums, threshold 0.30" in cut.inner_text(), page)
+    shoot(page, cut, "threshold")
 
-    before = said("ROC-AUC")
-    page.get_by_role("button", name="It is there", exact=True).first.click()
-    wait(lambda: said("ROC-AUC") != before, page)
+    line = page.locator(".jp-OutputArea-output div:has(> audio):has(output)")
+    plays_and_seeks(page, line)
+    shoot(page, line, "taggram")
+
+
+def shoot(page, place, name):
+    place.scroll_into_view_if_needed()
+    folder = ROOT / "build" / "browser"
+    folder.mkdir(parents=True, exist_ok=True)
+    place.screenshot(path=folder / f"05-{name}.png")
+
+
+def seeks(page, box):
+    """A click on a picture plays from there, and its cursor goes along."""
+    picture, player = box.locator("img"), box.locator("audio")
+    picture.scroll_into_view_if_needed()
+    begin = box.evaluate(CURSOR)
+    size = picture.bounding_box()
+    picture.click(position={"x": size["width"] / 2, "y": size["height"] / 2})
+    wait(lambda: player.evaluate("sound => sound.played.length > 0"), page)
+    wait(lambda: box.evaluate(CURSOR) > begin + 0.2, page)
+    player.evaluate("sound => sound.pause()")
 
 
 def test_lesson_06_maps_lists_and_learns(run):

@@ -174,36 +174,83 @@ def test_relabel_changes_labels_and_scores(judged):
     given = labels.copy()
     view = widgets.relabel(opened, labels, scores, MISTAKES, seconds=1)
     parts, buttons = view.parts, view.parts["buttons"]
-    assert "1 of 2: low</b> on clip 19" in parts["question"].value
+    assert "1 of 2: is <i>low</i> there?" in parts["question"].value
     assert "as you set them" not in parts["score"].value and not parts["said"].value
+    for words in ("crowd", "network", "0.80"):  # to be heard first
+        assert words not in parts["question"].value
     buttons["It is there"].click()
     assert parts["labels"].at[19, "low"] == 1
-    assert "The label is 1 now" in parts["said"].value
-    assert "<b>low</b> is true of it: the network was right" in parts["said"].value
+    for words in ("You said: It is there", "did not name it, the network gives 0.80",
+                  "It is there: the network was right"):  # fmt: skip
+        assert words in parts["said"].value
+    assert "2 of 2: is <i>&lt;b&gt;high</i> there?" in parts["question"].value
     after = metrics.evaluate(parts["labels"], scores, n_boot=0).loc["macro"]
     assert f"<td>1</td><td>{after['roc_auc']:.3f} (" in parts["score"].value
+    buttons["Back"].click()
+    assert "1 of 2" in parts["question"].value and not parts["said"].value
     buttons["It is not there"].click()
-    assert parts["labels"].equals(given) and "label stays" in parts["said"].value
-    buttons["Next"].click()
-    assert "2 of 2: &lt;b&gt;high</b> on clip 10" in parts["question"].value
-    assert not parts["said"].value
+    assert parts["labels"].equals(given)
     buttons["It is not there"].click()
     assert parts["labels"].at[10, "<b>high"] == 0
-    assert "is not true of it: the network was right" in parts["said"].value
-    buttons["Next"].click()  # round to the first
+    assert "It is not there: the network was right" in parts["said"].value
+    assert "All 2 are heard" in parts["question"].value
+    buttons["It is there"].click()  # there is nothing to answer
+    assert parts["labels"].at[10, "<b>high"] == 0
     buttons["Back"].click()
     assert "2 of 2" in parts["question"].value
     assert labels.equals(given)  # the frame given stays as it was
 
 
+def test_a_label_of_which_one_cannot_tell_stays(judged):
+    opened, labels, scores = judged
+    parts = widgets.relabel(opened, labels, scores, MISTAKES, seconds=1).parts
+    parts["buttons"]["It is there"].click()
+    parts["buttons"]["Back"].click()
+    parts["buttons"]["Can't tell"].click()  # a change of mind
+    assert parts["labels"].equals(labels)
+    assert "1 you could not tell" in parts["score"].value
+
+
+class Halves(Tagger):
+    """One tag, high where the window is loud."""
+
+    def __init__(self):
+        super().__init__(4_000, 8_000, {})
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, samples):
+        return (samples**2).mean(dim=1, keepdim=True) * self.weight
+
+
+def test_a_player_begins_where_the_tag_is_highest(judged):
+    opened, labels, _ = judged
+    sound = np.concatenate([np.zeros(20_000), tone(500, seconds=0.75)])
+    audio.write(opened.path(labels.index[0]), sound.astype(np.float32))
+    labels, mistake = labels[["low"]], [(labels.index[0], "low")]
+    scores = np.linspace(0, 1, 6)[:, None]
+    loud = []
+    for model in (None, Halves()):
+        page = widgets.relabel(
+            opened, labels, scores, mistake, model=model, seconds=0.5
+        ).html
+        ((samples, _),) = sounds(page)
+        loud.append(np.sqrt(np.mean(samples**2)))
+    assert loud[0] < 0.1 * loud[1]
+
+
+def sounds(page):
+    found = re.findall(r'src="data:audio/mpeg;base64,([^"]+)"', page)
+    return [soundfile.read(io.BytesIO(base64.b64decode(data))) for data in found]
+
+
 def test_relabel_page_needs_no_kernel(judged):
     opened, labels, scores = judged
     page = widgets.relabel(opened, labels, scores, MISTAKES, seconds=1).html
-    found = re.findall(r'src="data:audio/mpeg;base64,([^"]+)"', page)
-    sounds = [soundfile.read(io.BytesIO(base64.b64decode(data))) for data in found]
-    assert [0.9 < len(samples) / rate < 1.3 for samples, rate in sounds] == [True] * 2
+    lengths = [len(samples) / rate for samples, rate in sounds(page)]
+    assert [0.9 < length < 1.3 for length in lengths] == [True] * 2
+    assert page.count('alt="Spectrogram of') == 2 and page.count("ontimeupdate") == 2
     before, answers = page.split("<details>")
-    assert "true of it" not in before and answers.count("the network was right") == 2
+    assert "right" not in before and answers.count("the network was right") == 2
     true = opened.truth
     figures = [metrics.evaluate(t, scores, n_boot=0).at["macro", "ap"] for t in
                (labels, true)]  # fmt: skip
@@ -233,14 +280,29 @@ def test_threshold_slider_follows_slider_and_menu():
     view = widgets.threshold_slider(labels, scores, 0.5)
     slider, menu, shown = (view.parts[k] for k in ("threshold", "tag", "shown"))
     assert "d" not in menu.options  # no clip carries it
+    assert menu.value == labels.sum().idxmax()
     for tag, at in ((menu.value, 0.3), ("b", 0.3), ("b", 0.62)):
         menu.value, slider.value = tag, at
-        table = metrics.decisions(labels, scores, at)
-        row = table.loc["macro" if tag == menu.options[0] else tag]
+        row = metrics.decisions(labels, scores, at).loc[tag]
         told = f"Precision {row['precision']:.2f}, recall {row['recall']:.2f}, F1"
         assert told in shown.value and f"{row['yes']:.0f} yeses" in shown.value
-        assert f"threshold {at:.2f}" in shown.value and 'alt="Precision' in shown.value
+        assert f"threshold {at:.2f}" in shown.value
+        assert re.search(
+            r'alt="Scores of .* clips with the tag.* Precision', shown.value
+        )
+        assert "<audio" not in shown.value
     assert plt.get_fignums() == []
+
+
+def test_the_clips_next_to_the_cut_are_heard(judged):
+    opened, labels, scores = judged
+    view = widgets.threshold_slider(labels, scores, 0.85, "low", corpus=opened)
+    shown = view.parts["shown"]
+    assert "The lowest yes, 0.90, named by the crowd: clip 13" in shown.value
+    assert "The highest no, 0.80, not named by the crowd: clip 19" in shown.value
+    assert len(sounds(shown.value)) == 2
+    view.parts["threshold"].value = 0.99  # one clip scores above it
+    assert "lowest yes, 1.00" in shown.value
 
 
 def test_threshold_slider_page_holds_a_table():

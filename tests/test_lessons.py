@@ -9,8 +9,6 @@ import pytest
 COURSE = Path(__file__).parents[1] / "course"
 LESSONS = sorted(COURSE.glob("[0-9]*.ipynb"))
 NOTEBOOKS = sorted(COURSE.glob("*.ipynb"))  # those beside the lessons, too
-# At most 50 cells and 3,500 words, predictions by widgets.predict.
-SECOND_EDITION = {"00", "01", "02", "03", "04", "06", "07", "08"}
 BASE64 = re.compile(r"base64,[A-Za-z0-9+/=]+")
 
 
@@ -22,10 +20,6 @@ def lesson(request):
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
-
-
-def is_second(lesson):
-    return lesson.cells[0].source[2:4] in SECOND_EDITION
 
 
 def of_kind(lesson, kind):
@@ -42,23 +36,20 @@ def test_a_lesson_has_all_its_parts(lesson):
     code = of_kind(lesson, "code")
     assert 'CORPUS = "mini"' in code[0].source, "the one switch"
     text = "\n".join(cell.source for cell in of_kind(lesson, "markdown"))
-    assert re.search("predict|guess:", text, re.I), "nothing to predict"
     for heading in ("## Summary", "## Where this comes from"):
         assert f"\n{heading}\n" in text, heading
     assert any("widgets.quiz(" in cell.source for cell in code), "no quiz"
 
 
 def test_cells_are_few_short_and_introduced(lesson):
-    assert len(lesson.cells) <= (50 if is_second(lesson) else 60)
+    assert len(lesson.cells) <= 50
     for before, cell in zip(lesson.cells, lesson.cells[1:], strict=False):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", f"no text before {cell.id}"
             assert len(cell.source.split("\n")) <= 15, cell.id
 
 
-def test_the_second_edition_is_short_and_asks_first(lesson):
-    if not is_second(lesson):
-        pytest.skip("still the first edition")
+def test_a_lesson_is_short_and_asks_first(lesson):
     text = "\n".join(cell.source for cell in of_kind(lesson, "markdown"))
     code = "\n".join(cell.source for cell in of_kind(lesson, "code"))
     assert len(text.split()) <= 3_500

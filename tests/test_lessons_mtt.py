@@ -108,7 +108,11 @@ def space(opened, monkeypatch, capsys):
     """What a notebook finds: names, and a corpus without sound."""
     monkeypatch.setattr(corpus, "open", lambda name: opened)
     monkeypatch.setattr(store, "prepare", lambda music, **more: Silence(music))
-    for name in ("evaluate", "compare"):  # intervals of few draws, for speed
+    for name in (
+        "evaluate",
+        "compare",
+        "compare_tags",
+    ):  # intervals of few draws, for speed
         quick = functools.partial(getattr(metrics, name), n_boot=20)
         monkeypatch.setattr(metrics, name, quick)
     for name in widgets.__all__:
@@ -134,8 +138,8 @@ def dice(*shape):
 
 
 def scores_of(space):
-    axes = space["labels"].index, space["labels"].columns
-    names = ("K2C2", "DielemanRaw", "DielemanMel")
+    axes = space["test_set"].labels.axes
+    names = ("k2c2", "raw", "borrowed")
     tables = np.random.default_rng(0).random((3, *map(len, axes)))
     return {n: pd.DataFrame(t, *axes) for n, t in zip(names, tables, strict=True)}
 
@@ -151,7 +155,12 @@ STAND_INS = {
         "colour": lambda space: pd.DataFrame(index=space["music"].clips.index),
         "nearest": nearest_of,
     },
-    "05_per_tag_evaluation": {"scores": scores_of},
+    "05_per_tag_evaluation": {
+        "labels": lambda space: space["test_set"].labels,
+        "artists": lambda space: space["test_set"].artists,
+        "judges": lambda space: {"the crowd": space["test_set"].labels},
+        "scores": scores_of,
+    },
     "06_recommendation": {
         "logits": lambda space: dice(len(space["ids"]), 50) - 0.5,
         "scores": lambda space: dice(len(space["ids"]), 50),
@@ -206,7 +215,7 @@ def test_lesson_04_tells_how_many_clips_follow_their_own_track(opened):
     [
         ("02_raw_waveform_cnns", 2),
         ("03_spectrogram_cnns", 3),
-        ("05_per_tag_evaluation", 17),
+        ("05_per_tag_evaluation", 14),
         ("06_recommendation", 12),
     ],
 )

@@ -32,20 +32,6 @@ def no_figure_left():
 HISTORY = pd.DataFrame(
     dict(epoch=[1, 2, 3], loss=[0.4, 0.3, 0.2], valid_roc_auc=[0.6, 0.75, 0.7])
 )
-REPORT = pd.DataFrame(
-    dict(
-        positives=[4, 2, 0, 6],
-        roc_auc=[0.625, 0.875, np.nan, 0.75],
-        roc_low=[0.5, 0.8, np.nan, 0.7],
-        roc_high=[0.7, 0.9, np.nan, 0.8],
-        ap=[0.3, 0.5, np.nan, 0.4],
-        ap_low=[0.2, 0.4, np.nan, 0.3],
-        ap_high=[0.4, 0.6, np.nan, 0.5],
-        ap_floor=[0.1, 0.05, np.nan, 0.075],
-    ),
-    ["guitar", "flute", "none", "macro"],
-)
-BETTER = REPORT.assign(roc_auc=REPORT["roc_auc"] + [0.125, -0.0625, 0, 0])
 GRID = pd.DataFrame(
     [[0.7, 0.8], [0.6, np.nan]],
     pd.Index([64, 256], name="length"),
@@ -57,18 +43,6 @@ WINDOWS = pd.DataFrame(
     ["flute", "guitar", "a$b$"],
 )
 SINE = np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000).astype(np.float32) / 2
-WEIGHTS = np.stack(
-    [np.sin(2 * np.pi * hz * np.arange(256) / 12_000) for hz in (3000, 750, 1500)]
-)
-
-WALK = pd.DataFrame(
-    [
-        ("Conv1d, MaxPool1d", "128 x 19683", 768, 0.1875),
-        ("Conv1d", "512 x 1", 263_680, 2460.2),
-        ("Linear", "50", 25_650, "all"),
-    ],
-    columns=["layer", "output", "parameters", "sees_ms"],
-)
 
 RATES = pd.DataFrame(
     dict(precision=[0.2, 0.5, np.nan], recall=[1, 0.5, 0], f1=[0.33, 0.5, 0.0]),
@@ -82,22 +56,12 @@ PICTURES = {
         [np.eye(96)[:, :50] * 40 - 40, 12_000, 256],
         ["96 bands by 50 frames (1.1 s)", "-40.0 to 0.0 dB"],
     ),
-    "occlusion": (
-        [np.eye(96), 12_000, 256, np.array([0.0, 0.5, -0.25, 0.1])],
-        ["4 pieces", "by 0.50, without the piece from 0.5 to 1.0 s"],
-    ),
     "mel_filters": (
         [np.array([[0, 1, 0], [0, 0, 0]]), np.array([0, 100, 200])],
         ["2 mel filters", "0 to 200 Hz", "1 of them empty"],
     ),
-    "filters": ([WEIGHTS, 12_000], ["3 filters", "750 to 3,000", "1,500 Hz"]),
-    "response": ([WEIGHTS[1], 12_000], ["0 to 6,000 Hz", "most to 750 Hz"]),
     "curves": ([{"raw": HISTORY}], ["ROC-AUC", "0.7, highest at epoch 2 (0.75)"]),
     "heat_table": ([GRID], ["2 x 2", "0.800 at length 64, stride 256"]),
-    "shape_walk": (
-        [WALK],
-        ["3 units with 290,098 parameters", "sees 0.19 ms", "(91 %) are in unit 2"],
-    ),
     "tag_timeline": (
         [WINDOWS, ["guitar"]],
         ["3 of 3 tags in 3 windows", "a$b$ is highest at 7.5 s (0.90)"],
@@ -110,10 +74,9 @@ PICTURES = {
         [{"raw": (0.7, 0.65, 0.75), "mel": pd.Series(0.8, ["roc", "low", "high"])}],
         ["raw 0.700 (0.650 to 0.750)", "mel 0.800"],
     ),
-    "per_tag": ([REPORT], ["best flute (0.875)", "guitar (0.625)", "1 undefined"]),
-    "per_tag_compare": (
-        [REPORT, BETTER],
-        ["B is ahead on 1 of 2", "guitar (+0.125)", "flute (-0.062)"],
+    "score_dots": (
+        [[1, 0, 0, 1], [0.7, 0.6, 0.2, 0.1], 0.5],
+        ["2 clips with the tag, 2 without", "2 yeses, 1 right; 1 missed"],
     ),
     "threshold_curves": (
         [RATES, 0.3],
@@ -147,7 +110,7 @@ def test_a_picture_has_a_sentence_units_and_readable_text(name):
 
 
 def test_every_picture_is_tested():
-    helpers = {"COLORS", "alt_text", "centres", "describe", "panels", "to_png"}
+    helpers = {"COLORS", "alt_text", "describe", "panels", "to_png"}
     assert set(PICTURES) == set(plots.__all__) - helpers
 
 
@@ -229,24 +192,6 @@ def test_spectrogram_shows_80_db_and_survives_minus_infinity():
         plots.spectrogram(np.zeros((9, 9)), 16_000, 256, hz=np.ones(3))
 
 
-def test_occlusion_is_drawn_where_it_fell():
-    ax = drawn("occlusion")
-    assert np.array_equal(cells(ax, 1), [[0.0, 0.5, -0.25, 0.1]])
-    assert ax.collections[1].get_clim() == (-0.5, 0.5)
-    edges = ax.collections[1].get_coordinates()[0, :, 0]
-    assert np.allclose(edges, np.linspace(0, 96 * 256 / 12_000, 5))
-    assert len(ax.figure.axes) == 2  # the picture and one bar
-
-
-def test_filters_are_sorted_by_their_frequency():
-    ax = plots.filters(np.vstack([WEIGHTS, np.zeros(256)])[:, None], 12_000)
-    shown = ax.images[0].get_array()  # (n_bins, n_filters)
-    peaks = np.linspace(0, 6000, len(shown))[shown.argmax(axis=0)]
-    assert np.allclose(peaks, [0, 750, 1500, 3000], atol=12)
-    found = plots.centres(WEIGHTS[:, None], 12_000)
-    assert np.allclose(found, [3000, 750, 1500], atol=12)
-
-
 def lines(ax):
     """Lines with data: seaborn adds empty ones for its legend."""
     return [line for line in ax.lines if len(line.get_xdata())]
@@ -289,16 +234,6 @@ def test_heat_table_frames_the_best_cell():
     assert frame.get_xy() == (1, 0) and not frame.get_fill()
     assert np.array_equal(cells(ax), GRID, equal_nan=True)
     assert [t.get_text() for t in ax.texts] == ["0.700", "0.800", "0.600"]
-
-
-def test_shape_walk_draws_fields_as_bars_and_says_all():
-    ax = plots.shape_walk(WALK)
-    assert widths(ax)[:2] == [0.1875, 2460.2] and widths(ax)[2] > 2460.2
-    assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, True]
-    assert [text.get_text() for text in ax.texts] == ["0.19 ms", "2.46 s", "all"]
-    assert ticks(ax.yaxis)[1] == "Conv1d   512 x 1"
-    (right,) = ax.child_axes
-    assert ticks(right.yaxis) == ["768 (0 %)", "263,680 (91 %)", "25,650 (9 %)"]
 
 
 def test_a_tag_timeline_has_a_row_per_tag_and_a_column_per_window():
@@ -350,14 +285,13 @@ def test_intervals_go_from_low_to_high():
     assert [*ax.lines[0].get_xdata()] == [0.7] and "is 0.5" in plots.alt_text(ax)
 
 
-def test_per_tag_sorts_and_leaves_undefined_tags_out():
-    ax = plots.per_tag(REPORT)
-    assert ticks(ax.yaxis) == ["flute (2)", "guitar (4)"]
-    assert "1 undefined" in ax.get_title("left")
-    assert [*ax.lines[0].get_xdata()] == [0.875, 0.625]
-    assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([0.8, 0.9])
-    assert [*plots.per_tag(REPORT, "ap").lines[1].get_xdata()] == [0.05, 0.1]
-    plots.per_tag(REPORT.drop(columns=["roc_low", "roc_high"]))  # without intervals
+def test_score_dots_are_told_apart_at_the_threshold():
+    ax = drawn("score_dots")
+    shown = [(*dots.get_offsets()[:, 0],) for dots in ax.collections]
+    assert shown == [(0.7, 0.1), (0.6, 0.2)]  # a row with the tag, a row without
+    colours = [{tuple(c) for c in dots.get_facecolors()} for dots in ax.collections]
+    assert colours[0] == colours[1] and len(colours[0]) == 2  # right and wrong
+    assert ticks(ax.yaxis) == ["with it (2)", "without (2)"]
 
 
 def test_threshold_curves_mark_the_threshold():
@@ -387,11 +321,6 @@ WRONG = [
     ("waveform", [NAN, 16_000], "finite"),
     ("spectrogram", [NOISE[None], 16_000, 256], "mel_db[0]"),
     ("spectrogram", [NOISE[:, :0], 16_000, 256], "finite: 0"),
-    ("occlusion", [NOISE, 16_000, 256, np.zeros((1, 3))], "(1, 3)"),
-    ("occlusion", [NOISE, 16_000, 256, NAN], "finite: 1"),
-    ("filters", [NAN[None], 16_000], "finite: 1"),
-    ("response", [WEIGHTS, 16_000], "(1, 3, 256)"),
-    ("shape_walk", [HISTORY], "models.walk"),
     ("curves", [{}], "History.frame"),
     ("curves", [{"raw": HISTORY}, "f1"], "f1"),
     ("heat_table", [GRID * np.nan], "a number"),
@@ -400,9 +329,7 @@ WRONG = [
     ("taggram", [WINDOWS[::-1], 9], "7.5"),
     ("taggram", [WINDOWS, 6], "length of the sound"),
     ("scores_with_intervals", [{"a": (0.5, 0.6, 0.7)}], "0.6"),
-    ("per_tag", [HISTORY], "positives"),
-    ("per_tag", [REPORT.loc[["none"]]], "no tag"),
-    ("per_tag_compare", [REPORT, BETTER.assign(positives=9)], "same clips"),
+    ("score_dots", [[1, 0], [0.5], 0.5], "a score for each"),
     ("threshold_curves", [RATES[["recall"]], 0.5], "f1"),
     ("clip_map", [np.zeros((2, 3))], "needed is"),
     ("clip_map", [np.zeros((2, 2)), ["a"]], "1 kinds"),

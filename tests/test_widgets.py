@@ -143,55 +143,6 @@ def test_clip_view_takes_any_sound_and_a_file(tmp_path):
         widgets.clip_view(tmp_path / "no.mp3")
 
 
-def bank(*tones, n=256):
-    time = np.arange(n) / 12_000
-    return np.stack([np.sin(2 * np.pi * hz * time) * np.hanning(n) for hz in tones])
-
-
-def test_filter_player_lets_its_band_through():
-    """Two tones of one loudness: a filter at 750 Hz keeps that one."""
-    time = np.arange(3 * 12_000) / 12_000
-    tones = sum(np.sin(2 * np.pi * hz * time) for hz in (750, 3000)) / 4
-    weights = bank(3000, 750, 1500)[:, None]
-    kept = tones.copy(), weights.copy()
-    view = widgets.filter_player(tones, 12_000, weights, number=1, seconds=2)
-    assert np.array_equal(tones, kept[0]) and np.array_equal(weights, kept[1])
-    (before, rate), (after, _) = sounds(view.html)
-    assert rate == 12_000 and 1.9 < len(after) / rate < 2.2
-
-    def share(samples):
-        power = np.abs(np.fft.rfft(samples[4000:16_000])) ** 2  # 1 Hz a bin
-        return power[2990:3010].sum() / power[740:760].sum()
-
-    assert 0.5 < share(before) < 2 and share(after) < 1e-2
-    assert after.std() == pytest.approx(before.std(), rel=0.3)
-    assert "it answers most to 750 Hz" in view.html
-    assert "Centres of all filters, in Hz: 750, 1,500, 3,000" in view.html
-
-
-def test_filter_player_slides_from_low_to_high():
-    view = widgets.filter_player(SINE, 12_000, bank(3000, 750, 1500), 2, 1, NASTY)
-    slider, shown = view.parts["filter"], view.parts["shown"]
-    assert (slider.value, slider.min, slider.max) == (2, 1, 3)
-    found = []
-    for place in (1, 2, 3):
-        slider.value = place
-        found.append(re.findall(r"<b>Filter (\d)</b>, centre ([\d,]+) Hz", shown.value))
-    assert found == [[("1", "750")], [("2", "1,500")], [("0", "3,000")]]
-    assert len(sounds(shown.value)) == 1 and "<script" not in view.html
-    assert len(view.html) < 100_000
-    widgets.filter_player(np.zeros(999), 12_000, bank(500))  # silence stays silent
-
-
-def test_filter_player_refuses():
-    with pytest.raises(ValueError, match="number is 3 of 3 filters"):
-        widgets.filter_player(SINE, 12_000, bank(3000, 750, 1500), 3)
-    with pytest.raises(ValueError, match="n_filters"):
-        widgets.filter_player(SINE, 12_000, np.ones(9))
-    with pytest.raises(ValueError, match="at most 10 s"):
-        widgets.filter_player(SINE, 12_000, bank(500), seconds=11)
-
-
 def test_tag_explorer_changes_with_its_menu(small):
     view = widgets.tag_explorer(small, n_clips=2, tag_list="all")
     menu, clips = view.parts["tag"], view.parts["clips"]

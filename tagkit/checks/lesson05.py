@@ -1,4 +1,4 @@
-"""The six tasks of lesson 05, per-tag evaluation: hints and probes.
+"""The tasks of lesson 05, per-tag evaluation: hints and probes.
 
 Each probe tries small cases with traps, and labels of the corpus in use.
 """
@@ -17,6 +17,55 @@ def _some_labels(corpus, n_clips):
     """Labels of the first test clips of a corpus, at most n_clips of them."""
     labels = corpus.labels()
     return labels[corpus.split().loc[labels.index] == "test"].head(n_clips)
+
+
+@task(
+    "0.5",
+    "Precision and recall",
+    points=1,
+    hints=(
+        "`score >= threshold` says yes or no for each clip. How many clips got a yes "
+        "and have the tag?",
+        "That number, divided by the yeses, is the precision; divided by the positives "
+        "it is the recall.",
+        "With `yes = score >= threshold` and `right = (yes & (has == 1)).sum()`: "
+        "`return right / yes.sum(), right / has.sum()`",
+    ),
+    praise="One number goes up when the other goes down: watch it below.",
+)
+def decided(answer):
+    random = np.random.default_rng(5)
+    made = (random.random(40) < 0.3).astype("uint8")
+    noisy = (0.4 * made + 0.6 * random.random(40)).round(1)
+    example = [1, 0, 1, 0, 1, 1, 0], [0.9, 0.7, 0.6, 0.45, 0.4, 0.2, 0.1], 0.4
+    for case, has, score, threshold in (
+        ("For the example of the text", *example),
+        ("For 40 made-up clips", made, noisy, 0.5),
+        ("For 40 made-up clips, half as loud,", made, noisy / 2, 0.2),
+    ):
+        has, score = np.asarray(has, np.uint8), np.asarray(score, float)
+        value = call(answer, has, score, threshold)
+        yours = several(value, 2, f"{case} your result")
+        yours = [number(part, f"{case} a number of yours") for part in yours]
+        precision, recall = _shares(has == 1, score >= threshold)
+        above = _shares(has == 1, score > threshold)
+        at_half = _shares(has == 1, score >= 0.5)
+        right = ((score >= threshold) == has).mean()
+        slips = [
+            ((recall, precision), "these are recall and precision; turn them round"),
+            (above, "a score at the threshold is a yes"),
+            ((right, recall), "precision looks at the yeses alone"),
+            (at_half, "the threshold is the third argument"),
+            ((100 * precision, 100 * recall), "shares are asked for, not percent"),
+        ]
+        seen = f"{case} you give {yours[0]:.3f} and {yours[1]:.3f}"
+        otherwise = "count the yeses, the positives, and the yeses that are right"
+        refuse_slips(yours, (precision, recall), slips, seen, otherwise)
+
+
+def _shares(has, yes):
+    right = (has & yes).sum()
+    return right / max(yes.sum(), 1), right / has.sum()
 
 
 @task(
@@ -225,12 +274,12 @@ def mend(answer, corpus):
     names = ["drums", "harp", "slow", "loud"]
     made = (random.random((12, 4)) < 0.25).astype("uint8")
     made = pd.DataFrame(made, 5 * np.arange(12) + 2, names)
-    true = made.mask(random.random(made.shape) < 0.4, 1).astype("uint8")
+    true = made.mask(random.random(made.shape) < 0.4, 1 - made).astype("uint8")
     small = pd.DataFrame([[1, 0], [0, 0]], [3, 8], dtype="uint8")
     of_small = pd.DataFrame([[0.9, 0.8], [0.7, 0.2]], [3, 8])
     true_small = pd.DataFrame([[1, 0], [1, 1]], [3, 8], dtype="uint8")
     cases = [
-        ("For 12 made-up clips", made, _ranks(made, random), true, 6),
+        ("For 12 made-up clips", made, _ranks(made, random), true, 12),
         ("For the example of the text", small, of_small, true_small, 2),
     ]
     if corpus.truth is not None:
@@ -249,7 +298,8 @@ def mend(answer, corpus):
             (true, "you set all labels right; only n false alarms were heard"),
             (np.where(_highest(s, n), true, has), "labels of 1 are no false alarms"),
         ]
-        seen = f"{case} and n = {n} you change {int((yours != has).sum())} fields"
+        changed = int((yours != has).sum())
+        seen = f"{case} and n = {n} you change {changed} field{'s' * (changed != 1)}"
         refuse_slips(yours, right, slips, seen, "take the n highest scores of label 0")
 
 
@@ -414,8 +464,9 @@ def _known_intervals(in_groups, n_boot=6000):
     random = np.random.default_rng(56)
     names, place = np.unique(groups, return_inverse=True)
 
-    def draw(n, place):
-        return random.multinomial(n, np.full(n, 1 / n), n_boot)[:, place]
+    def draw(n, place, sizes=1):
+        shares = np.broadcast_to(sizes, n) / np.broadcast_to(sizes, n).sum()
+        return random.multinomial(n, shares, n_boot)[:, place]
 
     def gaps(drawn, drawn_for_b):
         of_a = metrics._areas(labels, a, drawn)[0]  # (n_boot, n_tags)
@@ -436,4 +487,7 @@ def _known_intervals(in_groups, n_boot=6000):
         clips = draw(80, np.arange(80))
         single = ends(gaps(clips, clips))
         slips.append((single, "single clips were drawn; draw whole groups"))
+        large = draw(len(names), place, np.bincount(place))
+        said = "large groups are drawn more often; each has the same chance"
+        slips.append((ends(gaps(large, large)), said))
     return ends(paired), slips

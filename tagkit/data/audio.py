@@ -405,7 +405,6 @@ def write(path: str | Path, samples: np.ndarray, sample_rate: int = SAMPLE_RATE)
 
     Shape: (n_samples,) or (n_samples, n_channels), float32 in [-1, 1].
     Raises: ValueError for another suffix.
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     path = Path(path)
     path.write_bytes(encode(samples, sample_rate, kind=path.suffix.lower().lstrip(".")))

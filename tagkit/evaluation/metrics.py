@@ -33,7 +33,6 @@ def average_precision(labels, scores) -> np.ndarray:
 
     Shape: as `roc_auc`.
     Source: the definition of scikit-learn, no interpolation between points.
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     labels, scores = _checked(labels, scores)
     return _areas(labels, scores)[1][0]
@@ -164,6 +163,7 @@ def compare_tags(
     Shape: as `compare` -> a row per tag, the smallest p first; columns positives, a, b,
     difference (a - b), low, high (95 %), p, p_holm; nan for a tag that cannot be
     scored.
+    Notebook: course/05_per_tag_evaluation.ipynb
     """
     tags = _tag_names(labels, tags)
     labels, (a, _), (b, _), (boot_a, _), (boot_b, _) = _paired(

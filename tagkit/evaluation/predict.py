@@ -145,7 +145,6 @@ def timeline(
     Shape: (n_windows, n_tags) scores in [0, 1], index the middle of each window in
     seconds, columns tags.
     Raises: as `tag_file`.
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     logits, starts = _file_windows(model, model, path, overlap)
     return _timed(model, logits, starts, tags)

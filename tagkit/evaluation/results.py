@@ -116,7 +116,6 @@ def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
     Shape: a row per (tag, model); columns positives (among the test clips), roc_auc
     with its intervals over seeds and clips, ap; nan for a tag that cannot be scored.
     Raises: ValueError as `leaderboard`.
-    Notebook: course/05_per_tag_evaluation.ipynb
     """
     if not runs:
         return pd.DataFrame()

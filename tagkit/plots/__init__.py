@@ -4,10 +4,10 @@ Here are the pictures that are special or drawn in several places. What a few li
 seaborn draw stands in the lessons: begin there with `panels`, end with `describe`.
 
 picture   `panels`, alt text, `to_png`, colours
-sound     waveform, spectrogram, occlusion, mel_filters, filters, response, centres
-training  curves, heat_table, shape_walk
-scores    tag_timeline, taggram, scores_with_intervals, per_tag, per_tag_compare,
-          threshold_curves, clip_map
+sound     waveform, spectrogram, mel_filters
+training  curves, heat_table
+scores    tag_timeline, taggram, scores_with_intervals, score_dots, threshold_curves,
+          clip_map
 
 Every function takes `ax=None`: give the ax of a figure of your own, or let it make
 one of notebook width. It returns the ax and never calls show. For data that it cannot
@@ -19,41 +19,30 @@ sentence what the picture shows, with numbers from the data.
 from tagkit.plots.picture import COLORS, alt_text, describe, panels, to_png
 from tagkit.plots.scores import (
     clip_map,
-    per_tag,
-    per_tag_compare,
+    score_dots,
     scores_with_intervals,
     tag_timeline,
     taggram,
     threshold_curves,
 )
 from tagkit.plots.sound import (
-    centres,
-    filters,
     mel_filters,
-    occlusion,
-    response,
     spectrogram,
     waveform,
 )
-from tagkit.plots.training import curves, heat_table, shape_walk
+from tagkit.plots.training import curves, heat_table
 
 __all__ = [
     "COLORS",
     "alt_text",
-    "centres",
     "clip_map",
     "curves",
     "describe",
-    "filters",
     "heat_table",
     "mel_filters",
-    "occlusion",
     "panels",
-    "per_tag",
-    "per_tag_compare",
-    "response",
+    "score_dots",
     "scores_with_intervals",
-    "shape_walk",
     "spectrogram",
     "tag_timeline",
     "taggram",

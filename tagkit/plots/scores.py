@@ -8,10 +8,8 @@ import seaborn as sns
 
 from tagkit.plots.picture import (
     COLORS,
-    FAINT,
     GREY,
     MARKERS,
-    UNITS,
     clock,
     finish,
     heat,
@@ -149,78 +147,43 @@ def scores_with_intervals(
     return finish(ax, alt, title=title, x=unit, grid="x")
 
 
-def per_tag(report: pd.DataFrame, metric: str = "roc_auc", *, ax=None):
-    """Draw the score of every tag with its interval, best first, with its positives.
+def score_dots(has, scores, threshold: float, *, ax=None):
+    """Draw each clip as a dot at its score, with the tag above, without it below.
 
-    Tags whose score is undefined are left out and counted in the title. The line is
-    the macro mean; grey marks are each tag's chance: 0.5 for ROC-AUC, its share of
-    positives for average precision.
+    Blue dots are on the right side of the threshold, orange ones on the wrong side.
 
-    Args: report, from metrics.evaluate; metric, "roc_auc" or "ap".
-    Shape: (n_tags + 1, columns), last row "macro".
-    Notebook: course/05_per_tag_evaluation.ipynb
+    Shape: has and scores (n_clips,) of one tag.
     """
-    tags = _tags_of(report, metric)
-    n_undefined = len(report.drop(index="macro", errors="ignore")) - len(tags)
-    tags = tags.sort_values(metric, ascending=False, kind="stable")
-    ax = start(ax, 1.3 + 0.19 * len(tags))
-    score = tags[metric]
-    short = "roc" if metric == "roc_auc" else metric
-    _intervals(ax, score, *(tags.get(f"{short}_{e}", score) for e in ("low", "high")))
-    chance = tags["ap_floor"] if metric == "ap" else [0.5] * len(tags)
-    ax.plot(chance, range(len(tags)), "|", color=GREY, markersize=7, label="chance")
-    if "macro" in report.index:
-        mean = report.at["macro", metric]
-        ax.axvline(mean, color=COLORS[1], label=f"mean {mean:.3f}")
-    legend(ax, above=True)
-    _name_rows(ax, tags)
-    unit = UNITS.get(metric, metric)
-    ends = [f"{tags.index[i]} ({score.iloc[i]:.3f})" for i in (0, -1)]
-    undefined = f" ({n_undefined} undefined)" if n_undefined else ""
-    alt = (
-        f"{unit} of {len(tags)} tags with intervals{undefined}: best {ends[0]}, "
-        f"worst {ends[1]}."
-    )
-    title = f"{len(tags)} tags{undefined}"
-    return finish(ax, alt, title=title, x=unit, y="tag (positive clips)", grid="x")
-
-
-def per_tag_compare(
-    report_a: pd.DataFrame,
-    report_b: pd.DataFrame,
-    *,
-    names: tuple = ("A", "B"),
-    metric: str = "roc_auc",
-    ax=None,
-):
-    """Draw two models' scores of every tag, sorted by how far B is ahead of A.
-
-    Which differences are more than luck, metrics.compare says, not this picture.
-
-    Args: reports from metrics.evaluate on the same clips; names, of the models.
-    Shape: both (n_tags + 1, columns), the same tags.
-    Notebook: course/05_per_tag_evaluation.ipynb
-    """
-    a, b = _tags_of(report_a, metric), _tags_of(report_b, metric)
+    has, scores = np.asarray(has) == 1, np.asarray(scores, dtype=float)
     need(
-        a["positives"].to_dict() == b["positives"].to_dict(),
-        "two reports on the same clips and tags",
-        f"{len(a)} and {len(b)} tags with a score, or other clips",
+        has.shape == scores.shape and scores.ndim == 1 and np.isfinite(scores).all(),
+        "a label and a score for each clip, (n_clips,)",
+        f"{has.shape} labels, {scores.shape} scores",
     )
-    gain = (b[metric] - a[metric]).sort_values(ascending=False, kind="stable")
-    a, b = a.loc[gain.index], b.loc[gain.index]
-    rows = range(len(gain))
-    ax = start(ax, 1.3 + 0.19 * len(gain))
-    ax.hlines(rows, a[metric], b[metric], color=FAINT, linewidth=3)
-    ax.plot(a[metric], rows, "o", color=COLORS[1], label=plain(names[0]))
-    ax.plot(b[metric], rows, "s", color=COLORS[0], label=plain(names[1]))
-    legend(ax, above=True)
-    _name_rows(ax, a)
-    unit = UNITS.get(metric, metric)
-    ahead = f"{names[1]} is ahead on {(gain > 0).sum()} of {len(gain)} tags"
-    ends = [f"{gain.index[i]} ({gain.iloc[i]:+.3f})" for i in (0, -1)]
-    alt = f"{unit} of {names[0]} and {names[1]}: {ahead}, from {ends[0]} to {ends[1]}."
-    return finish(ax, alt, title=ahead, x=unit, y="tag (positive clips)", grid="x")
+    yes = scores >= threshold
+    right = yes == has
+    ax = start(ax, 2)
+    sns.stripplot(
+        x=scores,
+        y=np.where(has, "with", "without"),
+        order=["with", "without"],
+        hue=right,
+        hue_order=[True, False],
+        palette=COLORS[:2],
+        legend=False,
+        jitter=0.3,
+        size=5,
+        ax=ax,
+    )
+    ax.axvline(threshold, color="black", linewidth=1)
+    ax.set_yticks([0, 1], [f"with it ({has.sum()})", f"without ({(~has).sum()})"])
+    ax.set_xlim(-0.02, 1.02)
+    found = f"{yes.sum()} yeses, {(yes & has).sum()} right; {(has & ~yes).sum()} missed"
+    alt = (
+        f"Scores of {has.sum()} clips with the tag, {(~has).sum()} without; at "
+        f"{threshold:.2f} are {found}."
+    )
+    return finish(ax, alt, title=f"At {threshold:.2f}: {found}", x="score")
 
 
 def threshold_curves(curves: pd.DataFrame, threshold: float, *, ax=None):
@@ -340,19 +303,3 @@ def _intervals(ax, score, low, high):
         markersize=5,
     )
     ax.set_ylim(len(score) - 0.4, -0.6)
-
-
-def _name_rows(ax, tags):
-    """A tag and its positives at each row, the first above."""
-    names = [f"{tag} ({n:,.0f})" for tag, n in tags["positives"].items()]
-    ax.set_yticks(range(len(tags)), [plain(name) for name in names])
-    ax.set_ylim(len(tags) - 0.4, -0.6)
-
-
-def _tags_of(report: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of tags that have a score."""
-    needed = f"positives and {metric} of a tag with clips that carry it and others"
-    need({"positives", metric} <= set(report), needed, list(report))
-    tags = report.drop(index="macro", errors="ignore").dropna(subset=[metric])
-    need(len(tags), needed, f"no tag with a number under {metric}")
-    return tags

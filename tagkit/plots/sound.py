@@ -4,7 +4,7 @@ import librosa.display
 import numpy as np
 from matplotlib import mlab
 
-from tagkit.plots.picture import COLORS, FAINT, finish, legend, need, start
+from tagkit.plots.picture import COLORS, FAINT, finish, need, start
 
 
 def waveform(samples: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
@@ -81,38 +81,6 @@ def spectrogram(
     return finish(ax, alt, title=title, x="time (s)", y="frequency (Hz)")
 
 
-def occlusion(mel_db, sample_rate: int, hop: int, drops, *, title: str = "", ax=None):
-    """Draw over a spectrogram how far the logit falls where a piece is hidden.
-
-    Orange: it falls without this piece. Purple: it rises. Nearly white: it stays.
-
-    Shape: mel_db (n_mels, n_frames), drops (n_pieces,); pieces are equally long.
-    Notebook: course/05_per_tag_evaluation.ipynb
-    """
-    mel_db, drops = np.asarray(mel_db, dtype=float), np.asarray(drops, dtype=float)
-    need(
-        mel_db.ndim == 2 and drops.ndim == 1 and np.isfinite(drops).all(),
-        "mel_db (n_mels, n_frames) and finite drops (n_pieces,)",
-        f"mel_db {mel_db.shape}",
-        f"drops {drops.shape}, finite: {np.isfinite(drops).sum()}",
-    )
-    seconds = mel_db.shape[1] * hop / sample_rate
-    most = max(np.abs(drops).max(), 1e-9)
-    edges = np.linspace(0, seconds, len(drops) + 1)
-    ax = start(ax, 3)
-    _cells(ax, mel_db, sample_rate, hop, cmap="gray", vmin=mel_db.max() - 80)
-    look = dict(cmap="PuOr_r", vmin=-most, vmax=most, alpha=0.62)
-    cover = ax.pcolormesh(edges, ax.get_ylim(), drops[None], **look)
-    ax.figure.colorbar(cover, ax=ax, pad=0.01, aspect=15, label="fall of the logit")
-    worst = int(drops.argmax())
-    alt = (
-        f"Spectrogram with the fall of the logit where one of {len(drops)} pieces is "
-        f"hidden: it falls most, by {drops.max():.2f}, without the piece from "
-        f"{edges[worst]:.1f} to {edges[worst + 1]:.1f} s."
-    )
-    return finish(ax, alt, title=title, x="time (s)", y="frequency (Hz)")
-
-
 def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     """Draw the triangles of a mel filter bank over frequency.
 
@@ -129,82 +97,6 @@ def mel_filters(filters: np.ndarray, hz: np.ndarray, *, ax=None):
     alt = f"{len(filters)} mel filters from {hz[0]:,.0f} to {hz[-1]:,.0f} Hz, {empty}."
     title = f"{len(filters)} mel filters, {empty}"
     return finish(ax, alt, title=title, x="frequency (Hz)", y="weight")
-
-
-def filters(weights: np.ndarray, sample_rate: int, *, ax=None):
-    """Draw what learned first-layer filters respond to, sorted by centre frequency.
-
-    Each column is one filter's magnitude response, its own maximum set to 1; the
-    orange line is where filters spread evenly in mel would lie.
-
-    Shape: (n_filters, length) or (n_filters, 1, length); sample_rate in Hz.
-    Source: figure 3 of Dieleman & Schrauwen 2014.
-    """
-    hz, responses = _responses(weights, sample_rate)
-    peaks = np.sort(centres(weights, sample_rate))
-    order = np.argsort(responses.argmax(axis=1), kind="stable")
-    shares = responses / np.maximum(responses.max(axis=1, keepdims=True), 1e-12)
-    n = len(responses)
-    ax = start(ax, 3.6)
-    image = ax.imshow(
-        shares[order].T,
-        origin="lower",
-        aspect="auto",
-        extent=(0.5, n + 0.5, 0, hz[-1]),
-        interpolation="nearest",
-        vmin=0,
-        vmax=1,
-    )
-    even = _mel_steps(n + 2, sample_rate / 2)[1:-1]
-    ax.plot(range(1, n + 1), even, color=COLORS[1], linewidth=2.5, label="mel scale")
-    legend(ax, above=True)
-    ax.figure.colorbar(
-        image, ax=ax, pad=0.01, aspect=20, label="magnitude / own maximum"
-    )
-    alt = (
-        f"Magnitude responses of {n} filters sorted by centre frequency: centres run "
-        f"from {peaks[0]:,.0f} to {peaks[-1]:,.0f} Hz, the median is "
-        f"{np.median(peaks):,.0f} Hz."
-    )
-    title = f"What {n} filters respond to"
-    return finish(
-        ax, alt, title=title, x="filter, sorted by centre frequency", y="frequency (Hz)"
-    )
-
-
-def response(kernel: np.ndarray, sample_rate: int, *, title: str = "", ax=None):
-    """Draw what one filter responds to, over frequency, and mark its centre.
-
-    Shape: kernel (length,), sample_rate in Hz.
-    """
-    hz, (answer,) = _responses(np.asarray(kernel)[None], sample_rate)
-    centre = hz[answer.argmax()]
-    ax = start(ax, 2.2)
-    ax.plot(hz, answer / (answer.max() or 1), color=COLORS[0], linewidth=1.5)
-    words = f"centre {centre:,.0f} Hz"
-    ax.axvline(centre, color=COLORS[1], linestyle="--", label=words)
-    legend(ax, above=True)
-    ax.set_xlim(0, hz[-1])
-    ax.set_ylim(0, 1.05)
-    alt = (
-        f"Magnitude response of one filter from 0 to {hz[-1]:,.0f} Hz: it answers most "
-        f"to {centre:,.0f} Hz."
-    )
-    return finish(
-        ax, alt, title=title, x="frequency (Hz)", y="magnitude / maximum", grid="y"
-    )
-
-
-def centres(weights: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Find the frequency that each filter answers most to, in Hz.
-
-    Shape: (n_filters, length) or (n_filters, 1, length) -> (n_filters,).
-
-    >>> centres(np.cos(6.2832 * 750 * np.arange(256) / 12_000)[None], 12_000)
-    array([750.])
-    """
-    hz, responses = _responses(weights, sample_rate)
-    return hz[responses.argmax(axis=1)]
 
 
 def log_mel(samples: np.ndarray, sample_rate: int, n_frames: int):
@@ -243,18 +135,3 @@ def _mel_steps(n: int, max_hz: float) -> np.ndarray:
     from tagkit.models.mel import hz_to_mel, mel_to_hz  # torch, so only when needed
 
     return mel_to_hz(np.linspace(0, hz_to_mel(max_hz), n))
-
-
-def _responses(weights, sample_rate):
-    """Frequencies in Hz, and each filter's magnitudes there, (n_filters, n_bins)."""
-    weights = np.asarray(weights, dtype=float)
-    if weights.ndim == 3 and weights.shape[1] == 1:
-        weights = weights[:, 0]
-    need(
-        weights.ndim == 2 and weights.size and np.isfinite(weights).all(),
-        "finite weights (n_filters, length), the first layer's",
-        f"{weights.shape}, finite: {np.isfinite(weights).sum()}",
-    )
-    n_fft = max(1024, weights.shape[1])
-    hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    return hz, np.abs(np.fft.rfft(weights, n_fft))

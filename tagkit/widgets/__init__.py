@@ -1,7 +1,7 @@
 """Things to hear and to click: players, tag menus, quizzes, sliders, labelling.
 
 page      View, and what all of them share
-sound     player, clip_view, filter_player
+sound     player, clip_view
 ask       tag_explorer, guess, quiz, predict
 judge     threshold_slider, relabel
 label     label
@@ -20,7 +20,7 @@ from tagkit.widgets.label import label
 from tagkit.widgets.map import clip_list, clip_map, playlist_maker, radio
 from tagkit.widgets.page import MAX_SECONDS, View
 from tagkit.widgets.song import tag_upload, taggram
-from tagkit.widgets.sound import clip_view, filter_player, player
+from tagkit.widgets.sound import clip_view, player
 
 __all__ = [
     "MAX_SECONDS",
@@ -28,7 +28,6 @@ __all__ = [
     "clip_list",
     "clip_map",
     "clip_view",
-    "filter_player",
     "guess",
     "label",
     "player",

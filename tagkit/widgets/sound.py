@@ -1,9 +1,8 @@
-"""To hear: a player, a clip with its pictures, a clip through learned filters."""
+"""To hear: a player, and a clip with its pictures."""
 
 from os import PathLike
 from pathlib import Path
 
-import ipywidgets
 import numpy as np
 
 from tagkit import plots
@@ -118,75 +117,3 @@ def _frames(mel_db, start, end) -> np.ndarray:
     first = int(np.round(start * mel_db.shape[1]))
     last = int(np.round(end * mel_db.shape[1]))
     return mel_db[:, first : max(last, first + 1)]
-
-
-def filter_player(
-    samples: np.ndarray,
-    sample_rate: int,
-    weights: np.ndarray,
-    number: int = 0,
-    seconds: float = 6,
-    title: str = "",
-) -> View:
-    """Hear a clip through one learned filter, with its spectrum and centre frequency.
-
-    A slider orders the filters by centre frequency. The output of a filter at a stride
-    of 1 is sound again; it is made as loud as the clip, since many filters are soft.
-
-    Args:
-        samples: at the rate of the model that the filters are from.
-        weights: of its first convolution, `.detach().cpu().numpy()`.
-        number: of the first filter, which a static page plays.
-        seconds: of the clip, at most 10.
-
-    Shape: samples (n_samples,), weights (n_filters, length) or (n_filters, 1, length).
-    Raises: ValueError as `player` and plots.filters; for a number that is no filter's.
-    """
-    piece, _ = page.cut(samples, sample_rate, seconds, 0.0)
-    centres = plots.centres(weights, sample_rate)
-    if not 0 <= number < len(centres):
-        raise ValueError(
-            f"number is {number} of {len(centres)} filters; needed is one from 0 to "
-            f"{len(centres) - 1}"
-        )
-    kernels = np.asarray(weights, dtype=float).reshape(len(centres), -1)
-    order = np.argsort(centres, kind="stable")
-    loudness = np.sqrt(np.mean(piece**2))
-
-    def through(place):
-        chosen = order[place - 1]
-        kernel = kernels[chosen]
-        picture = page.image(plots.response(kernel, sample_rate))
-        output = np.convolve(piece, kernel[::-1], "same")  # as the network slides it
-        output *= loudness / (np.sqrt(np.mean(output**2)) or 1)
-        output /= max(1, np.abs(output).max())
-        caption = page.status(
-            f"<b>Filter {chosen}</b>, centre {centres[chosen]:,.0f} Hz; "
-            f"{place} of {len(order)} from low to high."
-        )
-        sound = player(output, sample_rate, seconds, "through the filter").html
-        return box(caption + picture + sound)
-
-    whole = player(piece, sample_rate, seconds, f"{title} as it is".strip()).html
-    slider = ipywidgets.IntSlider(
-        value=1 + int(np.flatnonzero(order == number)[0]),
-        min=1,
-        max=len(order),
-        description="low to high",
-        continuous_update=False,
-        layout={"width": "36em"},
-    )
-    shown = page.follow(through, slider)
-    listed = ", ".join(f"{centres[i]:,.0f}" for i in order)
-    more = (
-        f"<small>Centres of all filters, in Hz: {listed}. In JupyterLab a slider goes "
-        "through them.</small>"
-    )
-    name = f"{title} through " if title else ""
-    return View(
-        f"Filter player: {name}filter {number} of {len(order)}, centre "
-        f"{centres[number]:,.0f} Hz",
-        box(whole + shown.value + more),
-        ipywidgets.VBox([ipywidgets.HTML(box(whole)), slider, shown]),
-        {"filter": slider, "shown": shown},
-    )
