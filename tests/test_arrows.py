@@ -113,7 +113,7 @@ def test_no_circle():
         ("webdataset", {"data.shards"}),
         ("matplotlib", {"plots"}),
         ("seaborn", {"plots"}),
-        ("librosa", {"plots", "evaluation.features"}),
+        ("librosa", {"plots", "evaluation.features", "checks.lesson03"}),
         ("ipywidgets", {"widgets", "checks"}),
         ("torchaudio", {"data.batches", "models.mel"}),
         ("typer", {"cli"}),

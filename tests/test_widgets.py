@@ -346,9 +346,9 @@ TONES = ["high & <b>", "low"]
 
 
 def siren(*tones, rate=16_000):
-    """Three seconds of each tone."""
-    time = np.arange(3 * rate) / rate
-    return np.concatenate([np.sin(2 * np.pi * hz * time) / 2 for hz in tones])
+    """Three seconds of each tone, none of its samples 0."""
+    turns = 2 * np.pi * np.arange(3 * rate) / rate
+    return np.concatenate([np.sin(hz * turns + 0.1) / 2 for hz in tones])
 
 
 def moments(page):

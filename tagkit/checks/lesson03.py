@@ -135,6 +135,7 @@ LOG_MEL_SLIPS = {
     "a small number is added to every power; it counts only as the least one": {
         "floor": np.add
     },
+    "silence needs the floor: no power counts as less than 1e-10": {"least": 0},
     "the least power is not 1e-10": {"least": 1e-8},
     "nothing is cut off, however far below the loudest": {"range": 80},
 }
@@ -160,7 +161,8 @@ def _log_mel(
     padded = np.pad(samples, n_fft // 2, mode=mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
     spectrum = np.abs(np.fft.rfft(frames * fade)) ** power  # (n_frames, n_bins)
-    decibels = factor * np.log10(floor(filters @ spectrum.T, least))
+    with np.errstate(divide="ignore"):  # the logarithm of 0, where least is 0
+        decibels = factor * np.log10(floor(filters @ spectrum.T, least))
     return np.maximum(decibels, decibels.max() - range)
 
 

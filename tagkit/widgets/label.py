@@ -9,7 +9,7 @@ from pathlib import Path
 import ipywidgets
 
 from tagkit import files
-from tagkit.data import audio, labels, metadata
+from tagkit.data import audio, folders, labels, metadata
 from tagkit.data import corpus as corpora
 from tagkit.widgets import page
 from tagkit.widgets.page import MAX_SECONDS, View, box, is_static, listing, safe
@@ -121,9 +121,8 @@ def _pieces(music) -> tuple[dict, Path]:
         folder = music.root
     else:
         folder = Path(music).expanduser()
-        sounds = corpora.sound_files(folder)
         found = {}
-        for path in sounds:
+        for path in folders.search([folder]).files:
             artist = metadata.read(path).artist
             found[_known(path)] = artist, path.relative_to(folder).as_posix()
     if not found:
