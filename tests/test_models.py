@@ -10,6 +10,7 @@ from torch import nn
 
 from tagkit import models
 from tagkit.models import pons
+from tagkit.models.samplecnn import ReSE2Block, SqueezeExcitation
 from tagkit.models.tagger import Conv2d
 
 # Window length/stride -> parameters with 1, 32 and 128 strided filters; frames after
@@ -34,6 +35,7 @@ SMALL |= {
     "DielemanRaw, average": ("DielemanRaw", {"width": 0.25, "average": True}),
     "Musicnn, slaney": ("Musicnn", {"width": 0.05, "bands": "slaney"}),
     "ReSE2Multi, 4": ("ReSE2Multi", {"width": 0.03, "expansion": 4}),
+    "ReSE2Multi, SE": ("ReSE2Multi", {"width": 0.03, "block": "SE"}),
     "ShortChunkCNN, residual": ("ShortChunkCNN", {"width": 0.04, "residual": True}),
 }
 
@@ -70,6 +72,10 @@ def test_size_is_that_of_the_list(name):
         ("RoyBase", {"length": 512, "stride": 256}, 17_375),
         ("RoyBase", {"length": 256, "stride": 256}, 17_119),
         ("ReSE2Multi", {"expansion": 16}, 26_980_146),
+        ("ReSE2Multi", {"expansion": 16, "block": "SE"}, 24_742_706),
+        ("ReSE2Multi", {"expansion": 16, "block": "Res2"}, 4_920_882),
+        ("ReSE2Multi", {"expansion": 16, "block": "basic"}, 2_683_442),
+        ("PonsSpectrogram", {"front_width": 4}, 11_063_226),
         ("PonsWaveform", {"n_back": 64, "n_dense": 200}, 457_054),
         ("PonsSpectrogram", {"n_back": 64, "n_dense": 200}, 351_838),
         ("CRNN", {"hidden": 15}, 379_325),
@@ -351,6 +357,62 @@ def test_rese2_block_by_hand():
                      block.shortcut[1])  # fmt: skip
         y = (y * weight[..., None] + short).relu().unfold(2, 3, 3).amax(dim=3)
         torch.testing.assert_close(block(x), y, rtol=1e-4, atol=1e-5)
+
+
+def test_se_and_basic_blocks_by_hand():
+    """The pool comes before the squeeze, as in the authors' code."""
+    for block in ("SE", "basic"):
+        model = settled(models.ReSE2Multi(n_tags=5, width=0.05, block=block))
+        first = model.blocks[0]
+        layer, normed = first.convolutions[0], first.convolutions[1]
+        with torch.inference_mode():
+            x = torch.randn(2, layer.in_channels, 27)
+            y = nn.functional.conv1d(x, layer.weight, layer.bias, padding=1)
+            y = norm(y, normed).relu().unfold(2, 3, 3).amax(dim=3)
+            if block == "SE":
+                up, down = first.weigh[0], first.weigh[2]
+                weight = nn.functional.linear(y.mean(dim=2), up.weight, up.bias).relu()
+                weight = nn.functional.linear(weight, down.weight, down.bias)
+                y = y * weight.sigmoid()[..., None]
+            torch.testing.assert_close(first(x), y, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="block 'Res' is unknown; needed is one of"):
+        models.ReSE2Multi(block="Res")
+
+
+def test_res2_blocks_have_shortcuts_and_weigh_nothing():
+    model = models.ReSE2Multi(n_tags=5, width=0.05, block="Res2")
+    assert all(isinstance(block, ReSE2Block) for block in model.blocks)
+    assert not any(isinstance(m, SqueezeExcitation) for m in model.modules())
+
+
+def test_nine_layers_of_the_waveform_frontend():
+    model = models.PonsWaveform(n_tags=5, width=0.1, n_layers=9, n_samples=240_000)
+    whole = models.PonsWaveform(n_layers=9, n_samples=240_000)
+    sizes = [m.out_channels for m in whole.frontend if isinstance(m, nn.Conv1d)]
+    assert sizes == [64, 64, 64, 128, 128, 128, 128, 128, 256]
+    with torch.inference_mode():
+        assert model.eval().frontend(torch.zeros(1, 1, 240_000)).shape[2] == 11
+        assert model(windows(model, 2)).shape == (2, 5)
+    assert (
+        models.PonsWaveform(width=0.1)
+        .arguments.keys()
+        .isdisjoint({"n_layers", "front_width"})
+    )
+
+
+def test_a_whole_song_is_a_window_of_the_spectrogram():
+    """Mean and maximum over time: the same weights read patches and whole songs."""
+    torch.manual_seed(0)
+    song = models.PonsSpectrogram(n_tags=5, width=0.1, n_samples=465_920)
+    test_permuting_the_batch_permutes_the_logits(song)
+    patch = models.PonsSpectrogram(n_tags=5, width=0.1)
+    patch.load_state_dict(song.state_dict())
+    assert song.arguments == patch.arguments | {"n_samples": 465_920}
+    inputs = []
+    song.backend.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    with torch.inference_mode():
+        song.eval()(windows(song, 1))
+    assert inputs[0].shape[2] == 1821
 
 
 @pytest.mark.parametrize(("length", "stride"), DIELEMAN_RAW)

@@ -17,6 +17,7 @@ from test_train import (  # noqa: F401
     weights,
 )
 
+from tagkit import models
 from tagkit.evaluation import predict
 from tagkit.training import checkpoints, recipes, train
 
@@ -28,6 +29,9 @@ PUBLISHED = {
     "roy_improved": (20, 100, "adam", 0.01, None),
     "elwood_base": (20, 100, "sgd", 0.005, 0.99),
     "elwood_crnn": (20, 32, "adam", 1e-4, None),
+    "weber": (50, 180, "adam", 1e-3, None),
+    "pons_mtt": (600, 32, "adam", 1e-3, None),
+    "pons_million": (600, 32, "adam", 1e-3, None),
     "wells": (150, 16, "adam", 1e-3, None),
     "lee": (100, 23, "sgd", 0.01, 0.9),
     "wang": (50, 32, "adam", 1e-3, None),
@@ -60,6 +64,39 @@ def test_schedules_as_published():
     assert stages["lee"][0].nesterov and stages["musicnn"][0].weight_decay == 1e-5
 
 
+def test_what_is_made_small_as_published():
+    """Ten clips at a time, merged before the loss; the squared error of 1.2 million."""
+    for name, recipe in recipes.RECIPES.items():
+        (stage, *_) = recipe.stages
+        merged = name in ("roy_base", "roy_improved", "elwood_base")
+        expected = "clip" if merged else "mse" if name == "pons_million" else "window"
+        assert stage.loss == expected, name
+        if merged:
+            assert stage.batch_size == 10 * stage.crops_per_clip == 100, name
+    (roy,) = recipes.RECIPES["roy_improved"].stages
+    assert roy.watched == "valid_roc_auc" and roy.keep == "valid_loss"
+
+
+def test_networks_as_published():
+    built = {
+        (name, network): models.build(network, **arguments)
+        for name, recipe in recipes.RECIPES.items()
+        for network, arguments in recipe.networks.items()
+    }
+    n = {key: models.count_parameters(model) for key, model in built.items()}
+    assert n["roy_base", "RoyBase"] == 17_119
+    assert n["roy_improved", "RoyImproved"] == 2_845_470
+    assert n["elwood_base", "DielemanRaw"] == 55_422
+    assert n["dieleman", "DielemanRaw"] == 65_022
+    wells = [n["wells", name] for name in ("K2C1", "K1C2", "K2C2")]
+    assert max(wells) < 1.003 * min(wells)
+    weber = built["weber", "PonsWaveform"]
+    assert weber.n_samples * 9 == 465_984 and weber.output.out_features == 2
+    for network in ("PonsWaveform", "PonsSpectrogram"):  # 15 s, a frame less or more
+        n_samples = built["pons_million", network].n_samples
+        assert abs(n_samples - 15 * 16_000) < 256
+
+
 def test_wons_stages():
     first, *rest = recipes.RECIPES["won"].stages
     assert (first.optimizer, first.weight_decay) == ("adam", 1e-4)
@@ -77,14 +114,15 @@ def test_dielemans_epochs_are_five_million_steps():
     assert steps == pytest.approx(5e6, rel=0.02)
 
 
-def test_only_roy_merges_logits():
+def test_only_roy_merges_logits_and_only_weber_lets_windows_vote():
     for name, recipe in recipes.RECIPES.items():
         assert (recipe.merge == "mean_logits") == name.startswith("roy"), name
+        assert (recipe.merge == "vote") == (name == "weber"), name
 
 
 def test_table_shows_a_row_per_stage_and_what_differs():
     table = recipes.table()
-    assert len(table) == sum(len(r.stages) for r in recipes.RECIPES.values()) == 13
+    assert len(table) == sum(len(r.stages) for r in recipes.RECIPES.values()) == 16
     assert not {"seed", "device"} & set(table.columns)
     assert table.loc[("won", 3), "learning_rate"] == 1e-5
 
@@ -115,11 +153,11 @@ def test_stages_keep_by_roc_auc(data, monkeypatch):
     saved = []
     validate = train.validate
 
-    def made_up(model, examples):
+    def made_up(model, examples, *loss):
         saved.append(weights(model))
         n = len(saved)
         made = {"valid_loss": 0.1 * n, "valid_roc_auc": 0.5 + 0.1 * n}
-        return validate(model, examples) | made
+        return validate(model, examples, *loss) | made
 
     monkeypatch.setattr(train, "validate", made_up)
     model, stages = small(), [quiet(epochs=2, keep="valid_roc_auc")] * 2

@@ -75,6 +75,9 @@ def test_lastfm_tags_have_one_kind_each():
     for kind in tags.LASTFM50_KINDS.values():  # the most frequent first
         places = [tags.LASTFM50.index(tag) for tag in kind]
         assert places == sorted(places)
+    sizes = {kind: len(names) for kind, names in tags.LASTFM50_KINDS.items()}
+    assert sizes == {"genre": 28, "mood": 12, "instrument": 5, "era": 5}
+    assert sum(tags.LASTFM50_SPLIT.values()) == 242_825
     labels = frame(**{tag: [1] for tag in reversed(tags.LASTFM50)})
     assert list(tags.choose(labels, "lastfm50")) == tags.LASTFM50
     with pytest.raises(ValueError, match="'pop'"):

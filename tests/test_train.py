@@ -183,12 +183,12 @@ def test_keeps_the_weights_of_the_epoch_that_it_is_asked_to(data, monkeypatch):
     told, valid = [], train.validate
     rows = [(0.5, 0.6), (0.3, 0.7), (0.4, 0.9), (0.6, 0.8)]
 
-    def made_up(model, examples):
+    def made_up(model, examples, *loss):
         told.append(weights(model))
         row = dict(
             zip(("valid_loss", "valid_roc_auc"), rows[len(told) - 1], strict=True)
         )
-        return valid(model, examples) | row
+        return valid(model, examples, *loss) | row
 
     monkeypatch.setattr(train, "validate", made_up)
     for keep, epoch in (("valid_loss", 2), ("valid_roc_auc", 3)):

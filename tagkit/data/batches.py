@@ -126,6 +126,9 @@ class RandomCrops:
         n_samples, sample_rate: the window, as the model wants it.
         batch_size: windows in a batch; the last may be smaller, or larger by one.
         crops_per_clip: windows of each clip in an epoch.
+        together: all windows of a clip come one after another in one batch, one from
+            each of crops_per_clip equal stretches, or evenly placed where they fill the
+            clip. A batch has as many whole clips as its size allows, one at least.
         rank, n_ranks: which part of every batch, see `processes.place`; all of it.
 
     Shape: `epoch(k)` yields samples (batch, n_samples) float32 in [-1, 1] and labels
@@ -140,6 +143,7 @@ class RandomCrops:
         *,
         batch_size: int = 16,
         crops_per_clip: int = 1,
+        together: bool = False,
         seed: int = 0,
         rank: int = 0,
         n_ranks: int = 1,
@@ -147,6 +151,10 @@ class RandomCrops:
         self.examples = examples
         self.batch_size = batch_size
         self.crops_per_clip = crops_per_clip
+        self.together = together
+        if together:
+            n_clips_at_once = max(1, batch_size // crops_per_clip)
+            self.batch_size = n_clips_at_once * crops_per_clip
         self.seed = seed
         self.rank = rank
         self.n_ranks = n_ranks
@@ -193,9 +201,22 @@ class RandomCrops:
     def _plan(self, k):
         """Draw the clips of an epoch in their order, and where their windows start."""
         random = np.random.default_rng([self.seed, k])
+        if self.together:
+            return self._plan_together(random)
         order = np.tile(np.arange(len(self.rows)), self.crops_per_clip)
         random.shuffle(order)
         return order, random.integers(self.last_starts[order] + 1)
+
+    def _plan_together(self, random):
+        """Draw an order of clips; each clip's windows go through it from its start."""
+        n = self.crops_per_clip
+        clips = random.permutation(len(self.rows))
+        last = self.last_starts[clips, None]  # (n_clips, 1)
+        n_cut = self.window.n_cut
+        room = np.maximum(0, (last + n_cut) / n - n_cut)  # of a window in its stretch
+        hop = (last - room) / max(1, n - 1)
+        starts = np.arange(n) * hop + random.random((len(clips), n)) * room
+        return np.repeat(clips, n), starts.astype(int).ravel()
 
     def _parts(self):
         """Yield the places of each batch in the plan, of this process.

@@ -34,6 +34,9 @@ LASTFM50 = (
     "catchy, funk, electro, heavy metal, Progressive rock, 60s, rnb, indie pop, sad, "
     "House, happy"
 ).split(", ")
+# The songs of the Million Song Dataset that have one of them or more, as split by Choi
+# et al. 2017; Wells could not decode 39, 5 and 6 of them.
+LASTFM50_SPLIT = {"train": 201_680, "valid": 12_605, "test": 28_540}
 LASTFM50_KINDS = {
     "genre": (
         "rock, pop, alternative, indie, electronic, dance, alternative rock, jazz, "

@@ -13,7 +13,8 @@ import pandas as pd
 def roc_auc(labels, scores) -> np.ndarray:
     """Compute each tag's chance that a clip with it scores above one without it.
 
-    This is the area under the ROC curve; ties count half.
+    This is the area under the ROC curve; ties count half. With both transposed it is
+    that of each clip over its tags: does what the clip has score above the rest?
 
     Shape: (n_clips, n_tags), (n_clips, n_tags) -> (n_tags,); nan for a tag without
     positives or without negatives.

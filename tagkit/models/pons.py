@@ -30,6 +30,11 @@ class PonsWaveform(Tagger):
         n_back: channels of the back-end; 64 suits a corpus as small as MagnaTagATune.
         n_dense: size of its dense layer; 200 suits such a corpus.
         n_samples: 48,000 (3 s); 51,776 in Weber's replication, nine to a clip.
+        front_width: scales the channels of the front-end alone, as in the paper's
+            tables of its capacity.
+        n_layers: 9 for the paper's 1.2 million tracks, with channels 64, 64, 64, 128,
+            128, 128, 128, 128, 256. They need longer windows, such as 240,000 (15 s).
+            The copy that we read has lost its numbers: both are from memory.
 
     Shape: (batch, 48_000) at 16 kHz -> (batch, n_tags);
     16,000 frames, 5,332, 1,776, 591, 196, 64, 20.
@@ -44,11 +49,19 @@ class PonsWaveform(Tagger):
         n_dense: int = 500,
         n_samples: int = 48_000,
         width: float = 1.0,
+        *,
+        front_width: float = 1.0,
+        n_layers: int = 7,
     ):
         arguments = {"n_tags": n_tags, "n_back": n_back, "n_dense": n_dense}
         arguments |= {"n_samples": n_samples, "width": width}
+        if front_width != 1:  # checkpoints of 0.8 know no other
+            arguments["front_width"] = front_width
+        if n_layers != 7:
+            arguments["n_layers"] = n_layers
         super().__init__(n_samples, 16_000, arguments)
-        channels = [scaled(n, width) for n in (64, 64, 64, 128, 128, 128, 256)]
+        channels = [64] * 3 + [128] * (n_layers - 4) + [256]
+        channels = [scaled(n, width * front_width) for n in channels]
         layers = unit1d(1, channels[0], 3, stride=3)
         for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
             layers += [*unit1d(n_in, n_out, 3), nn.MaxPool1d(3)]
@@ -73,6 +86,10 @@ class PonsSpectrogram(Tagger):
 
     Args:
         n_back, n_dense: as in `PonsWaveform`.
+        n_samples: of any window from 1,792 on, since the back-end takes the maximum
+            and the mean over time; 465,920 are a whole clip of MagnaTagATune, 1,821
+            frames. The paper found means over patches better than whole songs.
+        front_width: as in `PonsWaveform`.
 
     Shape: (batch, 47_616) at 16 kHz, 187 frames -> (batch, n_tags); 464 x 187.
     Source: Pons et al., ISMIR 2018, and their code with 16 filters; 5,924,154
@@ -85,9 +102,17 @@ class PonsSpectrogram(Tagger):
         n_back: int = 512,
         n_dense: int = 500,
         width: float = 1.0,
+        *,
+        front_width: float = 1.0,
+        n_samples: int = N_SAMPLES,
     ):
         arguments = {"n_tags": n_tags, "n_back": n_back, "n_dense": n_dense}
-        super().__init__(N_SAMPLES, 16_000, arguments | {"width": width})
+        arguments["width"] = width
+        if front_width != 1:  # checkpoints of 0.8 know no other
+            arguments["front_width"] = front_width
+        if n_samples != N_SAMPLES:
+            arguments["n_samples"] = n_samples
+        super().__init__(n_samples, 16_000, arguments)
         self.mel = mel.LogMel(16_000, n_fft=512, hop=256, n_mels=96, log="log10")
         self.scale = nn.BatchNorm2d(1, affine=False)
         self.timbre = nn.ModuleList()
@@ -95,11 +120,11 @@ class PonsSpectrogram(Tagger):
         n_features = 0
         for n_bands in (86, 38):
             for n_filters, n_frames in ((16, 7), (32, 3), (64, 1)):
-                n = scaled(n_filters, width)
+                n = scaled(n_filters, width * front_width)
                 self.timbre.append(Tall(n, n_frames, n_bands))
                 n_features += n
         for n_filters, n_frames in ((16, 165), (32, 128), (64, 64), (128, 32)):
-            n = scaled(n_filters, width)
+            n = scaled(n_filters, width * front_width)
             pad = nn.ZeroPad1d(((n_frames - 1) // 2, n_frames // 2))
             self.tempo.append(nn.Sequential(pad, *unit1d(1, n, n_frames)))
             n_features += n

@@ -1,6 +1,7 @@
 """How the papers trained, as values: `recipes.RECIPES["roy_improved"]`.
 
 recipe = recipes.RECIPES["elwood_base"]
+model = models.build("DielemanRaw", **recipe.networks["DielemanRaw"])
 recipes.fit_stages(model, train_part, valid_part, recipe.stages)
 predict.clip_scores(model, test_part, recipe.merge)
 """
@@ -27,21 +28,26 @@ class Recipe:
         source: whose training it is.
         stages: settings, one after another, see `fit_stages`.
         merge: how windows become a clip's score, see `predict.merge_windows`.
+        networks: what was trained so, names of `models.MODELS` and their arguments.
         differs: what we had to choose, or do differently.
     """
 
     source: str
     stages: tuple[Config, ...]
     merge: str
+    networks: dict[str, dict]
     differs: str
 
 
-TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10}
+# Ten clips, all ten windows of each, and one loss for each clip.
+TEN_CLIPS = {"batch_size": 100, "crops_per_clip": 10, "loss": "clip"}
 NESTEROV = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}
-WINDOW_LOSS = (
-    "They take ten adjoining windows each of ten clips and the loss of the merged "
-    "windows; we take 100 windows at random places of any clips and the loss of each."
+PIXELS = (
+    "They scale samples from the lowest and the greatest value of the whole data set; "
+    "ours are 16-bit values divided by full scale, nearly the same."
 )
+
+RAW_16_KHZ = {"sample_rate": 16_000, "n_samples": 48_000}
 
 RECIPES = {
     "dieleman": Recipe(
@@ -57,6 +63,7 @@ RECIPES = {
             ),
         ),
         "mean",
+        {"DielemanRaw": RAW_16_KHZ, "DielemanMel": RAW_16_KHZ},
         "The rate is ours, the paper names none. Its 5 million steps are 270 epochs of "
         "MagnaTagATune.",
     ),
@@ -64,7 +71,9 @@ RECIPES = {
         "Roy, Bristol",
         (Config(epochs=20, learning_rate=1e-3, **TEN_CLIPS),),
         "mean_logits",
-        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip.",
+        {"RoyBase": {}},
+        PIXELS + " Not stated: which epoch is kept, how many runs. It validates on the "
+        "test folders, and trains on folder c as well; we do neither.",
     ),
     "roy_improved": Recipe(
         "Roy, Bristol",
@@ -75,12 +84,15 @@ RECIPES = {
                 schedule="plateau",
                 factor=0.2,
                 flat_epochs=4,
+                watch="roc_auc",
                 **TEN_CLIPS,
             ),
         ),
         "mean_logits",
-        WINDOW_LOSS + " Samples are scaled to [-1, 1] there, clip by clip. Our plateau "
-        "is one of the validation loss, theirs of ROC-AUC.",
+        {"RoyImproved": {}},
+        PIXELS + " Not stated: which epoch is kept, how many runs, the order of batch "
+        "norm, ReLU and pool. It validates on the test folders, and trains on folder c "
+        "as well; we do neither.",
     ),
     "elwood_base": Recipe(
         "Elwood & Varosyan, Bristol",
@@ -94,19 +106,78 @@ RECIPES = {
             ),
         ),
         "mean",
-        WINDOW_LOSS + " They keep the last epoch, we the best.",
+        {"DielemanRaw": {}},
+        "Their loss is that of a clip's mean score, ours that of its mean logit. They "
+        "keep the last epoch, we the best. They do not shuffle the clips, we do. Not "
+        "stated: how many runs the grid of rates and momenta had.",
     ),
     "elwood_crnn": Recipe(
         "Elwood & Varosyan, Bristol",
         (Config(epochs=20, batch_size=32, learning_rate=1e-4),),
         "mean",
-        "They keep the last epoch, we the best.",
+        {"CRNN": {}},
+        "They keep the last epoch, we the best. Their recurrence runs over the batch "
+        "(`models.CRNNOverBatch`), ours over time. Their power is squared once more "
+        "before the logarithm, ours is not.",
+    ),
+    "weber": Recipe(
+        "Weber, EPFL 2019",
+        (Config(epochs=50, batch_size=180, crops_per_clip=9, learning_rate=1e-3),),
+        "vote",
+        {"PonsWaveform": {"n_tags": 2, "n_samples": 51_776}},
+        "Twenty songs in nine chunks make a batch there; we take 180 windows at random "
+        "places. Scores go through a sigmoid three times there, once here. The order "
+        "is said to be drawn with replacement; the published code does not draw. There "
+        "are no validation clips, and merging by vote is proposed, not done.",
+    ),
+    "pons_mtt": Recipe(
+        "Pons et al. 2018, MagnaTagATune",
+        (
+            Config(
+                epochs=600,
+                batch_size=32,
+                learning_rate=1e-3,
+                schedule="plateau",
+                factor=0.5,
+                flat_epochs=75,
+            ),
+        ),
+        "mean",
+        {"PonsWaveform": {}, "PonsSpectrogram": {}},
+        "The copy that we read has lost its numbers: rate, batch size, epochs and "
+        "schedule are those of the authors' musicnn a year later. Adam, cross-entropy, "
+        "dropout before each dense layer and means over patches are theirs.",
+    ),
+    "pons_million": Recipe(
+        "Pons et al. 2018, 1.2 million tracks",
+        (
+            Config(
+                epochs=600,
+                batch_size=32,
+                learning_rate=1e-3,
+                loss="mse",
+                schedule="plateau",
+                factor=0.5,
+                flat_epochs=75,
+            ),
+        ),
+        "mean",
+        {
+            "PonsWaveform": {"n_layers": 9, "n_samples": 240_000},
+            "PonsSpectrogram": {"n_samples": 239_872},
+        },
+        "As for MagnaTagATune. Squared error and nine layers are theirs, windows of "
+        "15 s are from memory. Some of their tags are shares, which are regressed; all "
+        "of ours are 0 or 1.",
     ),
     "wells": Recipe(
         "Wells 2018",
         (Config(epochs=150, batch_size=16, learning_rate=1e-3),),
         "mean",
-        "The batch size is ours. k1c2 was stopped at 89 epochs.",
+        {"K2C1": {"width": 0.88}, "K1C2": {"width": 1.027}, "K2C2": {}},
+        "The batch size is ours. k1c2 was stopped at 89 epochs. All three are said to "
+        "have about a million parameters; the published ones have 1.28, 0.94 and 1.00, "
+        "the widths here make them equal. Which epoch is kept is not stated.",
     ),
     "lee": Recipe(
         "Lee et al. 2017",
@@ -124,6 +195,7 @@ RECIPES = {
             ),
         ),
         "mean",
+        {"SampleCNN": {"sample_rate": 22_050}},
         "From memory. The number of epochs and the patience are ours.",
     ),
     "wang": Recipe(
@@ -139,6 +211,7 @@ RECIPES = {
             ),
         ),
         "mean",
+        {"CRNNTF": {}},
         "The number of epochs is ours; after 50 the rate is 0.5 % of the first.",
     ),
     "musicnn": Recipe(
@@ -155,6 +228,7 @@ RECIPES = {
             ),
         ),
         "mean",
+        {"Musicnn": {}},
         "Their code halves after 75 flat epochs in all, ours after 75 in a row; its "
         "weight decay spares the biases.",
     ),
@@ -167,6 +241,7 @@ RECIPES = {
             Config(epochs=80, learning_rate=1e-5, weight_decay=1e-4, **NESTEROV),
         ),
         "mean",
+        {"ShortChunkCNN": {}},
         "They merge 16 windows of a clip, we as many as cover it.",
     ),
 }
@@ -224,7 +299,8 @@ def fit_stages(
 def table() -> pd.DataFrame:
     """List the recipes, a row per stage, with the settings in which they differ.
 
-    Shape: index recipe and stage; columns of train.Config, merge, source, differs.
+    Shape: index recipe and stage; columns of train.Config, merge, source, networks,
+    differs.
 
     >>> table().loc[("elwood_base", 0), ["learning_rate", "momentum"]].tolist()
     [0.005, 0.99]
@@ -232,6 +308,7 @@ def table() -> pd.DataFrame:
     rows = {
         (name, i): asdict(stage)
         | {"merge": recipe.merge, "source": recipe.source, "differs": recipe.differs}
+        | {"networks": ", ".join(recipe.networks)}
         for name, recipe in RECIPES.items()
         for i, stage in enumerate(recipe.stages)
     }

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 
@@ -44,12 +45,21 @@ class Config:
         optimizer: "adam" or "sgd". learning_rate and weight_decay apply to both,
             momentum and nesterov to sgd only; momentum makes its steps 1 / (1 -
             momentum) times as long.
+        loss: "window", the cross-entropy of each window's logits; "clip", that of the
+            mean logits of a clip's windows, crops_per_clip of them in one batch; "mse",
+            the squared error of each window's scores. The validation loss follows.
+        class_weights: weigh a tag's positives by how many negatives it has for each,
+            so that rare tags count as much as frequent ones. Scores are then no shares.
         schedule: None; "plateau" multiplies the rate by factor after flat_epochs
-            epochs without a better validation loss; "decay" does so every epoch.
+            epochs without a better one; "decay" does so every epoch.
         patience: stop after so many epochs without a better one; None never does.
         keep: which weights are kept, those of the epoch with the lowest "valid_loss" or
             with the highest "valid_roc_auc". With few clips the loss soon punishes a
             network for being too sure, while it still learns to rank.
+        watch: by what "plateau" and patience call an epoch better: the validation
+            clips' "loss" or "roc_auc"; None is what `keep` names.
+        details: put each step's loss and the training clips' ROC-AUC into the history,
+            too. Scoring these clips takes time.
         start_at_prior: begin with each tag's share of the training clips as its score,
             see `start_at_prior`; the first epochs need not learn how rare tags are.
         freeze: train the last layer only, on what the others give in evaluation mode;
@@ -73,11 +83,15 @@ class Config:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
+    loss: str = "window"
+    class_weights: bool = False
     schedule: str | None = None
     factor: float = 0.2
     flat_epochs: int = 3
     patience: int | None = None
     keep: str = "valid_loss"
+    watch: str | None = None
+    details: bool = False
     start_at_prior: bool = False
     freeze: bool = False
     seed: int = 0
@@ -92,6 +106,11 @@ class Config:
             names = names.split(",")
         object.__setattr__(self, "augment", tuple(names or ()) or None)
 
+    @property
+    def watched(self) -> str:
+        """Name the column of the history that "plateau" and patience look at."""
+        return f"valid_{self.watch}" if self.watch else self.keep
+
 
 @dataclass
 class History:
@@ -99,7 +118,8 @@ class History:
 
     Attributes:
         epochs: epoch, loss, valid_loss, valid_roc_auc, valid_ap, seconds, waiting
-            (share of the seconds spent waiting for data), learning_rate.
+            (share of the seconds spent waiting for data), learning_rate; with details
+            train_roc_auc and step_losses, a list.
         keep: see Config.
         interrupted: whether it was stopped by Ctrl-C, SIGTERM or a stop button.
     """
@@ -115,8 +135,12 @@ class History:
     @property
     def best(self) -> dict:
         """The epoch whose weights are kept, as `keep` says."""
-        sign = 1 if self.keep == "valid_loss" else -1
-        return min(self.epochs, key=lambda row: sign * row[self.keep])
+        return self.best_by(self.keep)
+
+    def best_by(self, measure: str) -> dict:
+        """Give the first epoch with the lowest "valid_loss", or highest of another."""
+        sign = 1 if measure == "valid_loss" else -1
+        return min(self.epochs, key=lambda row: sign * row[measure])
 
     def add(self, row: dict):
         """Take the figures of an epoch; raises ValueError if `keep` is not a number."""
@@ -132,7 +156,8 @@ class History:
         n_epochs = len(self.epochs)
         is_flat = False
         if n_epochs and config.patience:
-            is_flat = n_epochs - self.best["epoch"] >= config.patience
+            best = self.best_by(config.watched)
+            is_flat = n_epochs - best["epoch"] >= config.patience
         return n_epochs >= config.epochs or is_flat
 
 
@@ -180,6 +205,7 @@ def fit(
         run_dir, config, model, optimizer, schedule, history, train, valid
     )
     loader = make_loader(train, model, config, device)
+    loss_of = make_loss(config, train.labels)
     augment = Augment(config.augment, config.seed)
 
     # At its start `resumed` loads last.pt, at its end the best weights.
@@ -204,7 +230,7 @@ def fit(
                 for samples, labels, fraction in batch.micro_batches(config.accumulate):
                     with devices.casting(config.precision, device):
                         logits = network(samples)  # (n_windows, n_tags)
-                    mean = binary_cross_entropy_with_logits(logits.float(), labels)
+                    mean = loss_of(logits.float(), labels)
                     micro_loss = mean * fraction
                     (micro_loss * batch.weight).backward()  # 1 with a single process
                     loss += micro_loss.detach()
@@ -213,12 +239,15 @@ def fit(
                 sizes.append(batch.n)
             row = {"epoch": epoch, "loss": mean_loss(losses, sizes, loader, epoch)}
             seconds = time.perf_counter() - start
-            row |= validate(model, valid)
+            row |= validate(model, valid, loss_of)
+            if config.details:
+                row |= {"step_losses": torch.stack(losses).tolist()}
+                row |= {"train_roc_auc": validate(model, train)["valid_roc_auc"]}
             row |= {"seconds": seconds, "waiting": loader.waiting / seconds}
             row |= {"learning_rate": optimizer.param_groups[0]["lr"]}
             with stop.held():
                 history.add(row)
-                step_schedule(schedule, row)
+                step_schedule(schedule, row[config.watched])
                 run.save()  # best.safetensors, if it is the best epoch, and last.pt
                 log(line(row, config))
     history.interrupted = stop.stopped
@@ -234,14 +263,76 @@ def make_loader(
 
     Shape: `epoch(k)` yields `feed.Batch`.
     """
+    how = {"together": True} if config.loss == "clip" else {}
     crops = train.crops(
         model.n_samples,
         model.sample_rate,
         batch_size=config.batch_size,
         crops_per_clip=config.crops_per_clip,
         seed=config.seed,
+        **how,
     )
     return feed.Feed(crops, device, model.n_samples, train.labels.shape[1])
+
+
+def make_loss(config: Config, labels: pd.DataFrame) -> Callable:
+    """Make the loss that a config names: `loss_of` with its options.
+
+    Args:
+        labels: of the training clips, for class weights.
+
+    Shape: labels (n_clips, n_tags) -> a function of logits and labels.
+    """
+    weights = class_weights(labels) if config.class_weights else None
+    how = {"kind": config.loss, "n_windows": config.crops_per_clip, "weights": weights}
+    return partial(loss_of, **how)
+
+
+def loss_of(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    kind: str = "window",
+    n_windows: int = 1,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Compute the loss of a batch, the mean over its windows, or clips, and tags.
+
+    Args:
+        kind: "window", "clip" or "mse", see `Config`.
+        n_windows: for "clip", how many windows of each clip follow one another.
+        weights: of each tag's positives, (n_tags,), see `class_weights`.
+
+    Shape: logits, labels (batch, n_tags), or (n_clips, n_windows, n_tags) -> ().
+
+    >>> logits, labels = torch.tensor([[3.0], [-3.0]]), torch.ones(2, 1)
+    >>> loss_of(logits, labels), loss_of(logits, labels, kind="clip", n_windows=2)
+    (tensor(1.5486), tensor(0.6931))
+    """
+    weights = None if weights is None else weights.to(logits.device)
+    if kind == "clip":
+        shape = -1, n_windows, labels.shape[-1]
+        logits = logits.reshape(shape).mean(dim=1)  # (n_clips, n_tags)
+        labels = labels.reshape(shape).mean(dim=1)
+    if kind == "mse":
+        errors = (logits.sigmoid() - labels).square()
+        if weights is not None:
+            errors = errors * (1 + (weights - 1) * labels)
+        return errors.mean()
+    return binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
+
+
+def class_weights(labels: pd.DataFrame) -> torch.Tensor:
+    """Count the negatives of each tag for each of its positives.
+
+    Shape: (n_clips, n_tags) -> (n_tags,); a tag without positives has as many as one
+    with a single one.
+
+    >>> class_weights(pd.DataFrame({"rare": [1, 0, 0, 0], "frequent": [1, 1, 0, 1]}))
+    tensor([3.0000, 0.3333])
+    """
+    positives = np.maximum(1, labels.sum().to_numpy(np.float32))
+    return torch.from_numpy((len(labels) - positives) / positives)
 
 
 def mean_loss(
@@ -328,8 +419,9 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
     schedules = torch.optim.lr_scheduler
     if config.schedule == "plateau":
         patience = config.flat_epochs - 1  # PyTorch acts when there is one more
+        mode = "min" if config.watched == "valid_loss" else "max"
         return schedules.ReduceLROnPlateau(
-            optimizer, "min", config.factor, patience, threshold=0.0
+            optimizer, mode, config.factor, patience, threshold=0.0
         )
     if config.schedule in (None, "decay"):
         factor = config.factor if config.schedule else 1.0  # the rate stays
@@ -339,20 +431,27 @@ def make_schedule(optimizer: torch.optim.Optimizer, config: Config):
     )
 
 
-def step_schedule(schedule, row: dict):
-    """Let a schedule set the rate of the next epoch."""
+def step_schedule(schedule, watched: float):
+    """Let a schedule set the rate of the next epoch, "plateau" by what is watched."""
     if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-        schedule.step(row["valid_loss"])
+        schedule.step(watched)
     else:
         schedule.step()
 
 
-def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
-    """Score clips, windows merged by mean: loss per window, macro ROC-AUC and AP.
+def validate(
+    model: Tagger,
+    valid: batches.Examples,
+    loss_of: Callable = loss_of,
+) -> dict[str, float]:
+    """Score clips, windows merged by mean: loss, macro ROC-AUC and AP.
 
     In float32, whatever the precision of the training, so that a checkpoint that is
     loaded later gets the same scores, TF32 on GPUs aside. Several processes score a
     part of the clips each.
+
+    Args:
+        loss_of: see `make_loss`; the loss of a clip is that of all its windows.
 
     Shape: a dict with valid_loss, valid_roc_auc, valid_ap; nan where no tag has both
     positives and negatives.
@@ -367,7 +466,7 @@ def validate(model: Tagger, valid: batches.Examples) -> dict[str, float]:
     logits = processes.join(mine, logits, len(valid))  # (n_clips, n_windows, n_tags)
     labels = torch.tensor(valid.labels.to_numpy(np.float32))
     each = labels[:, None].expand(logits.shape)
-    loss = binary_cross_entropy_with_logits(torch.from_numpy(logits), each)
+    loss = loss_of(torch.from_numpy(logits), each, n_windows=logits.shape[1])
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"the loss of the validation clips is {float(loss)} after the last step of "
@@ -480,9 +579,27 @@ def _check(model, train, valid, config, device):
             raise ValueError(
                 f"{name} is {value!r}; needed is a whole number from {least} on"
             )
-    if config.keep not in ("valid_loss", "valid_roc_auc"):
+    for name, known in (
+        ("keep", ("valid_loss", "valid_roc_auc")),
+        ("watch", (None, "loss", "roc_auc")),
+        ("loss", ("window", "clip", "mse")),
+    ):
+        if getattr(config, name) not in known:
+            *others, last = map(repr, known)
+            raise ValueError(
+                f"{name} is {getattr(config, name)!r}; needed is {', '.join(others)} "
+                f"or {last}"
+            )
+    if config.loss == "clip" and (config.accumulate > 1 or processes.place()[1] > 1):
         raise ValueError(
-            f"keep is {config.keep!r}; needed is 'valid_loss' or 'valid_roc_auc'"
+            "loss 'clip' needs all windows of a clip at once; train in one process, "
+            "with accumulate=1"
+        )
+    is_stream = not isinstance(train, batches.Examples)
+    if is_stream and (config.loss == "clip" or config.details):
+        raise ValueError(
+            "loss 'clip' and details need examples of a store, "
+            f"{type(train).__name__} gives windows only; see batches.examples"
         )
     if list(train.labels.columns) != list(valid.labels.columns):
         raise ValueError(
