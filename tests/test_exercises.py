@@ -111,9 +111,19 @@ def test_an_empty_function_is_not_tried(mini, id):
 
 # What the texts and the hints promise, for the lessons of the second edition
 
-SECOND_EDITION = ("0.", "1.", "2.", "3.", "4.")  # the others as they are written anew
+SECOND_EDITION = (
+    "0.1",
+    "0.2",
+    "0.4",
+    "1.",
+    "2.",
+    "3.",
+    "4.",
+)  # the others as they are written anew
 WITHOUT_EXAMPLE = {
-    **dict.fromkeys(("0.1", "0.2", "0.4"), "stands in its lesson, without an example"),
+    **dict.fromkeys(
+        [f"0.{n}" for n in range(1, 9)], "stands in its lesson, without an example"
+    ),
     "1.3": "its example is counted on MagnaTagATune",
     **dict.fromkeys(("2.3", "3.4", "4.3"), "a network, whose table gives shapes"),
     **dict.fromkeys(("2.4", "4.4"), "its examples are networks, which the probe has"),
