@@ -5,7 +5,8 @@
 
 writes a line for each of 180 points to data/results/label_efficiency.jsonl: two splits
 (by folder, and with artists apart), 20 to 360 labelled clips, three draws, six ways.
-A point that is there is not computed again. The ways:
+A point that is there is not computed again; the table of the data card, README.md here,
+is written anew. The ways:
 
 probe       a logistic regression per tag on the embeddings of the network of
             MagnaTagATune, `training.probe`
@@ -23,7 +24,8 @@ them: a fifth, at most about 20, is kept apart to choose the epoch, no track (or
 artist) on both sides, and the other two ways learn from the rest. The probe needs no
 epoch; it chooses C by folds and learns from all, whatever it listens to. The test part
 is only scored: the mean ROC-AUC over the tags that some test clips have, 0.5 for a tag
-that was never met.
+that was never met. (The values of C that `training.probe` tries, and the one that it
+takes where folds are too few, were settled after a look at such curves.)
 """
 
 import argparse
@@ -40,6 +42,7 @@ import torch
 from tagkit import models
 from tagkit.data import batches, corpus, store
 from tagkit.evaluation import cache, metrics, networks, predict
+from tagkit.files import write_atomically
 from tagkit.training import Config, checkpoints, fit, probe
 
 NETWORK = "magnatagatune"
@@ -49,6 +52,10 @@ N_WINDOWS = 3  # of a clip, that the untrained network hears
 SIZES, DRAWS, VERSIONS = (20, 45, 90, 180, 360), (0, 1, 2), ("full", "artist")
 RESULT = corpus.SHIPPED / "results" / "label_efficiency.jsonl"
 KEPT = {"keep": "valid_roc_auc", "device": "cpu"}
+MARKS = (
+    "<!-- label efficiency: begin (label_efficiency.py) -->",
+    ("<!-- label efficiency: end -->"),
+)
 
 
 def draw(mini, version: str, n: int, seed: int):
@@ -156,6 +163,24 @@ def untrained(mini, seed: int) -> pd.DataFrame:
     return pd.DataFrame(np.stack(rows), mini.clips.index)
 
 
+def table(points: pd.DataFrame):
+    """Yield the lines of a table: mean of the draws, lowest and highest."""
+    yield "| split | way | " + " | ".join(f"{n} labels" for n in SIZES) + " |"
+    yield "|---|---|" + "---|" * len(SIZES)
+    for version in VERSIONS:
+        for way in WAYS:
+            cells = []
+            for n in SIZES:
+                is_here = (points["split"] == version) & (points["way"] == way)
+                roc = points["roc_auc"][is_here & (points["n_labelled"] == n)]
+                cells.append(f"{roc.mean():.3f} ({roc.min():.3f} to {roc.max():.3f})")
+                if len(roc) < len(DRAWS):
+                    cells[-1] = f"{roc.mean():.3f}, {len(roc)} of {len(DRAWS)} draws"
+                if not len(roc):
+                    cells[-1] = "not computed"
+            yield f"| {version} | {way} | " + " | ".join(cells) + " |"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("ways", nargs="*", choices=[[], *WAYS], metavar="WAY")
@@ -190,8 +215,14 @@ def main():
         with options.out.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(*row.values(), flush=True)
-    rows = pd.read_json(options.out, lines=True)
-    print(rows.groupby(["split", "way", "n_labelled"])["roc_auc"].mean().unstack())
+    lines = [*table(pd.read_json(options.out, lines=True))]
+    print("\n".join(lines))
+    if options.out == RESULT:
+        card = corpus.SHIPPED / "README.md"
+        before, rest = card.read_text().split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+        text = "\n".join((before + MARKS[0], "", *lines, "", MARKS[1] + after))
+        write_atomically(card, text.encode())
 
 
 if __name__ == "__main__":
