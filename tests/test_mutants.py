@@ -76,6 +76,11 @@ AS_RIGHT = {
     "7.2": ["threading.Thread(target=work).start()"],  # it ends all the same
     "7.4": ["zip(samples.split(n_most), labels.split(n_most))"],  # equally long
     "7.5": ["torch.load(io.BytesIO(disk.read('last.pt')))"],  # the default
+    "8.3": ["shape[-1]", "max_iter=499", "max_iter=501"],  # the same axis; enough
+    "8.4": [
+        *("normalize(a)", "normalize(b)"),  # the default
+        *("normalize(a, dim=-1)", "normalize(b, dim=-1)"),  # the same axis
+    ],
     "M.4": ["power.shape[-1]"],  # the same axis
     "M.10": ["scores = 2 /", "scores.sum(axis=1)"],  # twice the score, the same order
 }
