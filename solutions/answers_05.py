@@ -240,9 +240,9 @@ ANSWERS["5.2"] = Answers(
         ),
         (as_sklearn, "cannot be scored counts as"),
         (as_number(0), "cannot be scored counts as 0"),
-        (all_are_positive, "keep the tags with a score"),
+        (all_are_positive, "every clip has counts as 1"),
         (weighed, "keep the tags with a score"),
-        (lambda *x: macro(*x)[1::-1] + macro(*x)[2:], "keep the tags with a score"),
+        (lambda *x: macro(*x)[1::-1] + macro(*x)[2:], "ROC-AUC comes first"),
         (lambda *x: macro(*x)[:2], "has 2 parts; 3 are needed"),
         (lambda x, s: (*macro(x, s)[:2], x.shape[1] - macro(x, s)[2]), "were kept"),
         (lambda x, s: (*macro(x, s)[:2], (x.sum(0) == 0).sum()), "or every clip"),
@@ -387,11 +387,14 @@ ANSWERS["5.4"] = Answers(
     ],
     [
         (believe, "you believed the scores"),
-        (whole_clips, "take the n highest"),
+        (whole_clips, "whole clips were set right"),
         (lambda x, s, t, n: t, "you set all labels right"),
         (lambda x, s, t, n: x, "you change 0 fields"),
         (chosen_by(lambda x, s, t: s), "labels of 1 are no false alarms"),
-        (chosen_by(lambda x, s, t: s.where(t > x, -1)), "take the n highest"),
+        (
+            chosen_by(lambda x, s, t: s.where(t > x, -1)),
+            "all labels of 0 were set right",
+        ),
         (lambda x, s, t, n: mend(x, s, t, n + 1), "fields: "),
         (lambda x, s, t, n: mend(x, s, t, n).iloc[1:], "has no row 2"),
         (lambda x, s, t, n: s.stack().nlargest(n).index, "numbers are needed"),
@@ -510,12 +513,15 @@ ANSWERS["5.5"] = Answers(
         (said_only, "for which nothing was said counts 0"),
         (with_empty, "no test clip has"),
         (one_for_all, "the four rules"),
-        (lowest_otherwise, "the four rules"),
-        (last_of_equal, "the four rules"),
+        (lowest_otherwise, "no validation clip has gets 0.5"),
+        (last_of_equal, "take the lowest"),
         (above, "at the threshold is a yes"),
-        (always_above, "the four rules"),
+        (always_above, "on validation, too"),
         (lambda v, e, x, s: honest(v, e + 1, x, s + 1), "the four rules"),
-        (lambda v, e, x, s: each_f1(x, s >= 0.5)[x.any(0)].mean(), "the four rules"),
+        (
+            lambda v, e, x, s: each_f1(x, s >= 0.5)[x.any(0)].mean(),
+            "a threshold of its own",
+        ),
         (lambda *x: "0.4", "one number is needed"),
     ],
 )
@@ -612,8 +618,139 @@ ANSWERS["5.6"] = Answers(
         (plus_and_minus, "What is drawn"),
         (lambda x, a, b, *rest: interval(x, b, a, *rest), "it is B minus A"),
         (lambda *x: interval(*x)[::-1], "low first, then high"),
-        (lambda *x: np.percentile(list(gaps(*x)), [5, 95]), "it holds 90 %"),
+        (lambda *x: np.percentile(list(gaps(*x)), [5, 95]), "90 % of the draws"),
         (lambda *x: 100 * interval(*x), "What is drawn"),
         (lambda *x: np.mean(list(gaps(*x))), "2 parts are needed"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+FIVE = np.array([1, 0, 1, 0, 0]), np.array([0.9, 0.6, 0.6, 0.3, 0.1])
+ONE_TAG = [1, 0], [0.72, 0.31], [1, 1, 0], [0.91, 0.32, 0.44]
+EXAMPLES = {
+    "0.5": [
+        (
+            None,
+            (
+                np.array([1, 0, 1, 0, 1, 1, 0]),
+                np.array([0.9, 0.7, 0.6, 0.45, 0.4, 0.2, 0.1]),
+                0.4,
+            ),
+            (0.6, 0.75),
+        )
+    ],
+    "5.1": [(0, FIVE, 0.9167), (1, FIVE, 0.8333)],
+    "5.2": [
+        (
+            None,
+            (
+                np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1]]),
+                np.array([[0.9, 0.2, 0.5], [0.2, 0.4, 0.5], [0.1, 0.1, 0.8]]),
+            ),
+            (0.875, 0.9167, 1),
+        )
+    ],
+    "5.3": [
+        (
+            None,
+            (
+                pd.DataFrame([[1, 0], [0, 0], [0, 1]], [40, 12, 7]),
+                pd.DataFrame([[0.9, 0.2], [0.1, 0.1], [0.2, 0.1]], [40, 12, 7]),
+                1,
+            ),
+            ([12], [7]),
+        )
+    ],
+    "5.4": [
+        (
+            None,
+            (
+                pd.DataFrame([[1, 0], [0, 0]], [3, 8]),
+                pd.DataFrame([[0.9, 0.8], [0.7, 0.2]], [3, 8]),
+                pd.DataFrame([[1, 0], [1, 1]], [3, 8]),
+                2,
+            ),
+            [[1, 0], [1, 0]],
+        )
+    ],
+    "5.5": [  # twice the tag of the text
+        (None, tuple(np.column_stack([part, part]) for part in ONE_TAG), 0.5)
+    ],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.5": (None, "def answer(has, score, threshold):\n    {0}\n    {1}\n    {2}"),
+    "5.1": (
+        1,
+        """
+def answer(has, scores):
+    return np.mean([{2} for own in {4}])
+""",
+    ),
+    "5.2": (
+        None,
+        """
+def answer(labels, scores):
+    {0}
+    {1}
+    areas = {2}
+    return areas, metrics.average_precision(labels, scores)[kept].mean(), (~kept).sum()
+""",
+    ),
+    "5.3": (
+        None,
+        """
+def answer(labels, scores, n):
+    s = scores.clip(1e-6, 1 - 1e-6)
+    {0}
+    order = {1}
+    return order[:n], order[-n:][::-1]
+""",
+    ),
+    "5.4": (
+        None,
+        """
+def answer(labels, scores, truth, n):
+    mended = labels.copy()
+    for {0} in scores.stack()[labels.stack() == 0].nlargest(n).index:
+        {1}
+    return mended
+""",
+    ),
+    "5.5": (
+        None,
+        """
+def f1(has, yes):
+    return {1}
+
+
+def answer(valid_labels, valid_scores, labels, scores):
+    found = []
+    for column in range(labels.shape[1]):
+        valid_has, valid_score = valid_labels[:, column], valid_scores[:, column]
+        has, score = labels[:, column], scores[:, column]
+        {2}
+        t = {3} if {4} else 0.5
+        if has.any():
+            found.append({5})
+    return np.mean(found)
+""",
+    ),
+    "5.6": (
+        None,
+        """
+def answer(labels, a, b, groups, n_boot):
+    random, names, gaps = np.random.default_rng(1), np.unique(groups), []
+    for _ in range(n_boot):
+        {1}
+        rows = {0}
+        of = [np.nanmean(metrics.roc_auc(labels[rows], x[rows])) for x in (a, b)]
+        gaps.append(of[0] - of[1])
+    return np.percentile(gaps, [2.5, 97.5])
+""",
+    ),
+}

@@ -123,7 +123,7 @@ ANSWERS["6.1"] = Answers(
         (one_length, "one of the two lengths only"),
         (divides_by_zero, "divided by zero"),
         (full_diagonal, "a vector of zeros has no direction"),
-        (neighbours.similarity, "do not give that"),
+        (neighbours.similarity, "no mean is taken off"),
         (lambda vectors: by_units(vectors.T), "has shape (2, 2)"),
         (lambda vectors: -cdist(vectors, vectors), "do not give that"),
     ],
@@ -219,7 +219,7 @@ ANSWERS["6.2"] = Answers(
         (filters_afterwards, "numbers are needed"),
         (values, "places of clips"),
         (lambda *x: by_mask(*x)[:, [0, 0, *range(2, x[2])]], "are left out"),
-        (lambda near, *x: by_mask(near.T, *x), "the most similar one must come first"),
+        (lambda near, *x: by_mask(near.T, *x), "you read columns"),
         (lambda *x: by_mask(*x)[:, :1], "has shape (6, 1)"),
     ],
 )
@@ -260,7 +260,7 @@ ANSWERS["6.3"] = Answers(
         (lambda f, r: by_take(f, r).mean(), "has shape ()"),
         (lambda f, r: by_take(f, r) * f.shape[1], "these are counts"),
         (lambda f, r: r[:, : f.shape[1]].mean(axis=1), "the first columns"),
-        (lambda f, r: 1 - by_take(f, r), "which are relevant"),
+        (lambda f, r: 1 - by_take(f, r), "that is not relevant"),
         (lambda f, r: np.take_along_axis(r, f, axis=1).mean(axis=0), "has shape (3,)"),
     ],
 )
@@ -325,7 +325,7 @@ ANSWERS["6.4"] = Answers(
     [
         (with_slip(first_too=True), "the first clip is none"),
         (with_slip(how=np.mean), "take the largest"),
-        (with_slip(swap=True), "is worth more"),
+        (with_slip(swap=True), "weights are exchanged"),
         (with_slip(sign=-1), "is worth more"),
         (with_slip(sign=0), "variety has no effect"),
         (with_slip(again=True), "occurs twice"),
@@ -425,8 +425,89 @@ ANSWERS["6.6"] = Answers(
         (lambda own, drawn: (own == drawn).mean(), "may stand elsewhere"),
         (lambda own, drawn: np.isin(own, drawn).mean(), "the lists of all clips"),
         (lambda own, drawn: by_row(own, drawn) * own.shape[1], "that is a count"),
-        (lambda own, drawn: by_row(drawn, own), "how many of `own`"),
+        (lambda own, drawn: by_row(drawn, own), "the share of `drawn`"),
         (lambda own, drawn: np.isin(own, drawn).mean(axis=1), "one number is needed"),
         (lambda own, drawn: 0.3, "how many of `own`"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+FOUR = np.array(
+    [[1, 0.9, 0.8, 0.1], [0.9, 1, 0.9, 0], [0.8, 0.9, 1, 0], [0.1, 0, 0, 1]]
+)
+THREE = np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]])  # of two artists
+EXAMPLES = {
+    "6.1": [
+        (
+            None,
+            (np.array([[2, 0], [3, 3], [0, 0]]),),
+            [[1, 0.7071, 0], [0.7071, 1, 0], [0, 0, 0]],
+        )
+    ],
+    "6.2": [(None, (THREE, np.array([*"AAB"]), 1), [[2], [2], [1]])],
+    "6.3": [
+        (None, (np.array([[2, 0]]), np.array([[False, True, True]])), [0.5]),
+    ],
+    "6.4": [
+        (None, (FOUR, 0, 3, 0.0), [0, 1, 2]),
+        (None, (FOUR, 0, 3, 0.5), [0, 1, 3]),
+    ],
+    "6.5": [(None, (np.array([[1], [0], [0], [0]]), 4), ([3, 1, 0, 0], 0.8165))],
+    "6.6": [
+        (None, (np.array([[5, 7], [3, 4]]), np.array([[7, 9], [4, 3]])), 0.75),
+    ],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.6": (
+        None,
+        """
+def answer(query, kept, skipped):
+    {0}
+    if len({1}):
+        query = query - 0.15 * {1}.mean(axis=0)
+    {2}
+""",
+    ),
+    "6.1": (None, "def answer(vectors):\n    {0}\n    {1}\n    return {2}"),
+    "6.2": (
+        None,
+        """
+def answer(similarities, artists, k):
+    same = artists[:, None] == artists
+    {0}
+    return {1}
+""",
+    ),
+    "6.3": (None, "def answer(found, relevant):\n    return {0}"),
+    "6.4": (
+        None,
+        """
+def answer(similarities, first, n, variety):
+    chosen = [first]
+    while len(chosen) < n:
+        {0}
+        if len(chosen) > 1:
+            {1}
+        {2}
+        chosen.append({3})
+    return chosen
+""",
+    ),
+    "6.5": (
+        None,
+        """
+def answer(found, n_clips):
+    counts = np.bincount(found.ravel(), minlength=n_clips)
+    if counts.std() == 0:
+        return counts, 0
+    {0}
+    return counts, {1}
+""",
+    ),
+    "6.6": (None, "def answer(own, drawn):\n    return {0}"),
+}

@@ -915,3 +915,122 @@ ANSWERS["7.6"] = Answers(
         (changed(3, "disk"), "one of decode, cut, train"),
     ],
 )  # fmt: skip
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+PLACES = np.array([5, 0, 3, 4, 1, 2, 6])
+EXAMPLES = {
+    "7.1": [
+        (
+            1,
+            (
+                36_000,
+                {"disk": 1e6, "memory": 5e7, "arithmetic": 2e9},
+                {"disk": 2e8, "memory": 1e10, "arithmetic": 1e11},
+            ),
+            (0.3, 0.2, "arithmetic"),
+        )
+    ],
+    "7.3": [
+        (1, (PLACES, 3, 0, 2, 1), [[4, 2], [6]]),
+        (1, (PLACES, 3, 1, 2, 1), [[1], []]),
+    ],
+    "7.6": [(1, ({"decode": 6, "cut": 1, "train": 3}, "decode", 2), 1.4286)],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.7": (None, "def answer(flop, n_bytes, peak, rate):\n    {0}"),
+    "7.1": (
+        1,
+        """
+def answer(n_clips, clip, machine):
+    {0}
+    return {1} / 3600, {2} / 3600, {3}
+""",
+    ),
+    "7.2": (
+        None,
+        """
+def answer(items, n):
+    made = queue.Queue(n)
+
+    def load():
+        try:
+            {0}
+            {1}
+        {2} BaseException as error:
+            {3}
+
+    threading.Thread(target=load, daemon=True).start()
+    while True:
+        {4}
+        if kind == "end":
+            return
+        if kind == "error":
+            raise item
+        yield item
+""",
+    ),
+    "7.3": (
+        1,
+        """
+def answer(order, batch_size, rank, n_ranks, done):
+    {0}
+    return [{1} for batch in batches[done:]]
+""",
+    ),
+    "7.4": (
+        None,
+        """
+def answer(network, samples, labels, n_most):
+    network.zero_grad()
+    total, bce = 0, functional.binary_cross_entropy_with_logits
+    for start in range(0, len(samples), n_most):
+        part, wanted = (x[start : start + n_most] for x in (samples, labels))
+        {0}
+        {1}
+        {2}
+    return total
+""",
+    ),
+    "7.5": (
+        None,
+        """
+def save(training, disk):
+    state = dict(
+        model=training.model.state_dict(),
+        optimizer=training.optimizer.state_dict(),
+        schedule=training.schedule.state_dict(),
+        losses=training.losses,
+        random=torch.get_rng_state(),
+    )
+    {1}
+    {0}
+    {2}
+    {3}
+
+
+def load(training, disk):
+    state = torch.load(io.BytesIO(disk.read("last.pt")), weights_only=True)
+    for name in ("model", "optimizer", "schedule"):
+        getattr(training, name).load_state_dict(state[name])
+    training.losses = list(state["losses"])
+    torch.set_rng_state(state["random"])
+
+
+answer = save, load
+""",
+    ),
+    "7.6": (
+        0,
+        """
+import timeit
+
+def answer(work, n_clips, tries, clock):
+    return 1000 * min({0}) / n_clips
+""",
+    ),
+}

@@ -60,12 +60,12 @@ ANSWERS["0.8"] = Answers(
     standardise,
     [by_sklearn, by_torch],
     [
-        (each_its_own, "the test's own mean"),
-        (of_both, "the mean of both parts"),
+        (each_its_own, "scaled by the test itself"),
+        (of_both, "scaled by both parts"),
         (by_zero, "divided by zero?"),
         (
             lambda a, b: ((a - a.mean()) / a.std(), (b - a.mean()) / a.std()),
-            "one mean for all",
+            "one mean serves all",
         ),
         (lambda a, b: (a - a.mean(0), b - a.mean(0)), "its spread is missing"),
         (lambda a, b: (standardise(a, b)[0], b), "as it was"),
@@ -380,10 +380,91 @@ ANSWERS["8.5"] = Answers(
         (straight, "on the axis of logarithms"),
         (next_size, "where the line crosses, not the next"),
         (lambda *x: np.log(worth(*x)), "that is a logarithm"),
-        (sorted_first, "between the two points"),
+        (sorted_first, "the order of their sizes"),
         (last_time, "the first time that the curve"),
         (lambda n, s, g: np.exp(np.interp(g, s, np.log(n))), "yours is"),
         (lambda n, s, g: min(worth(n, s, g), 360), "so it is inf"),
         (lambda n, s, g: np.inf if s[0] < g else n[0], "the curve reaches it"),
     ],
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+EXAMPLES = {
+    "8.1": [(None, (np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0])), 0.5)],
+    "8.2": [(None, (np.array([1, 0, 1, 0, 0, 0]), np.array([*"abcdef"]), 2), None)],
+    "8.3": [
+        (
+            0,
+            (
+                *(torch.zeros(1), torch.zeros(1)),
+                *(torch.tensor([[1.0], [-1.0]]), torch.tensor([1.0, 0.0])),
+                1.0,
+            ),
+            1.3863,
+        )
+    ],
+    "8.4": [(None, (torch.eye(2), torch.eye(2), 1.0), 0.3133)],
+    "8.5": [(None, (np.array([10.0, 1000.0]), np.array([0.5, 0.7]), 0.6), 100)],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "0.8": (
+        None,
+        """
+def answer(train, test):
+    {0}
+    return {1}, (test - train.mean(axis=0)) / spread
+""",
+    ),
+    "8.1": (
+        None,
+        """
+def answer(first, second):
+    p, q = first.mean(), second.mean()
+    {0}
+    {1}
+    return {2}
+""",
+    ),
+    "8.2": (
+        None,
+        """
+def answer(tag, artists, n):
+    word = set(artists[tag == 1])
+    {0}
+    for list_ in (sorted(word), sorted(set(artists) - word)):
+        {1}
+    return {2}
+""",
+    ),
+    "8.3": (
+        0,
+        "def answer(weight, bias, vectors, labels, C):\n    {0}\n    return {1}",
+    ),
+    "8.4": (
+        None,
+        """
+from torch.nn.functional import cross_entropy, normalize
+
+def answer(a, b, temperature):
+    {0}
+    {1}
+    return {2}
+""",
+    ),
+    "8.5": (
+        None,
+        """
+def answer(sizes, scores, goal):
+    if {1}:
+        return {2}
+    for n1, n2, s1, s2 in zip(sizes, sizes[1:], scores, scores[1:]):
+        {0}
+    return {3}
+""",
+    ),
+}

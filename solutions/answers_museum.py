@@ -66,7 +66,7 @@ exhibit(
     [by_formula, by_logsigmoid, nn.BCEWithLogitsLoss()],
     [
         (lambda x, y: with_logits(x.sigmoid(), y), "squashed a second time"),
-        (by_rounded_scores, "one of them wrong, your loss is 25"),
+        (by_rounded_scores, "your loss is 100"),
         (by_logarithms, "loss is nan"),
         (lambda x, y: with_logits(x, y, reduction="sum"), "the sum, not the mean"),
         (lambda x, y: with_logits(x, y).item(), "a tensor is needed"),
@@ -180,7 +180,7 @@ exhibit(
     [
         (lambda p: 20 * p.clamp(min=1e-10).log10(), "still too large by a factor"),
         (lambda p: 10 * p.clamp(min=1e-10).log(), "the natural logarithm"),
-        (lambda p: 10 * p.log10(), "is -inf dB"),
+        (lambda p: 10 * p.log10(), "silence becomes infinite"),
         (lambda p: 10 * (p + 1e-10).log10(), "adding moves quiet powers"),
         (lambda p: to_db(p).flatten()[:3], "has shape (3,)"),
     ],
@@ -609,7 +609,7 @@ exhibit(
         (all_at_once, "the network got 10 clips at once"),
         (pads_the_last, "has shape (12, 2)"),
         (one_batch_more, "a batch without any clip"),
-        (backwards, "in its place?"),
+        (backwards, "in another order"),
         (as_logits, "these are logits"),
         (lambda n, clips, size: 0 * n(clips[:size]), "has shape (4, 2)"),
         (in_training, "in the mode for training"),
@@ -923,3 +923,151 @@ exhibit(
     ],
     {"a": "the same in every row", "b": "one by one", "d": "keeps the order"},
 )
+
+
+# The examples of the texts: which part of the answer, what it gets, what it gives
+
+UP_TO_TEN = np.arange(1, 11, dtype=np.float32)
+EXAMPLES = {
+    "M.1": [
+        (1, (torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])), 0.6931),
+        (1, (torch.tensor([[20.0, -20.0]]), torch.tensor([[1.0, 0.0]])), 0),
+        (1, (torch.tensor([[20.0]]), torch.tensor([[0.0]])), 20),
+    ],
+    "M.3": [(1, (torch.tensor([1, 1e-4, 1e-11, 0]),), [0, -40, -100, -100])],
+    "M.4": [(1, (torch.tensor([[1.0], [0.01]]), 2), [[10, -90], [-10, -90]])],
+    "M.7": [(1, (np.array([[0.0], [4]]), np.array([[6.0]])), ([[-1], [1]], [[2]]))],
+    "M.8": [
+        (
+            1,
+            (
+                np.array([[0.1, 0.9]]),
+                ["slow", "rock"],
+                pd.DataFrame([[1, 0]], columns=["rock", "slow"]),
+            ),
+            [[0.9, 0.1]],
+        )
+    ],
+    "M.12": [(1, (np.float32([[0, 1, 10]]),), [[0, 4, 5]])],
+    "M.13": [(1, (torch.tensor([[5.0, 6]]), torch.tensor([[1.0, 2]])), [[5, 1, 6, 2]])],
+    "M.15": [
+        (1, (UP_TO_TEN, 4), [UP_TO_TEN[s : s + 4] for s in (0, 4, 6)]),
+        (1, (UP_TO_TEN[:8], 4), [UP_TO_TEN[s : s + 4] for s in (0, 4)]),
+    ],
+}
+
+# The last hints, followed to the letter: {0} is the first piece of code in the hint
+
+FOLLOWED = {
+    "M.1": (1, "def answer(logits, labels):\n    return {0}(logits, labels)"),
+    "M.2": (
+        1,
+        """
+def answer(network, batch):
+    {0}
+    {1}
+    with torch.no_grad():
+        scores = network(batch).sigmoid()
+    {2}
+    return scores
+""",
+    ),
+    "M.3": (1, "def answer(power):\n    return {0}"),
+    "M.4": (
+        1,
+        """
+def answer(power, n_frames):
+    decibels = 10 * power.clamp(min=1e-10).log10()
+    {0}
+    return functional.pad({1}, (0, n_frames - power.shape[1]), {2})
+""",
+    ),
+    "M.5": (
+        1,
+        """
+def answer(samples):
+    window = torch.hann_window(512)
+    return {0}.abs() ** 2
+""",
+    ),
+    "M.6": (
+        1,
+        """
+class answer(nn.Module):
+    def __init__(self, n_bands, n_units, n_tags):
+        super().__init__()
+        self.gru = {0}
+        self.output = nn.Linear(n_units, n_tags)
+
+    def forward(self, frames):
+        states, _ = self.gru(frames)
+        return self.output(states[:, -1])
+""",
+    ),
+    "M.7": (
+        1,
+        """
+def answer(train, test):
+    {0}
+    deviation = np.where(deviation == 0, 1, deviation)
+    return (train - mean) / deviation, (test - mean) / deviation
+""",
+    ),
+    "M.8": (
+        1,
+        """
+def answer(scores, trained_tags, labels):
+    table = pd.DataFrame(scores, {1}.index, {0})
+    return {2}
+""",
+    ),
+    "M.9": (
+        1,
+        """
+def answer(network, clips, batch_size):
+    network.eval()
+    with torch.no_grad():
+        found = [network(clips[s : s + batch_size]) for s in {0}]
+    return torch.cat(found).sigmoid()
+""",
+    ),
+    "M.10": (
+        1,
+        """
+def answer(logits, labels):
+    {0}
+    return metrics.roc_auc(labels, scores).mean()
+""",
+    ),
+    "M.11": (
+        1,
+        """
+def answer(labels, scores):
+    {0}
+    return average_precision_score({1}, {2}, average="macro"), {3}
+""",
+    ),
+    "M.12": (1, "def answer(mel):\n    {0}"),
+    "M.13": (1, "def answer(maxima, means):\n    return {0}"),
+    "M.14": (
+        1,
+        """
+def answer(run, windows):
+    both = [], []
+    for window in windows:
+        {0}
+        both[0].append(vector)
+        both[1].append(scores)
+    return np.stack(both[0]), np.stack(both[1])
+""",
+    ),
+    "M.15": (
+        1,
+        """
+def answer(samples, n):
+    rest = len(samples) % n
+    windows = list(samples[: len(samples) - rest].reshape(-1, n))
+    return np.stack(windows + ([{0}] if rest else []))
+""",
+    ),
+}

@@ -1,8 +1,9 @@
 """Answers written from the texts of the tasks alone, before any checker was read.
 
-Lessons 00 to 04: right answers in unusual forms, all of which must be accepted, and
-wrong ones as learners write them, each of which must be refused with a message that
-names the fault. Long, since every answer stands here in full.
+Lessons 00 to 04; the others are in test_adversary_later.py. Right answers in unusual
+forms, all of which must be accepted, and wrong ones as learners write them, each of
+which must be refused with a message that names the fault. Long, since every answer
+stands here in full.
 
 Run: python -m pytest tests/test_adversary.py
 """
@@ -28,34 +29,39 @@ from torch.nn import functional
 
 from tagkit.checks import check, engine
 
-RIGHT, WRONG = [], []
 
+def collected():
+    """Two lists of answers, and the decorators that fill them."""
+    rights, wrongs = [], []
 
-def right(id, part=None, of=False):
-    """An answer that must be accepted; `of`: what it gives for the corpus is handed in.
+    def right(id, part=None, of=False):
+        """An answer that must be accepted.
 
-    With `part`, the other parts of the answer are those of the solution.
-    """
+        With `part`, the other parts of it are those of the solution; `of`: what it
+        gives for the corpus is handed in.
+        """
 
-    def keep(answer):
-        RIGHT.append(pytest.param(id, answer, part, of, id=name(id, answer)))
-        return answer
+        def keep(answer):
+            rights.append(pytest.param(id, answer, part, of, id=name(id, answer)))
+            return answer
 
-    return keep
+        return keep
 
+    def wrong(id, told, part=None, of=False):
+        """An answer that must be refused; `told` is looked for in the message."""
 
-def wrong(id, told, part=None, of=False):
-    """An answer that must be refused; `told` is looked for in the message."""
+        def keep(answer):
+            case = (id, answer, part, of, told)
+            wrongs.append(pytest.param(*case, id=name(id, answer)))
+            return answer
 
-    def keep(answer):
-        WRONG.append(pytest.param(id, answer, part, of, told, id=name(id, answer)))
-        return answer
+        return keep
 
-    return keep
+    return rights, wrongs, right, wrong
 
 
 def name(id, answer):
-    word = getattr(answer, "__name__", repr(answer))
+    word = getattr(answer, "__name__", re.sub(r"0x\w+", "", repr(answer)))
     return f"{id}-{re.sub(r'[^a-z0-9]+', '_', word.lower())[:40]}"
 
 
@@ -70,6 +76,8 @@ def outcome(id, answer, part, of, corpus):
         answer = tuple(parts)
     return check(id, answer, **given)
 
+
+RIGHT, WRONG, right, wrong = collected()
 
 # 0.1 A first answer
 

@@ -7,6 +7,7 @@ import functools
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import auc, precision_recall_curve
 
 from tagkit.checks.engine import call, task
 from tagkit.checks.values import Wrong, number, refuse_slips, several, short, table
@@ -115,6 +116,7 @@ def _areas(has, scores):
     above, ties = (a > b).mean(), (a == b).mean()
     right = above + ties / 2
     return right, [
+        (right * a.size * b.size, "that is a count; take the mean over all pairs"),
         (above, "pairs of equal scores count as lost; count them half"),
         (above + ties, "pairs of equal scores count as won; count them half"),
         (1 - right, "it is turned round: the clip with the tag should win"),
@@ -126,7 +128,16 @@ def _precisions(has, scores):
     in_order = (ranking.cumsum() / np.arange(1, len(has) + 1))[ranking].mean()
     shares = np.array([has[scores >= own].mean() for own in scores])
     from_below = np.mean([has[scores <= own].mean() for own in scores[has]])
+    higher = scores > scores[has][:, None]  # (n_with, n_clips)
+    above = (1 + (higher & has).sum(axis=1)) / (1 + higher.sum(axis=1))
+    others = (scores >= scores[has][:, None]) & ~np.eye(len(has), dtype=bool)[has]
+    alone = (others & has).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
+    alone = np.where(others.any(axis=1), alone, 1)
+    part, recall, _ = precision_recall_curve(has, scores)
     return shares[has].mean(), [
+        (above.mean(), "clips of the same score are among those that score as much"),
+        (alone.mean(), "the clip itself is among those that score as much"),
+        (auc(recall, part), "no lines are drawn between points"),
         (in_order, "clips of equal score count together, in no order"),
         (shares.mean(), "take the mean over the clips with the tag, not over all"),
         (from_below, "the list goes up from the lowest; begin at the top"),
@@ -162,9 +173,10 @@ def macro(answer, corpus):
         full = labels.all(axis=0)
         kept = labels.any(axis=0) & ~full
         counts = "a tag that cannot be scored counts as"
-        for part, metric, name in (
-            (value[0], metrics.roc_auc, "mean ROC-AUC"),
-            (value[1], metrics.average_precision, "mean AP"),
+        both = (metrics.roc_auc, metrics.average_precision)
+        for part, metric, other, name in (
+            (value[0], *both, "mean ROC-AUC"),
+            (value[1], *both[::-1], "mean AP"),
         ):
             if np.isscalar(part) and np.isnan(part):
                 raise Wrong(f"{case} your {name} is nan: one tag without a score did.")
@@ -173,6 +185,13 @@ def macro(answer, corpus):
             slips = [
                 (np.where(kept, each, 0).mean(), f"{counts} 0"),
                 (np.where(kept, each, full).mean(), f"{counts} 0 or 1"),
+                (np.where(kept, each, 0.5).mean(), f"{counts} 0.5"),
+                (each[kept].sum() / (kept | full).sum(), f"{counts} 0, if all have it"),
+                (
+                    (each[kept].sum() + full.sum()) / (kept | full).sum(),
+                    "a tag that every clip has counts as 1",
+                ),
+                (other(labels, scores)[kept].mean(), "ROC-AUC comes first, then AP"),
             ]
             seen = f"{case} your {name} is {yours:.4f}"
             otherwise = "keep the tags with a score, only"
@@ -236,6 +255,10 @@ def extremes(answer, corpus):
                 (loss[_first(n, unlimited, step)], "log(0) is infinite, limit scores"),
                 (loss[_first(n, of_ones, step)], "zeros have a loss, too"),
             ]
+            for text, other in _other_losses(labels, scores).items():
+                slip = loss[_first(n, other, step)]
+                if not np.allclose(slip, right):  # not in both lists
+                    slips.append((slip, text))
             seen = f"{case} the first of your {name} is clip {yours[0]}"
             seen += f" with a loss of {loss[yours[0]]:.4f}"
             otherwise = "another clip or another order is right"
@@ -245,6 +268,18 @@ def extremes(answer, corpus):
 def _first(n, losses, step):
     """The first n clips of a list from the best on (step 1) or from the worst (-1)."""
     return losses.sort_values().index[::step][:n]
+
+
+def _other_losses(labels, scores):
+    """What somebody may sort by in place of the loss, (n_clips,) each."""
+    s = scores.clip(1e-6, 1 - 1e-6)
+    return {
+        "scores are limited to 0.000001, not to more": _losses(labels, scores, 0.01),
+        "that is the squared error, without a log": ((labels - s) ** 2).mean(axis=1),
+        "take the mean over all tags, not one field": -np.log(
+            s.where(labels == 1, 1 - s)
+        ).max(axis=1),
+    }
 
 
 def _losses(labels, scores, limit=1e-6, of_zeros=1):
@@ -297,6 +332,19 @@ def mend(answer, corpus):
             (np.where(alarms, 1, has), "you believed the scores; ask the truth"),
             (true, "you set all labels right; only n false alarms were heard"),
             (np.where(_highest(s, n), true, has), "labels of 1 are no false alarms"),
+            (np.where(alarms, 1 - true, has), "that is the truth turned round"),
+            (
+                np.where(_highest(np.where(has == 0, -s, -2), n), true, has),
+                "these are the n lowest scores",
+            ),
+            (
+                np.where(alarms.any(axis=1, keepdims=True), true, has),
+                "whole clips were set right; only n fields were heard",
+            ),
+            (
+                np.where(_highest_of_each(free, n), true, has),
+                "all labels of 0 were set right, as with n of each tag",
+            ),
         ]
         changed = int((yours != has).sum())
         seen = f"{case} and n = {n} you change {changed} field{'s' * (changed != 1)}"
@@ -313,6 +361,12 @@ def _highest(values, n):
     highest = np.zeros(values.size, bool)
     highest[np.argsort(-values, axis=None)[:n]] = True
     return highest.reshape(values.shape)
+
+
+def _highest_of_each(values, n):
+    """The n highest of each column that are no labels of 1."""
+    columns = [_highest(column, n) for column in values.T]
+    return np.column_stack(columns) & (values >= 0)
 
 
 @task(
@@ -336,6 +390,7 @@ def honest(answer, corpus):
     random = np.random.default_rng(55)
     made = (random.random((50, 6)) < [0.5, 0.3, 0.1, 0.05, 0.3, 0]).astype("uint8")
     made[:20, 3], made[25, 3], made[20:, 4] = 0, 1, 0
+    made[[0, 1, 30, 31, 32], 2] = 1
     some = _some_labels(corpus, 90).to_numpy()
     small = [[1, 0], [0.72, 0.31], [1, 1, 0], [0.91, 0.32, 0.44]]
     small = [np.column_stack([tag, tag]) for tag in small]  # the same tag twice
@@ -359,6 +414,8 @@ def _made_parts(labels, n, random):
     scores[:n, 0] = np.where(has, 0.25 + (noise[:n, 0] > 0.5) / 3, 0.1)
     scores[np.flatnonzero(~has)[0], 0] = 0.22
     scores[n:, 0] = np.where(noise[n:, 0] < 0.5, 0.25, scores[n:, 0])
+    # Of the third tag all thresholds from 0.35 to 0.70 are equally good.
+    scores[:n, 2] = np.where(labels[:n, 2] == 1, 0.72, 0.31)
     scores[n:, 1] *= 0.05  # the second tag is never named in the test
     return labels[:n], scores[:n], labels[n:], scores[n:]
 
@@ -383,11 +440,24 @@ def _honest_f1(valid, early, labels, scores):
     each = on_test[best, np.arange(len(best))]
     named = (scores >= GRID[best]).any(axis=0)
     above = _f1(labels, scores > GRID[best])
+    last = np.where(valid.any(axis=0), 18 - on_valid[::-1].argmax(axis=0), 9)
+    tags = np.arange(len(best))
+    unheard = on_test[on_valid.argmax(axis=0), tags]
+    strict = np.where(valid.any(axis=0), _f1(valid, early > grid).argmax(axis=0), 9)
+    strict = _f1(labels, scores > GRID[strict])
+    yes = (scores >= GRID[best])[:, there]
+    pooled = 2 * (labels[:, there] & yes).sum() / (labels.sum() + yes.sum())
     return each[there].mean(), [
         (on_test.max(axis=0)[there].mean(), "you chose thresholds on the test clips"),
         (each[there & named].mean(), "a tag for which nothing was said counts 0"),
         (each.mean(), "a tag that no test clip has has no F1; leave it out"),
         (above[there].mean(), "at the threshold is a yes"),
+        (strict[there].mean(), "at the threshold is a yes, on validation, too"),
+        (on_test[last, tags][there].mean(), "of equal thresholds take the lowest"),
+        (unheard[there].mean(), "a tag that no validation clip has gets 0.5"),
+        (on_test[9][there].mean(), "each tag has a threshold of its own"),
+        (pooled, "take the F1 of each tag, then the mean"),
+        (np.where(there, each, 1).mean(), "a tag that no test clip has counts 1"),
     ]
 
 
@@ -478,10 +548,17 @@ def _known_intervals(in_groups, n_boot=6000):
 
     drawn, drawn_again = draw(len(names), place), draw(len(names), place)
     paired = gaps(drawn, drawn)
+    each = metrics.roc_auc(labels, a) - metrics.roc_auc(labels, b)
+    of_tags = random.choice(each, (n_boot, len(each))).mean(axis=1)
     slips = [
         (ends(-paired), "it is B minus A; A minus B is asked for"),
         (ends(gaps(drawn, drawn_again)), "A and B had different draws; pair them"),
-        (ends(paired, 5), "it holds 90 % of the draws; 95 % are asked for"),
+        (
+            ends(paired, 5),
+            "it is as narrow as one of 90 % of the draws (95 % are asked for), or one "
+            "in which a group that was chosen twice counts once",
+        ),
+        (ends(of_tags), "tags were drawn; draw groups of clips"),
     ]
     if in_groups:
         clips = draw(80, np.arange(80))

@@ -84,9 +84,14 @@ def cosines(answer):
         product = vectors @ vectors.T
         lengths = np.linalg.norm(vectors, axis=1)
         one_length = product / np.where(lengths > 0, lengths, 1)
+        sums = np.abs(vectors).sum(axis=1, keepdims=True)
+        by_sums = vectors / np.where(sums > 0, sums, 1)
         slips = [
             (product, "these are products; divide by both lengths"),
             (one_length, "you divided by one of the two lengths only"),
+            (one_length.T, "you divided by one of the two lengths only"),
+            (by_sums @ by_sums.T, "a length is the root of the sum of squares"),
+            (neighbours.similarity(vectors), "no mean is taken off here"),
             (right + np.diag(lengths == 0), "a vector of zeros has no direction"),
         ]
         row, column = np.unravel_index(np.abs(yours - right).argmax(), right.shape)
@@ -140,6 +145,9 @@ def filtered(answer):
             )
         yours = yours.astype(int)
         right = neighbours.nearest(similarities, k, groups=artists)
+        turned = neighbours.nearest(similarities.T, k, groups=artists)
+        if (yours == turned).all() and (right != turned).any():
+            raise Wrong(f"{case} you read columns; clip i asks in row i.")
         for clip in np.flatnonzero((yours != right).any(axis=1)):
             own, row = yours[clip], similarities[clip]
             if (artists[own] == artists[clip]).any():
@@ -185,10 +193,15 @@ def precision(answer):
         yours = array(value, (n,), f"{case} your result", "(n_queries,)")
         hits = np.take_along_axis(wish, places, axis=1).sum(axis=1)
         recall = hits / np.maximum(wish.sum(axis=1), 1)
+        so_far = np.take_along_axis(wish, places, axis=1).cumsum(axis=1)
+        at_ranks = (so_far / np.arange(1, k + 1)).mean(axis=1)
         slips = [
             (hits, "these are counts, a share is needed"),
             (recall, "you divided by the relevant clips: that is recall"),
             (wish[:, :k].mean(axis=1), "you took the first columns, not the found"),
+            (wish[0][places].mean(axis=1), "each query has a row of `relevant`"),
+            (1 - hits / k, "that is the share that is not relevant"),
+            (at_ranks, "all k places count alike, whatever their rank"),
         ]
         query = np.abs(yours - hits / k).argmax()
         seen = f"{case} your precision of query {query} is {yours[query]:.3f}"
@@ -218,7 +231,7 @@ def varied(answer):
     vectors = np.random.default_rng(64).normal(size=(40, 4))
     large = neighbours.similarity(vectors)
     cases = [
-        (large, 11, 8, 0.6),
+        (large, 11, 8, 0.7),
         (small, 0, 3, 0.0),  # the examples of the text
         (small, 0, 3, 0.5),
         (large, 5, 8, 0.0),
@@ -239,16 +252,27 @@ def varied(answer):
             (_playlist(*given, skip=0), "the first clip is none of the others"),
             (_playlist(*given, how=np.mean), "take the largest similarity, not a mean"),
             (_playlist(near, first, n, 0), "variety has no effect"),
+            (_playlist(*given, to=-1), "stay near the first clip, not the last one"),
+            (_playlist(*given, how=_last), "unlike all the others, not only the last"),
+            (_playlist(near, first, n, 1 - variety), "the two weights are exchanged"),
+            (
+                _playlist(near, first, n, variety / (1 + variety)),
+                "similarity to the first has the weight 1 - variety",
+            ),
         ]
         right = _playlist(*given)
         refuse_slips(yours, right, slips, seen, "another clip is worth more")
 
 
-def _playlist(near, first, n, variety, *, how=np.max, skip=1):
-    """The list by the rule, or by a slip: clips are compared with chosen[skip:]."""
+def _last(rows, axis):
+    return rows[-1]
+
+
+def _playlist(near, first, n, variety, *, how=np.max, skip=1, to=0):
+    """The list by the rule, or by a slip: near to chosen[to], unlike chosen[skip:]."""
     chosen = [first]
     while len(chosen) < n:
-        worth = (1 - variety) * near[first]
+        worth = (1 - variety) * near[chosen[to]]
         if others := chosen[skip:]:
             worth = worth - variety * how(near[others], axis=0)
         worth[chosen] = -np.inf
@@ -288,14 +312,23 @@ def hubs(answer):
         yours = array(value[0], (n,), f"For {what} your counts", "(n_clips,)")
         clip = np.abs(yours - counts).argmax()
         seen = f"For {what} you count clip {clip} in {yours[clip]:g} lists"
-        refuse_slips(yours, counts, [], seen, "count it in `found`")
+        shares = [(counts / len(found), "that is a share of the lists; count them")]
+        refuse_slips(yours, counts, shares, seen, "count it in `found`")
         yours = number(value[1], f"For {what} your skewness")
         cube = ((counts - counts.mean()) ** 3).mean()
         deviation = counts.std(ddof=1) or 1
         slips = [
             (cube / deviation**3, "the deviation divides by n, not by n - 1"),
             (cube / (counts.var() or 1), "divide by the cube of the deviation"),
+            (cube, "divide by the deviation before you take cubes"),
         ]
+        if np.ptp(counts):
+            corrected, fourth = stats.skew(counts, bias=False), stats.kurtosis(counts)
+            slips += [
+                (corrected, "it is corrected for small samples; divide by n alone"),
+                (fourth, "that is the kurtosis, of fourth powers"),
+                (fourth + 3, "that is the kurtosis, of fourth powers"),
+            ]
         right = stats.skew(counts) if np.ptp(counts) else 0.0
         seen = f"For {what} your skewness is {yours:.4f}"
         refuse_slips(yours, right, slips, seen, "the mean cube of what?")
@@ -333,7 +366,15 @@ def kept(answer):
         slips = [
             (both.mean(), "that is a count, divide by the length of the lists"),
             (np.isin(own, drawn).mean(), "you looked into the lists of all clips"),
+            (1 - right, "that is the share that is lost"),
+            (
+                (both / (k + drawn.shape[1] - both)).mean(),
+                "divide by the clips of `own`, not by those of either list",
+            ),
         ]
+        if own.shape != drawn.shape:
+            text = "that is the share of `drawn`; the share of `own` is asked for"
+            slips.append((both.mean() / drawn.shape[1], text))
         if own.shape == drawn.shape:
             slips += [((own == drawn).mean(), "the same clip may stand elsewhere")]
         seen = f"For {what} your share is {yours:.4f}"

@@ -82,7 +82,7 @@ def _figures(value, names, what):
 )
 def at_least(answer):
     for flop, n_bytes, peak, rate in (
-        (6e9, 4e9, 3e9, 1e9),  # 2 s and 4 s
+        (6e9, 5e9, 3e9, 1e9),  # 2 s and 5 s
         (8e9, 1e9, 2e9, 5e8),  # 4 s and 2 s
         (3e8, 3e8, 6e10, 2e10),
         (0, 5e7, 1e11, 2e10),
@@ -94,6 +94,8 @@ def at_least(answer):
             (flop / peak + n_bytes / rate, "both go on at once, so they do not add up"),
             (min(flop / peak, n_bytes / rate), "then one is done; the other is not"),
             ((flop + n_bytes) / (peak + rate), "different units were added"),
+            (max(flop / rate, n_bytes / peak), "peak is for FLOP, rate is for bytes"),
+            (1000 * max(flop / peak, n_bytes / rate), "that is milliseconds"),
         ]
         if flop:
             slips.append(
@@ -120,12 +122,27 @@ BILL = {
     "50 epochs at EPFL's rate, days": 50 * N / EPFL / DAY,
     "50 epochs at Cambridge's rate, days": 50 * N / CAMBRIDGE / DAY,
 }
-FACTORS = (  # what slips make of a figure
-    (2, "that is twice the bytes of a number"),
-    (1e9 / 2**30, "a GB is 1000 MB here"),
-    (100, "37.91 s are for 100 songs"),
-    (1 / 50, "that is one epoch"),
-)
+FACTORS = {  # what slips make of a figure, by its unit
+    "GB": (
+        (2, "that is twice the bytes of a number"),
+        (1 / 2, "that is half the bytes of a number"),
+        (1 / 4, "that is how many numbers; each has four bytes"),
+        (8, "that is bits; a byte has eight"),
+        (1e9 / 2**30, "a GB is 1000 MB here"),
+        (1 + 349_488 / (96 * 1366), "bands stand in place of the samples"),
+    ),
+    "hours": (
+        (100, "37.91 s are for 100 songs"),
+        (60, "that is minutes"),
+        (3600, "that is seconds"),
+    ),
+    "second": (
+        (1 / 20, "that is batches; a batch has 20 clips"),
+        (60, "that is a minute's; divide by seconds"),
+        (727 / 3300, "that is the first way of reading; take the last one, 727 s"),
+    ),
+    "days": ((1 / 50, "that is one epoch"), (24, "that is hours")),
+}
 KINDS = ("disk", "memory", "arithmetic")
 MACHINES = (  # clips, what one needs, what the machine gives in a second
     (N, (7e5, 4e7, 1e9), (1e8, 9e9, 5e11)),
@@ -155,7 +172,8 @@ def bill(answer):
     figures, epoch = several(answer, 2, "Your answer")
     for name, yours in _figures(figures, BILL, "bill").items():
         right = BILL[name]
-        slips = [(right * factor, message) for factor, message in FACTORS]
+        factors = FACTORS[name.split()[-1]]
+        slips = [(right * factor, message) for factor, message in factors]
         seen = f"Your {name!r} is {yours:,.4g}"
         otherwise = "that is more than one per cent off; write units beside the numbers"
         refuse_slips(yours, right, slips, seen, otherwise, atol=0.01 * right)
@@ -171,11 +189,17 @@ def _probe_epoch(epoch, n_clips, needs, gives):
     yours = np.array([number(part, f"{case} your hours") for part in value[:2]])
     hours = n_clips * np.array(needs) / np.array(gives) / 3600
     right = np.array([hours.sum(), hours.max()])
+    upside = n_clips * np.array(gives) / np.array(needs) / 3600
     mixed_units = n_clips * sum(needs) / sum(gives) / 3600
     slips = [
         (right * 3600, "that is seconds"),
         (right[::-1], "in turn and at the same time, mixed"),
         ([mixed_units, right[1]], "different units were added"),
+        (right / n_clips, "that is one clip; an epoch has n_clips of them"),
+        ([right[0], hours.min()], "the slowest of the three counts, not the fastest"),
+        ([right[0], hours.mean()], "the slowest of the three counts, not the mean"),
+        ([hours.mean(), right[1]], "in turn, the three add up; that is their mean"),
+        ([upside.sum(), upside.max()], "divide what a clip needs by what a second has"),
     ]
     seen = f"{case} you get {yours[0]:.6g} hours in turn and {yours[1]:.6g} at once"
     otherwise = "add up and compare times"
@@ -235,9 +259,9 @@ def read_ahead(answer):
             _probe_loop(answer, items, n)
         for n in (1, 3):
             _probe_distance(answer, n)
-        for n_items, n in ((3, 2), (0, 1), (5, 9)):
+        for items, n in ((range(3), 2), ([1, None], 2), ([], 1), (range(5), 9)):
             error = OSError("clip 4711 cannot be read")
-            _probe_loop(answer, range(n_items), n, error)
+            _probe_loop(answer, items, n, error)
 
 
 def _probe_loop(ahead, items, n, error=None):
@@ -357,7 +381,7 @@ def _probe_order(order):
         ((3, 4), (7, 4)),
         ((3, 4), (4, 3)),
         ((1, 11), (11, 1)),
-        ((3, 1004), (4, 4)),
+        *(((3, 4 + factor), (4, 4)) for factor in (10, 100, 1000)),  # of a sum
     ):
         if _order_of(order, *one) == _order_of(order, *other):
             raise Wrong(
@@ -481,7 +505,7 @@ def _probe_parts(accumulate, n, n_most):
     """The gradient and the loss of the whole batch, whatever its parts."""
     samples = 9 * torch.randn(n, 6)
     labels = (torch.rand(n, 3) < 0.4).float()
-    network = Watched()
+    network = Watched().train(n % 2 == 0)
 
     def mean(rows):
         network.zero_grad()
@@ -730,8 +754,8 @@ def which_first(answer):
     _probe_clock(ms_a_clip, (0.01, 0.16, 0.05, 0.11, 0.08), 5)
     _probe_clock(ms_a_clip, (0.5, 0.3, 0.2, 0.4), 4)
     for ms, times in (
-        ({"decode": 6.0, "cut": 1.0, "train": 3.0}, 2),
         ({"read": 2.0, "mix": 7.0}, 2.5),
+        ({"decode": 6.0, "cut": 1.0, "train": 3.0}, 2),  # the example of the text
         ({"decode": 5.0, "cut": 0.25, "train": 2.0}, float("inf")),
     ):
         for stage in ms:
@@ -754,6 +778,9 @@ def _probe_clock(ms_a_clip, seconds, n_clips):
     slips = [
         (1000 / n_clips * min(seconds), "the first call counts; it is for warming up"),
         (tries.mean(), "a mean also holds what other programs took"),
+        (np.median(tries), "that is the middle one, not the smallest"),
+        (tries[-1], "that is the last one, not the smallest"),
+        (tries.max(), "that is the largest"),
         (tries.min() * n_clips, "that is for all clips, one is asked for"),
         (tries.min() / 1000, "that is seconds; a second has 1,000 ms"),
     ]
@@ -766,10 +793,14 @@ def _probe_clock(ms_a_clip, seconds, n_clips):
 def _probe_gain(gain, ms, stage, times):
     total = sum(ms.values())
     new = total - ms[stage] + ms[stage] / times
+    at_once = max(ms.values()) / max((ms | {stage: ms[stage] / times}).values())
     yours = number(call(gain, ms, stage, times), "The result of `gain`")
     slips = [
         (times, "the other stages take as long as before"),
         (new / total, "it is turned round: above 1 means faster"),
+        (at_once, "the stages go on one after the other: add them up"),
+        (new, "that is milliseconds; divide the old sum by it"),
+        (1 - new / total, "that is the share of the time that is saved"),
     ]
     seen = f"For {ms}, {stage} {times:g} times as fast, you get {yours:.4g}"
     refuse_slips(yours, total / new, slips, seen, "old sum / new sum")

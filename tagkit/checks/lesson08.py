@@ -1,5 +1,7 @@
 """The tasks of lesson 08, few labels and borrowed ears: hints and probes."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import torch
@@ -8,7 +10,7 @@ from torch.nn import functional
 
 from tagkit.checks.engine import NotTried, call, calls, task, untouched
 from tagkit.checks.tensors import array
-from tagkit.checks.values import Wrong, number, refuse_slips, several
+from tagkit.checks.values import Wrong, number, plain, refuse_slips, several
 
 
 @task(
@@ -42,12 +44,24 @@ def standardised(answer):
         right = _by(mean, given[0].std(axis=0), given)
         both = np.concatenate(given)
         slips = [
-            ((test - test.mean(axis=0)) / test.std(axis=0), "the test's own mean"),
-            ((test - both.mean(axis=0)) / both.std(axis=0), "the mean of both parts"),
-            ((test - train.mean()) / train.std(), "one mean for all dimensions"),
+            (
+                (test - test.mean(axis=0)) / test.std(axis=0),
+                "it is scaled by the test itself",
+            ),
+            (
+                (test - both.mean(axis=0)) / both.std(axis=0),
+                "it is scaled by both parts together",
+            ),
+            (
+                (test - train.mean()) / train.std(),
+                "one mean serves all dimensions",
+            ),
             (test - mean, "its spread is missing"),
             (test, "that is the test part as it was"),
         ]
+        largest = max(np.abs(part).max() for part in yours)
+        if largest > 1e4:
+            return f"A number becomes {largest:.3g}: leave a spread of 0 at 1."
         seen = f"Your first test piece becomes {np.round(yours[1][0], 2)}"
         otherwise = "take mean and spread of each dimension of the training part"
         wider = _by(mean, given[0].std(axis=0, ddof=1), given)  # torch's
@@ -80,7 +94,7 @@ def kappa(answer):
     lists = [
         ([1] * 4 + [0] * 8, [1] * 3 + [0] * 9),
         ([1, 1, 0, 0], [1, 0, 0, 0]),  # the example of the text
-        ([1, 0, 1, 0, 1, 0, 0], [0, 1, 0, 1, 0, 1, 1]),
+        ([1, 0, 1, 0, 1, 0, 0], [0, 1, 0, 1, 0, 1, 0]),  # below 0
         ([1] * 9 + [0], [1] * 8 + [0, 1]),
         ([1, 0, 0, 1, 0], [1, 0, 0, 1, 0]),
     ]
@@ -99,6 +113,15 @@ def kappa(answer):
             (agree - chance, "divide by what is left above chance"),
             ((agree - p * q) / (1 - p * q), "by chance both may say no, too"),
         ]
+        with np.errstate(all="ignore"):
+            slips.append((np.corrcoef(a, b)[0, 1], "that is the correlation"))
+        for share in p, q:
+            of_one = share**2 + (1 - share) ** 2
+            if not np.isclose(chance, of_one):
+                text = "p is the share of the first list, q that of the second"
+                slips.append(((agree - of_one) / (1 - of_one), text))
+        if agree < chance:
+            slips.insert(0, (0, "below chance, kappa is below 0"))
         if not np.isclose(chance, pooled):
             text = "each list has its own share of yeses"
             slips.append(((agree - pooled) / (1 - pooled), text))
@@ -128,7 +151,7 @@ def kappa(answer):
 )
 def folds(answer):
     for tag, artists, n in _fold_cases():
-        names = [f"artist {a}" for a in artists]
+        names = [*artists]
         value = call(answer, np.array(tag), np.array(names), n)
         value = value.to_numpy() if isinstance(value, pd.Series) else value
         what = f"For {len(tag)} clips your result"
@@ -139,7 +162,7 @@ def folds(answer):
         frame = pd.DataFrame({"tag": tag, "artist": names, "fold": yours})
         n_folds = frame.groupby("artist")["fold"].nunique()
         if n_folds.max() > 1:
-            return f"{case} {n_folds.idxmax()} is in {n_folds.max()} folds."
+            return f"{case} artist {n_folds.idxmax()} is in {n_folds.max()} folds."
         for fold in range(n):
             inside = frame[frame["fold"] == fold]["tag"]
             for kind, word in ((1, "with"), (0, "without")):
@@ -187,7 +210,10 @@ def regression(answer):
         yours = number(value, "Your loss")
         weight, bias, x, y, C = arguments
         logits = x @ weight + bias
-        each = functional.binary_cross_entropy_with_logits(logits, y, reduction="none")
+        cost = functools.partial(
+            functional.binary_cross_entropy_with_logits, reduction="none"
+        )
+        each = cost(logits, y)
         penalty = weight.square().sum() / 2
         slips = [
             (C * each.mean() + penalty, "the sum over the clips, not their mean"),
@@ -196,6 +222,8 @@ def regression(answer):
             (C * each.sum() + penalty + bias.square().sum() / 2, "the bias is free"),
             (C * each.sum(), "the squared weights are missing"),
             (each.sum() + penalty, "C is missing"),
+            (C * cost(-logits, y).sum() + penalty, "the sign of the logit is turned"),
+            (C * cost(x @ weight, y).sum() + penalty, "the logits lack the bias"),
         ]
         seen = f"For {len(x)} clips, {len(weight)} numbers and C = {C:g} yours is "
         seen += f"{yours:.4f}"
@@ -228,7 +256,7 @@ def _regression_case(n, n_dims, C):
     noise = torch.randn(n, generator=random)
     y = (x[:, 0] + noise > 0.5).float()
     weight = torch.randn(n_dims, generator=random)
-    return x, y, C, weight, torch.randn(1, generator=random)
+    return x, y, C, weight, torch.tensor([0.8])
 
 
 def _objective(parameters, x, y, C):
@@ -275,6 +303,12 @@ def partners(answer):
             (_one_way(_cosines(b, a) / t), "the rows ask, too"),
             (2 * _both_ways(_cosines(a, b) / t), "the mean of both ways, not the sum"),
             (_both_ways(_cosines(a, b)), "the temperature is missing"),
+            (
+                2 * len(a) * _both_ways(_cosines(a, b) / t),
+                "the mean over all questions, not their sum",
+            ),
+            (_both_ways(_cosines(a, b, dim=0) / t), "a vector is a row, not a column"),
+            (_mixed(a, b, t), "`a` and `b` stay on two sides, as in no other loss"),
         ]
         seen = f"For {len(a)} pairs and temperature {t:g} yours is {yours:.4f}"
         otherwise = "a cross-entropy over cosines, rows and columns"
@@ -286,8 +320,16 @@ def partners(answer):
                 return "No gradient comes through your loss; keep it a tensor."
 
 
-def _cosines(a, b):
-    return functional.normalize(a, dim=1) @ functional.normalize(b, dim=1).T
+def _cosines(a, b, dim=1):
+    return functional.normalize(a, dim=dim) @ functional.normalize(b, dim=dim).T
+
+
+def _mixed(a, b, t):
+    """The loss of the lesson, in which each crop asks among all others."""
+    both = torch.cat([a, b])
+    table = (_cosines(both, both) / t).fill_diagonal_(-torch.inf)
+    partner = torch.arange(len(both)).roll(len(a))
+    return functional.cross_entropy(table, partner).item()
 
 
 def _one_way(table):
@@ -316,9 +358,9 @@ def _both_ways(table):
 def worth(answer):
     sizes = [20, 45, 90, 180, 360]
     cases = [
-        (sizes, [0.6, 0.7, 0.75, 0.8, 0.85], 0.72),
-        ([10, 1000], [0.5, 0.7], 0.6),  # the example of the text
         (sizes, [0.60, 0.72, 0.68, 0.76, 0.84], 0.70),  # it comes again
+        ([10, 1000], [0.5, 0.7], 0.6),  # the example of the text
+        (sizes, [0.6, 0.7, 0.75, 0.8, 0.85], 0.72),
         (sizes, [0.60, 0.65, 0.68, 0.76, 0.84], 0.50),
         (sizes, [0.60, 0.65, 0.68, 0.76, 0.84], 0.90),
         (sizes, [0.60, 0.65, 0.65, 0.76, 0.84], 0.65),
@@ -326,15 +368,22 @@ def worth(answer):
     cases = [(np.array(n, float), np.array(s), goal) for n, s, goal in cases]
     for (n, s, goal), value in zip(cases, calls(answer, cases), strict=True):
         case = f"For the scores {', '.join(f'{x:g}' for x in s)} and a goal of {goal:g}"
-        if np.isscalar(value) and np.isinf(value):
+        if np.size(plain(value)) == 1 and np.isinf(plain(value)):
             if s.max() < goal and value > 0:
                 continue
-            return f"{case} yours is {value:g}; the curve reaches it."
+            return f"{case} yours is {float(value):g}; the curve reaches it."
         if s.max() < goal:
             return f"{case} yours is {value}; it is never reached, so it is inf."
         yours = number(value, "Your number")
         seen = f"{case} yours is {yours:.4g}"
+        if s[0] >= goal and not np.isclose(yours, n[0]):
+            return f"{seen}: it is there from the start, at the first size."
+        in_order = np.argsort(s)
         slips = [
+            (
+                np.exp(np.interp(goal, s[in_order], np.log(n)[in_order])),
+                "the points stay in the order of their sizes",
+            ),
             (
                 _crossing(n, s, goal),
                 "straight on the axis of logarithms, not counts",

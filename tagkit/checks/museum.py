@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 from torch.nn import functional
 
@@ -71,13 +71,26 @@ def two_sigmoids(repaired):
     logits = [[0.5, -1.0, 2.0], [-3.0, 0.2, 1.0], [1.5, 0.1, -0.4], [0.0, -2.0, 0.3]]
     labels = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     _probe_loss(repaired, logits, labels, "For four clips and three tags")
+    for x, y in (
+        ([[0.0, 0]], [[1.0, 0]]),
+        ([[20.0, -20]], [[1.0, 0]]),
+        ([[20.0]], [[0.0]]),
+    ):
+        _probe_loss(repaired, x, y, f"For the logits {x} and the labels {y}")
     large = [[20.0, -20.0], [-50.0, 40.0]]
     one_wrong, all_right = [[1.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
-    _probe_loss(repaired, large, one_wrong, "For large logits, one of them wrong,")
-    _probe_loss(repaired, large, all_right, "For large logits, all of them right,")
+    text = "no logit between -50 and 50 may be limited on the way"
+    case = "For large logits, one of them wrong,"
+    _probe_loss(repaired, large, one_wrong, case, text)
+    _probe_loss(
+        repaired, large, all_right, "For large logits, all of them right,", text
+    )
 
 
-def _probe_loss(repaired, logits, labels, case):
+COMPARE = "compare it, field by field, with the loss of the text"
+
+
+def _probe_loss(repaired, logits, labels, case, otherwise=COMPARE):
     logits, labels = torch.tensor(logits, requires_grad=True), torch.tensor(labels)
     value = run(repaired, logits, labels)
     if not isinstance(value, torch.Tensor):
@@ -90,7 +103,6 @@ def _probe_loss(repaired, logits, labels, case):
         (float(right) * labels.numel(), "that is the sum, not the mean"),
     ]
     seen = f"{case} your loss is {yours:.4f}"
-    otherwise = "compare it, field by field, with the loss of the text"
     refuse_slips(yours, float(right), slips, seen, otherwise, atol=1e-4)
     (gradient,) = torch.autograd.grad(right, logits)
     if value.requires_grad:
@@ -167,7 +179,12 @@ def db_twice(repaired):
     random = torch.Generator().manual_seed(8)
     many = 10 ** (14 * torch.rand(2, 3, 4, generator=random) - 10)
     few = torch.tensor([1.0, 0.25, 1e-4, 2.0, 1e-10, 1e-12, 0.0])
-    for power, case in ((few, "For seven powers"), (many, "For powers (2, 3, 4)")):
+    text = torch.tensor([1, 1e-4, 1e-11, 0])
+    for power, case in (
+        (few, "For seven powers"),
+        (text, "For the powers of the text"),
+        (many, "For powers (2, 3, 4)"),
+    ):
         value = call(repaired, power)
         yours = array(value, power.shape, f"{case} your result", "the shape of power")
         p = power.double().numpy()
@@ -176,7 +193,16 @@ def db_twice(repaired):
             (2 * decibels, "still too large by a factor"),
             (10 * np.log(p.clip(1e-10)), "that is the natural logarithm"),
             (10 * np.log10(p + 1e-10), "adding moves quiet powers; cut them off"),
+            (decibels - decibels.max(), "a power of 1 is 0 dB, not the loudest"),
+            (decibels / 10, "these are bels; a bel has ten decibels"),
+            (decibels.clip(-50), "the floor is -100 dB"),
+            (
+                decibels.clip(decibels.max() - 80),
+                "it is cut off 80 dB below the loudest; the floor is -100 dB",
+            ),
         ]
+        if np.isinf(yours).any():
+            raise Wrong(f"{case} silence becomes infinite; its floor is -100 dB.")
         place = np.abs(yours - decibels).argmax()
         seen = f"{case} your level of {p.flat[place]:.4g} is {yours.flat[place]:.2f} dB"
         refuse_slips(yours, decibels, slips, seen, "that is not its level", atol=1e-3)
@@ -204,12 +230,16 @@ def db_twice(repaired):
 )
 def early_padding(repaired):
     random = torch.Generator().manual_seed(4)
-    for n, n_frames in ((10, 16), (10, 10), (7, 40)):
+    for n, n_frames in ((10, 16), (1, 2), (10, 10), (7, 40)):
         power = 10 ** (5 * torch.rand(4, n, generator=random) - 5)
-        power[0, 1] *= n != 7  # one field without any power
+        if n == 7:
+            power[0, 1] = 0  # one field without any power
+        if n == 1:
+            power = torch.tensor([[1.0], [0.01]])  # the example of the text
         case = f"For {n} frames and n_frames={n_frames}"
         value = call(repaired, power, n_frames)
-        yours = array(value, (4, n_frames), f"{case} your result", "(n_mels, n_frames)")
+        shape = (len(power), n_frames)
+        yours = array(value, shape, f"{case} your result", "(n_mels, n_frames)")
         decibels = 10 * np.log10(power.numpy().clip(1e-10))
         mean = decibels.mean()
 
@@ -221,6 +251,16 @@ def early_padding(repaired):
             (early - early.mean(), "the added frames are still in the mean"),
             (padded(decibels - mean, 0), "0 is the mean of the clip, not silence"),
             (padded(decibels - mean, -100), "the mean was taken off the music only"),
+            (
+                early - decibels.mean(axis=1, keepdims=True),
+                "each band has lost a mean of its own; one mean is taken off all",
+            ),
+            (
+                early - 10 * np.log10(power.numpy().mean().clip(1e-10)),
+                "that is the level of the mean power, not the mean level",
+            ),
+            ((early - mean) / (decibels.std() or 1), "nothing is to be divided"),
+            (np.roll(early - mean, n_frames - n, axis=1), "silence comes at the end"),
         ]
         right = padded(decibels - mean, -100 - mean)
         first, last = yours[:, 0].mean(), yours[:, -1].mean()
@@ -265,10 +305,13 @@ def wrong_hop(repaired):
             (np.sqrt(right), "these are amplitudes; square them"),
             (power(torch.ones(512)), "there is no window"),
             (power(torch.hann_window(256)), "your window is too short"),
+            (power(torch.hamming_window(512)), "your window is not Hann's"),
+            (right / 512, "your power is divided by 512: is it normalized?"),
         ]
         seen = f"{case} your mean power is {yours.mean():.1f}"
         otherwise = "window, transform or square differ from what the text says"
-        refuse_slips(yours[:, 2:-2], right, slips, seen, otherwise, atol=0.1)
+        atol = 1e-3 * right.mean()
+        refuse_slips(yours[:, 2:-2], right, slips, seen, otherwise, atol=atol)
 
 
 @exhibit(
@@ -309,7 +352,8 @@ def over_the_batch(repaired):
             f"The last clip has the logit {alone[0]:.4f} alone and {yours[3, 0]:.4f} "
             "among others."
         )
-    again = logits(frames)
+    logits(frames)
+    again = logits(frames)  # the second time in a row
     if not np.allclose(again, yours, atol=1e-5):
         raise Wrong(
             f"The same clips have the logit {yours[0, 0]:.4f} first and "
@@ -320,6 +364,8 @@ def over_the_batch(repaired):
         changed[:, place] += 3
         if np.allclose(logits(changed), yours, atol=1e-7):
             raise Wrong(f"Frame {place} of 0 to 4 does not change the logits.")
+    if np.allclose(logits(frames.flip(1)), yours, atol=1e-6):
+        raise Wrong("In reverse the frames give the same logits: order has no effect.")
     each = np.concatenate([logits(frames, network) for network in networks])
     if 0 <= each.min() and each.max() <= 1:
         raise Wrong(
@@ -356,6 +402,8 @@ def test_statistics(repaired):
     train = random.normal([5, -40, 0, 3], [2, 10, 0.1, 0], (6, 4))
     test = random.normal([7, -60, 0.1, 3.5], [1, 20, 0.2, 0.1], (8, 4))
     _probe_scaling(repaired, train[:, :3], test[:, :3], "8 test clips")
+    of_text = np.array([[0.0], [4]]), np.array([[6.0]])
+    _probe_scaling(repaired, *of_text, "the example of the text")
     _probe_scaling(repaired, train, test, "a feature that is the same in training")
     _probe_scaling(repaired, train, test[:1], "one test clip alone")
 
@@ -386,6 +434,7 @@ def _probe_scaling(repaired, train, test, name):
         (scaled(both, both), "the test clips are in the mean"),
         (scaled(both, train, 1), "the deviation divides by n - 1; numpy's by n"),
         (np.concatenate([ours, test]), "it was not scaled at all"),
+        ((both - train.mean()) / train.std(), "all features have one mean"),
     ]
     first = yours[len(train), 0]
     seen = f"With {name}, the first feature of the test set becomes {first:.3f}"
@@ -428,6 +477,8 @@ def tag_order(repaired):
     every = labels.assign(drums=[0, 0, 1, 0, 0, 0])
     for now in (every, labels, labels[["gong", "harp", "slow"]]):
         _probe_names(repaired, scores, trained, now)
+    small = pd.DataFrame([[1, 0]], columns=["rock", "slow"])  # the text's example
+    _probe_names(repaired, np.array([[0.1, 0.9]]), ["slow", "rock"], small)
     try:
         call(repaired, scores, trained, labels.assign(kazoo=0))
     except Wrong:
@@ -509,7 +560,10 @@ def last_batch(repaired):
         if 0 in network.sizes:
             raise Wrong(f"{case} the network was given a batch without any clip.")
         logits = _Recorder()(clips)
-        slips = [(logits, "these are logits; scores are between 0 and 1")]
+        slips = [
+            (logits, "these are logits; scores are between 0 and 1"),
+            (logits.sigmoid().flip(0), "the clips are in another order"),
+        ]
         seen = f"{case} your first score is {yours[0, 0]:.4f}"
         otherwise = "is each clip scored once, in its place?"
         refuse_slips(yours, logits.sigmoid(), slips, seen, otherwise, atol=1e-4)
@@ -553,6 +607,16 @@ def window_level(repaired):
             (windows, "every window counts as a clip of its own"),
             (area(logits.mean(axis=1)), "you took the mean of the logits"),
             (area(logits.max(axis=1)), "you took the largest window"),
+            (area(np.median(logits, axis=1)), "you took the middle window"),
+            (area(logits[:, 0]), "you took the first window only"),
+            (
+                np.mean([area(logits[:, i]) for i in range(n_windows)]),
+                "windows are compared, one after the other; merge them first",
+            ),
+            (
+                roc_auc_score(labels.ravel(), predict.merge_windows(logits).ravel()),
+                "all tags are in one list; take the mean of the tags' areas",
+            ),
         ]
         right = area(predict.merge_windows(logits))
         otherwise = "how do the windows of a clip become one score?"
@@ -583,6 +647,7 @@ def empty_tags(repaired):
     random = np.random.default_rng(11)
     labels = (random.random((20, 6)) < [0.4, 0.2, 0.6, 0.3, 0, 0]).astype(int)
     labels[:, 5] = 1
+    labels[:, 3] = np.arange(20) == 7  # one clip alone has it
     scores = random.random(labels.shape)
     for n_tags, case in (
         (6, "For a table of 6 tags, of which one is on no clip and one on all"),
@@ -599,6 +664,16 @@ def empty_tags(repaired):
         slips = [
             (each.mean(), "all tags are in the mean"),
             (each[some].mean(), "a tag that all clips have is in the mean"),
+        ]
+        if not some.all():
+            text = "a tag that no clip has is in the mean"
+            slips.append((each[~y.all(axis=0)].mean(), text))
+        weights = y[:, mixed].sum(axis=0)
+        slips += [
+            (each[mixed & (y.sum(axis=0) > 1)].mean(), "one clip with it is enough"),
+            (np.nanmean(metrics.roc_auc(y, s)), "that is the ROC-AUC"),
+            (np.average(each[mixed], weights=weights), "rare tags count as much"),
+            (mixed.sum(), "the mean comes first, then the number of tags"),
         ]
         otherwise = "which tags are in your mean?"
         seen = f"{case} your mean is {yours:.4f}"
@@ -629,9 +704,16 @@ def empty_tags(repaired):
 )
 def short_floats(repaired):
     random = np.random.default_rng(12)
-    for most, case in ((5, "a loud clip"), (0, "a quiet clip"), (2, "a clip")):
+    for most, case in (
+        (5, "a loud clip"),
+        (1, "the powers of the text"),
+        (0, "a quiet clip"),
+        (2, "a clip"),
+    ):
         mel = (10 ** random.uniform(-4, most, (6, 9))).astype(np.float32)
         mel[0, :2] = 0, 0.9 * 10**most
+        if most == 1:
+            mel = np.float32([[0, 1, 10]])  # the example of the text
         yours = call(repaired, mel)
         yours = array(yours, mel.shape, f"For {case} your result", "that of `mel`")
         x = mel.astype(np.float64)
@@ -646,10 +728,17 @@ def short_floats(repaired):
             (np.log(10_000 * x + 1), "that is the natural logarithm"),
             (10 * right, "no factor of 10 was asked for"),
             (right.astype(np.float16), "the result was rounded to 16 bits"),
+            (np.log10(1_000 * x + 1), "the factor is 10,000"),
+            (
+                np.log10((10_000 * x).astype(np.int64) + 1),
+                "it was cut to whole numbers on the way",
+            ),
         ]
         place = np.abs(yours - right).argmax()  # the first infinite one, if any
         level, found = x.flat[place], yours.flat[place]
         seen = f"For {case} your level of {level:.4g} is {found:.4f}"
+        if found == -np.inf:
+            raise Wrong(f"{seen}: add 1 before you take the logarithm.")
         if np.isinf(found):
             raise Wrong(f"{seen}: some number on the way has no room for it.")
         refuse_slips(yours, right, slips, seen, "that is not its level", atol=1e-5)
@@ -678,6 +767,8 @@ def pooled_apart(repaired):
     random = torch.Generator().manual_seed(13)
     for n_clips, n_channels in ((2, 3), (4, 5), (1, 2)):
         maxima, means = torch.randn(2, n_clips, n_channels, generator=random)
+        if n_clips == 1:
+            maxima, means = torch.tensor([[[5.0, 6]], [[1, 2]]])  # the text's example
         case = f"For {n_clips} clips of {n_channels} channels"
         value = call(repaired, maxima, means)
         shape = (n_clips, 2 * n_channels)
@@ -690,6 +781,10 @@ def pooled_apart(repaired):
             (joined(maxima, means, 1), "all maxima come first, as before"),
             (joined(means, maxima), "the mean of a channel comes before its maximum"),
             (joined(means, maxima, 1), "all means come first"),
+            (
+                torch.stack([maxima, means], 2).transpose(0, 1).reshape(yours.shape),
+                "the clips are mixed: each has a row",
+            ),
         ]
         seen = f"{case} your first row is {np.round(yours[0], 2).tolist()}"
         otherwise = "each channel gives its maximum, then its mean"
@@ -736,6 +831,10 @@ def first_copied(repaired):
             (np.repeat(vectors[:1], n_windows, 0), "all are those of the first window"),
             (np.repeat(vectors[-1:], n_windows, 0), "all are those of the last window"),
             (np.roll(vectors, 1, 0), "each is that of the window before"),
+            (
+                vectors[[0, *range(n_windows - 1)]],
+                "each is that of the window before",
+            ),
             (vectors[::-1], "they come in reverse"),
         ]
         seen = f"{case} your vectors begin with {np.round(yours[:, 0], 2).tolist()}"
@@ -771,6 +870,8 @@ def padded_with_silence(repaired):
     random = np.random.default_rng(15)
     for n_samples, n in ((10, 4), (8, 4), (13, 3), (7, 7), (11, 6)):
         samples = 1 + random.random(n_samples).astype(np.float32)
+        if n == 4:
+            samples = np.arange(1, n_samples + 1, dtype=np.float32)
         starts = [*range(0, n_samples - n + 1, n)]
         if n_samples % n:
             starts.append(n_samples - n)
@@ -782,7 +883,8 @@ def padded_with_silence(repaired):
             raise Wrong(f"{case} a window holds zeros, which are no sound of the clip.")
         right = np.stack([samples[start : start + n] for start in starts])
         if len(rows) < len(starts):
-            raise Wrong(f"{case} you cut {len(rows)} windows: the end is not heard.")
+            lost = "beginning" if np.array_equal(rows[-1], samples[-n:]) else "end"
+            raise Wrong(f"{case} you cut {len(rows)} windows: the {lost} is not heard.")
         if len(rows) > len(starts):
             raise Wrong(f"{case} you cut {len(rows)} windows; {len(starts)} will do.")
         wrapped = np.resize(samples, len(starts) * n).reshape(-1, n)
