@@ -287,10 +287,13 @@ def test_intervals_go_from_low_to_high():
 
 def test_score_dots_are_told_apart_at_the_threshold():
     ax = drawn("score_dots")
-    shown = [(*dots.get_offsets()[:, 0],) for dots in ax.collections]
-    assert shown == [(0.7, 0.1), (0.6, 0.2)]  # a row with the tag, a row without
-    colours = [{tuple(c) for c in dots.get_facecolors()} for dots in ax.collections]
-    assert colours[0] == colours[1] and len(colours[0]) == 2  # right and wrong
+    (dots,) = ax.collections
+    rows = {x: round(y) for x, y in dots.get_offsets()}
+    assert rows == {0.7: 0, 0.6: 1, 0.2: 1, 0.1: 0}  # 0: the row with the tag
+    colours = [tuple(colour) for colour in dots.get_facecolors()]
+    assert colours[0] == colours[2] != colours[1] == colours[3]  # right and wrong
+    (again,) = drawn("score_dots").collections
+    assert np.array_equal(again.get_offsets(), dots.get_offsets())  # no dot jumps
     assert ticks(ax.yaxis) == ["with it (2)", "without (2)"]
 
 

@@ -32,7 +32,8 @@ def _some_labels(corpus, n_clips):
         "With `yes = score >= threshold` and `right = (yes & (has == 1)).sum()`: "
         "`return right / yes.sum(), right / has.sum()`",
     ),
-    praise="One number goes up when the other goes down: watch it below.",
+    praise="Recall only falls when the threshold rises; precision mostly rises: watch "
+    "both below.",
 )
 def decided(answer):
     random = np.random.default_rng(5)

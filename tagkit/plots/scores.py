@@ -163,20 +163,21 @@ def score_dots(has, scores, threshold: float, *, ax=None):
     yes = scores >= threshold
     right = yes == has
     ax = start(ax, 2)
-    sns.stripplot(
+    jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(has))
+    sns.scatterplot(  # not stripplot: its dots would jump with each threshold
         x=scores,
-        y=np.where(has, "with", "without"),
-        order=["with", "without"],
+        y=np.where(has, 0, 1) + jitter,
         hue=right,
         hue_order=[True, False],
         palette=COLORS[:2],
         legend=False,
-        jitter=0.3,
-        size=5,
+        linewidth=0,
+        s=25,
         ax=ax,
     )
     ax.axvline(threshold, color="black", linewidth=1)
     ax.set_yticks([0, 1], [f"with it ({has.sum()})", f"without ({(~has).sum()})"])
+    ax.set_ylim(1.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
     found = f"{yes.sum()} yeses, {(yes & has).sum()} right; {(has & ~yes).sum()} missed"
     alt = (
