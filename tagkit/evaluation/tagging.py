@@ -65,10 +65,10 @@ def find(paths: Sequence[Path]) -> list[Path]:
     found = folders.search(paths)
     for text in found.unread:
         warnings.warn(text, folders.UnreadWarning, stacklevel=2)
-    if found.n_other:
-        print(f"files beside them that are no sound: {found.n_other}", file=sys.stderr)
     if not found.files:
         raise ValueError(f"no sound in {', '.join(map(str, paths))}")
+    if found.n_other:
+        print(f"files beside them that are no sound: {found.n_other}", file=sys.stderr)
     return found.files
 
 
