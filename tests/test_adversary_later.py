@@ -222,7 +222,7 @@ def scaled(train, test, of=None, least=0.0, instead=1.0, axis=0):
 
 @wrong("0.8", "by the test itself")
 @wrong("M.7", "deviation are its own", part=1)
-def test_by_itself(train, test):
+def each_by_itself(train, test):
     return scaled(train, test)[0], scaled(test, test)[1]
 
 
@@ -277,7 +277,7 @@ def rounded_to_two(train, test):
 
 
 @wrong("0.8", "train has shape")
-def test_first(train, test):
+def swapped(train, test):
     return scaled(train, test)[::-1]
 
 
