@@ -1,6 +1,7 @@
 """The tasks of lesson 05, per-tag evaluation: hints and probes.
 
-Each probe tries small cases with traps, and labels of the corpus in use.
+Each probe tries small cases with traps, and labels of the corpus in use. The file is
+long because each slip is computed, so that a message can name it.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """Many files: found, tagged, and written so that a long run can be stopped and go on.
 
 A row is a dict: the file's name, in a timeline also the second, and a score per tag.
+The file is long because it holds both, the reading and the table that is gone on with.
 """
 
 import csv
