@@ -284,17 +284,6 @@ def test_compare_of_two_strangers_holds_zero_about_19_times_in_20():
     assert 87 <= hits <= 100
 
 
-def test_seed_interval_is_that_of_scipy():
-    values = [0.71, 0.74, 0.70, 0.77]
-    mean, low, high = metrics.seed_interval(values)
-    expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    np.testing.assert_allclose((mean, low, high), (np.mean(values), *expected))
-    assert metrics.seed_interval([0.7, 0.7]) == (0.7, 0.7, 0.7)
-    for few in ([], [0.7]):
-        with pytest.raises(ValueError, match="two seeds"):
-            metrics.seed_interval(few)
-
-
 def test_cross_entropy_is_scikit_learns():
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, (30, 4))

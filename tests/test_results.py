@@ -30,13 +30,27 @@ def mini_card(monkeypatch):
 # -- tables of made-up runs -----------------------------------------------------------
 
 
-def run(model="K2C2", seed=0, roc=0.8, arguments=None, loss=0.2, n_train=100, **about):
+TAGS = ["harp", "piano", "sitar"]
+# Of twelve clips by six artists four have the harp, six the piano, none the sitar.
+LABELS = np.array([[i % 3 == 0, i % 2 == 0, False] for i in range(12)], np.uint8)
+ARTISTS = np.repeat(list("abcdef"), 2)
+
+
+def made_scores(seed, skill):
+    """Scores of twelve clips, the better the higher the skill."""
+    random = np.random.default_rng(seed).uniform(size=LABELS.shape)
+    return (skill * LABELS + (1 - skill) * random).astype(np.float32)
+
+
+def run(
+    model="K2C2", seed=0, skill=0.4, arguments=None, loss=0.2, n_train=100, **about
+):
     """A record with the fields that the tables read."""
     known = {"corpus": "mini", "tag_list": "raw50", "version": "full", "part": "test"}
     known |= {"n_clips": 90, "merge": "mean", "n_tags": 50, "masked": []}
-    macro = {"roc_auc": roc, "roc_low": roc - 0.1, "roc_high": roc + 0.1}
-    macro |= {"ap": roc / 2, "ap_low": roc / 3, "ap_high": roc, "ap_floor": 0.07}
-    unscored = dict.fromkeys(macro) | {"positives": 0}
+    scores = made_scores(seed, skill)
+    report = metrics.evaluate(LABELS, scores, tags=TAGS, groups=ARTISTS, n_boot=20)
+    figures = results.without_nan(report.astype(object).to_dict("index"))
     return {
         "model": model,
         "arguments": {"n_tags": 50} | (arguments or {}),
@@ -44,13 +58,13 @@ def run(model="K2C2", seed=0, roc=0.8, arguments=None, loss=0.2, n_train=100, **
         "n_train": n_train,
         "config": {"seed": seed},
         "about": known | {"nothing_right": 0.93} | about,
-        "tags": ["harp", "piano", "sitar"],
-        "macro": macro,
-        "per_tag": {
-            "harp": macro | {"positives": 4},
-            "piano": macro | {"positives": 9},
-            "sitar": unscored,
-        },
+        "tags": TAGS,
+        "ids": np.arange(12),
+        "labels": LABELS,
+        "scores": scores,
+        "artists": ARTISTS,
+        "macro": figures.pop("macro"),
+        "per_tag": figures,
         "history": [{"seconds": 15.0 + seed}, {"seconds": 5.0 + seed}],
         "loss": loss,
         "prior_loss": 0.24,
@@ -63,20 +77,22 @@ def run(model="K2C2", seed=0, roc=0.8, arguments=None, loss=0.2, n_train=100, **
     }
 
 
-def test_best_model_first_with_both_intervals():
-    values = [0.80, 0.82, 0.84]
-    runs = [run("DielemanRaw", s, 0.6) for s in range(3)]
+def evaluated(seeds, skill):
+    scores = np.stack([made_scores(seed, skill) for seed in seeds])
+    return metrics.evaluate(LABELS, scores, tags=TAGS, groups=ARTISTS)
+
+
+def test_best_model_first_with_intervals_over_artists_and_seeds():
+    runs = [run("DielemanRaw", s, 0.1) for s in range(3)]
     small = {"width": 0.25}
-    runs += [run("K2C2", s, v, small, loss=v) for s, v in enumerate(values)]
+    runs += [run("K2C2", s, 0.4, small, loss=0.8 + s / 10) for s in range(3)]
     board = results.leaderboard(runs)
     assert list(board.index) == ["K2C2 (width=0.25)", "DielemanRaw"]
-    row = board.iloc[0]
-    mean, low, high = metrics.seed_interval(values)
-    assert (row.roc_auc, row.seed_low, row.seed_high) == (mean, low, high)
-    assert row.clip_low == pytest.approx(0.72) and row.seeds == 3
-    assert row.clip_high == pytest.approx(0.92)
-    assert row.ap == pytest.approx(0.41) and row.ap_low < row.ap < row.ap_high
-    assert row.loss == pytest.approx(0.82) and row.right == pytest.approx(0.94)
+    row, known = board.iloc[0], evaluated(range(3), 0.4).loc["macro"]
+    for name in ("roc_auc", "roc_low", "roc_high", "ap", "ap_low", "ap_high"):
+        assert row[name] == known[name], name
+    assert row.roc_low < row.roc_auc < row.roc_high and row.seeds == 3
+    assert row.loss == pytest.approx(0.9) and row.right == pytest.approx(0.94)
     assert row.epochs == 2 and row.parameters == 1000
 
 
@@ -88,7 +104,7 @@ def test_times_are_the_smallest_seen():
 
 def test_caption_says_on_what_and_what_luck_reaches():
     caption = results.leaderboard([run()]).attrs["caption"]
-    for word in ("90 clips", "raw50", "full", "0.500", "0.070", "0.240", "93.0%"):
+    for word in ("90 clips", "raw50", "full", "0.500", "0.417", "0.240", "93.0%"):
         assert word in caption
 
 
@@ -124,41 +140,70 @@ def test_another_training_is_not_another_seed(table):
         table([run(seed=0), run(seed=1) | {"recipe": "won"}])
 
 
-def test_one_seed_has_no_interval_over_seeds():
-    row = results.leaderboard([run()]).iloc[0]
-    assert row[["seed_low", "seed_high"]].isna().all()
+@pytest.mark.parametrize("key", ["ids", "labels"])
+def test_runs_on_other_clips_are_not_put_side_by_side(key):
+    other = run("DielemanRaw")
+    other[key] = other[key][::-1]
+    for table in (results.leaderboard, results.per_tag):
+        with pytest.raises(ValueError, match=f"other {key}"):
+            table([run(), other])
+    with pytest.raises(ValueError, match=f"other {key}"):
+        results.compare([run(), other], "K2C2", "DielemanRaw")
+
+
+def test_two_models_are_compared_on_the_same_clips_with_their_seeds():
+    runs = [run("DielemanRaw", s, 0.1) for s in range(2)]
+    runs += [run("K2C2", s, 0.4, {"width": 0.25}) for s in range(3)]
+    table = results.compare(runs, "K2C2", "DielemanRaw")
+    a, b = ([made_scores(s, k) for s in range(n)] for n, k in ((3, 0.4), (2, 0.1)))
+    known = metrics.compare(LABELS, np.stack(a), np.stack(b), groups=ARTISTS)
+    pd.testing.assert_frame_equal(table, known)
+    assert results.compare(runs, "K2C2 (width=0.25)", "DielemanRaw").equals(table)
+    with pytest.raises(ValueError, match="'CRNN' fits no run; choose one of Diel"):
+        results.compare(runs, "CRNN", "K2C2")
+    with pytest.raises(ValueError, match=r"'K2C2' fits K2C2 and K2C2 \(width=0.25\)"):
+        results.compare([*runs, run("K2C2")], "DielemanRaw", "K2C2")
+    with pytest.raises(ValueError, match="n_train"):
+        results.compare([run(), run("CRNN", n_train=9)], "K2C2", "CRNN")
 
 
 def test_an_infinite_loss_is_null_in_a_record():
-    sure = [run("PredictNothing", s, 0.5, loss=None) for s in range(2)]
+    sure = [run("PredictNothing", s, 0, loss=None) for s in range(2)]
     board = results.leaderboard([*sure, run()])
     assert board.loss["PredictNothing"] == np.inf and board.loss["K2C2"] == 0.2
 
 
-def test_each_tag_has_both_intervals_and_frequent_tags_come_first():
-    runs = [run("DielemanRaw", s, 0.6) for s in range(2)]
-    frame = results.per_tag(
-        runs + [run("K2C2", s, v) for s, v in enumerate((0.8, 0.9))]
-    )
+def test_each_tag_has_its_interval_and_frequent_tags_come_first():
+    runs = [run("DielemanRaw", s, 0.1) for s in range(2)]
+    frame = results.per_tag(runs + [run("K2C2", s) for s in range(2)])
     order = [(t, m) for t in ("piano", "harp") for m in ("K2C2", "DielemanRaw")]
     assert list(frame.index[:4]) == order and frame.index.names == ["tag", "model"]
     row = frame.loc[("harp", "K2C2")]
-    assert (row.roc_auc, row.seed_low, row.seed_high) == tuple(
-        metrics.seed_interval([0.8, 0.9])
-    )
-    assert row.positives == 4 and row.clip_low == pytest.approx(0.75)
-    assert row.ap == pytest.approx(0.425)
-    unscored = frame.loc["sitar", ["roc_auc", "seed_low", "clip_low", "ap"]]
+    assert row.equals(evaluated(range(2), 0.4).loc["harp"].rename(row.name))
+    unscored = frame.loc["sitar", ["roc_auc", "roc_low", "ap"]]
     assert unscored.isna().all(axis=None)
     assert "90 clips" in frame.attrs["caption"]
 
 
+def write(folder, record, name="x"):
+    """Write a record as `results.record` does: figures, and the clips beside them."""
+    clips = {key: record.pop(key) for key in ("ids", "labels", "scores", "artists")}
+    (folder / f"{name}.json").write_text(json.dumps(record))
+    np.savez(folder / f"{name}.npz", **clips)
+
+
+def test_a_record_comes_back_with_its_scores(tmp_path):
+    write(tmp_path, run())
+    (one,) = results.read_runs(tmp_path)
+    np.testing.assert_equal(one, run())
+    (tmp_path / "x.npz").unlink()
+    with pytest.raises(ValueError, match=r"x\.npz is missing.*--record"):
+        results.read_runs(tmp_path)
+
+
 @pytest.mark.parametrize("lacks", ["loss", "tag_seconds", "per_tag", "n_train"])
 def test_a_record_without_something_is_named(tmp_path, lacks):
-    (tmp_path / "x.json").write_text(json.dumps(run()))
-    assert results.read_runs(tmp_path) == [run()]
-    rest = {key: value for key, value in run().items() if key != lacks}
-    (tmp_path / "x.json").write_text(json.dumps(rest))
+    write(tmp_path, {key: value for key, value in run().items() if key != lacks})
     with pytest.raises(ValueError, match=rf"x\.json.*{lacks}"):
         results.read_runs(tmp_path)
 
@@ -241,20 +286,20 @@ def test_a_full_and_a_clean_test_set_have_different_floors():
 
 
 def test_a_run_stands_only_beside_figures_of_its_own_clips():
-    runs = [run("DielemanRaw", s, v, **MTT) for s, v in enumerate((0.82, 0.84))]
+    runs = [run("DielemanRaw", s, **MTT) for s in range(2)]
     cards = results.paper_cards(runs)
     beside = cards[cards["ours"].notna()]
     assert list(beside["source"] + " " + beside["system"]) == [
         "Dieleman & Schrauwen 2014 raw 256/256"
     ]
-    assert beside["ours"].item() == pytest.approx(0.83)
-    low, high = metrics.seed_interval([0.82, 0.84])[1:]
-    assert beside["ours_low"].item() == low and beside["ours_high"].item() == high
+    known = evaluated(range(2), 0.4).loc["macro"]
+    mine = beside[["ours", "ours_low", "ours_high"]].to_numpy().ravel()
+    assert mine.tolist() == known[["roc_auc", "roc_low", "roc_high"]].tolist()
     assert beside["why"].item() == ""
     clean = MTT | {"version": "clean", "tag_list": "merged50", "n_clips": 4392}
     both = runs + [run("DielemanRaw", 0, 0.8, **clean)]
     beside = results.paper_cards(both).dropna(subset="ours")
-    assert list(beside["ours"]) == [0.8, pytest.approx(0.83)]
+    assert list(beside["ours"]) == [1, known.roc_auc]
     assert set(beside["source"]) == {
         "Elwood & Varosyan, Bristol", "Dieleman & Schrauwen 2014"
     }  # fmt: skip
@@ -362,20 +407,23 @@ def test_card_gets_the_whole_board(tmp_path, monkeypatch, mini_card):
     (folder / "results").mkdir(parents=True)
     card = folder / "README.md"
     card.write_text((corpus.SHIPPED / "README.md").read_text())
-    tags = list(corpus.open("mini").labels().columns)
     names = ["PredictNothing", *(f"Net{n}" for n in range(6))]
-    runs = [run(name, roc=0.5 + n / 20, loss=None) for n, name in enumerate(names)]
+    runs = [run(name, skill=n / 30, loss=None) for n, name in enumerate(names)]
     for one in [*runs, run("Elsewhere", **MTT)]:
-        path = folder / "results" / f"{one['model']}-0.json"
-        path.write_text(json.dumps(one | {"tags": tags}))
+        write(folder / "results", dict(one), one["model"])
     monkeypatch.setattr(mini_card, "contact_sheet", lambda *_: None)
     monkeypatch.setattr(mini_card, "sound_lines", lambda *_: ["no sound"])
     for _ in range(2):  # the second time nothing changes
         mini_card.write(corpus.SHIPPED / "mini", folder)
-        rows = [line for line in card.read_text().splitlines() if "one run" in line]
-        assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in names[::-1]]
-        worst = "0.500 | one run | 0.400 to 0.600 | 0.250 | inf | 50 | 10 |"
-        assert rows[-1] == f"| PredictNothing | 1,000 | {worst}"
+        lines = card.read_text().splitlines()
+        rows = [line for line in lines if line.startswith(("| Net", "| PredictN"))]
+        board = results.leaderboard(runs)
+        assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in board.index]
+        row, macro = rows[board.index.get_loc("Net3")], board.loc["Net3"]
+        assert row.startswith(
+            f"| Net3 | 1,000 | 1 | {macro.roc_auc:.3f} [{macro.roc_low:.3f}, "
+        )
+        assert row.endswith("] | inf | 50 | 10 |")
 
 
 @pytest.fixture(scope="module")
@@ -449,28 +497,26 @@ def test_runs_on_shares_differ_in_their_clips_alone():
         means = [np.mean(scores[kind, n]) for n in (45, 90, 180, 360)]
         assert 0.6 < means[0] and (np.diff(means) > 0).all()
     for n in (45, 90, 180, 360):  # section 8 of lesson 03
-        gaps = np.subtract(scores["DielemanRaw", n], scores["DielemanMel", n])
-        mean, low, high = metrics.seed_interval(gaps)
-        assert low > 0 if n == 360 else low < 0 < high and 0 <= mean < 0.0125
+        some = [run for run in shares if run["n_train"] == n]
+        row = results.compare(some, "DielemanRaw", "DielemanMel").loc["roc_auc"]
+        assert row.low > 0 if n == 360 else row.low < 0 < row.high
 
 
 def test_lesson_03_says_what_the_records_say(recorded):
-    """Mel bands lead for four epochs; over seeds k2c2 alone ends above them."""
-    kinds = ("DielemanRaw", "DielemanMel", "K2C2", "BoostedTrees")
+    """Mel bands lead for four epochs, k2c2's dots lie above theirs; all is open."""
+    kinds = ("DielemanRaw", "DielemanMel", "K2C2")
     runs = {kind: [run for run in recorded if run["model"] == kind] for kind in kinds}
-    raw, mel, k2c2, trees = (
-        np.array([run["macro"]["roc_auc"] for run in runs[kind]]) for kind in kinds
-    )
     roc = {
         kind: np.array([[e["valid_roc_auc"] for e in run["history"]] for run in found])
         for kind, found in runs.items()
-        if kind != "BoostedTrees"
     }
     assert (roc["DielemanRaw"] < roc["DielemanMel"])[:, :4].all()
-    assert k2c2.min() > max(mel.max(), trees.max())
-    gaps = raw - mel, k2c2 - mel, k2c2 - raw
-    ahead = [metrics.seed_interval(gap)[1] > 0 for gap in gaps]
-    assert ahead == [False, True, False]
+    areas = {kind: [run["macro"]["roc_auc"] for run in runs[kind]] for kind in kinds}
+    assert min(areas["K2C2"]) > max(areas["DielemanMel"])
+    for pair in (("DielemanRaw", "DielemanMel"), ("K2C2", "DielemanMel"),
+                 ("K2C2", "DielemanRaw")):  # fmt: skip
+        row = results.compare(recorded, *pair).loc["roc_auc"]
+        assert row.low < 0 < row.high
 
 
 def test_the_data_card_holds_the_leaderboard(board, mini_card):

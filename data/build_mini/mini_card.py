@@ -133,16 +133,15 @@ def sound_lines(root, said):
 def board_lines(board):
     """A leaderboard as a table, with what it was measured on below."""
     yield (
-        "| model | parameters | ROC-AUC | over seeds | over clips | AP | test loss | "
+        "| model | parameters | runs | ROC-AUC | AP | test loss | "
         "ms to train a clip once | ms to tag a clip |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|"
     for name, row in board.iterrows():
-        seeds = f"{row.seed_low:.3f} to {row.seed_high:.3f}"
         yield (
-            f"| {name} | {row.parameters:,.0f} | {row.roc_auc:.3f} | "
-            f"{seeds if row.seeds > 1 else 'one run'} | "
-            f"{row.clip_low:.3f} to {row.clip_high:.3f} | {row.ap:.3f} | "
+            f"| {name} | {row.parameters:,.0f} | {row.seeds:.0f} | "
+            f"{row.roc_auc:.3f} [{row.roc_low:.3f}, {row.roc_high:.3f}] | "
+            f"{row.ap:.3f} [{row.ap_low:.3f}, {row.ap_high:.3f}] | "
             f"{row.loss:.3f} | {1000 * row.train_seconds:.3g} | "
             f"{1000 * row.tag_seconds:.3g} |"
         )

@@ -263,21 +263,6 @@ def choose_thresholds(labels, scores, *, otherwise: float = 0.5) -> np.ndarray:
     return chosen
 
 
-def seed_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Compute the mean over seeds and its 95 % t-interval: mean, low, high.
-
-    Raises: ValueError for fewer than two values.
-    Notebook: course/03_spectrogram_cnns.ipynb
-    """
-    from scipy import stats  # takes a second to import
-
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        raise ValueError(f"{len(values)} value(s): a spread needs at least two seeds")
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return values.mean(), values.mean() - half, values.mean() + half
-
-
 def _tag_names(labels, tags):
     if tags is None:
         tags = getattr(labels, "columns", range(np.shape(labels)[-1]))

@@ -41,6 +41,9 @@ FLOORS = {
 def read_runs(folder: str | Path | None = None) -> list[dict]:
     """Read the records of a folder, by default of the shipped runs, ordered by name.
 
+    Beside the figures each holds its test clips: ids (n_clips,), labels and scores
+    (n_clips, n_tags), artists (n_clips,) or None.
+
     Raises: ValueError for a file that `record` did not write.
     """
     folder = Path(folder or corpus.SHIPPED / "results")
@@ -58,18 +61,22 @@ def _read_run(path):
             f"{path} is not the record of a run: it lacks {', '.join(missing)}; "
             "`tagkit train --record` writes such files; move this one elsewhere"
         )
-    return run
+    clips = path.with_suffix(".npz")
+    if not clips.exists():
+        raise ValueError(
+            f"{clips} is missing, the scores that belong to {path.name}; copy both "
+            "files, or train again with `tagkit train --record`"
+        )
+    with np.load(clips) as arrays:
+        return run | {"artists": None} | dict(arrays)
 
 
 def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
-    """Rank models by ROC-AUC, with an interval over seeds and one over test clips.
+    """Rank models by ROC-AUC, with 95 % intervals over artists and seeds together.
 
-    `seed_low` and `seed_high` are the 95 % t-interval of the mean over seeds;
-    `clip_low` and `clip_high` the bootstrap over clips, averaged over seeds.
-
-    Shape: a row per model and its arguments; columns parameters, seeds, roc_auc with
-    its two intervals, ap with its t-interval, loss, right (share of labels right when
-    scores are cut at 0.5), epochs, train_seconds (per clip and epoch), tag_seconds
+    Shape: a row per model and its arguments; columns parameters, seeds, roc_auc and ap
+    with their intervals as in `metrics.evaluate`, loss, right (share of labels right
+    when scores are cut at 0.5), epochs, train_seconds (per clip and epoch), tag_seconds
     (per clip), both the shortest measured. ``attrs["caption"]`` names the test clips
     and what chance reaches on them.
     Raises: ValueError that names what differs, unless runs share training size, test
@@ -80,12 +87,11 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
     _check_comparable(runs)
     rows = {}
     for name, same in _by_label(runs).items():
-        macros = [run["macro"] for run in same]
+        macro = _evaluate(same).loc["macro"]
         rows[name] = {
             "parameters": same[0]["parameters"],
             "seeds": len(same),
-            **_roc(macros),
-            **_over_seeds("ap", [macro["ap"] for macro in macros], "ap"),
+            **macro.drop(["positives", "ap_floor"]),
             "loss": np.mean([_number(run["loss"], np.inf) for run in same]),
             "right": np.mean([run["right"] for run in same]),
             "epochs": np.mean([len(run["history"]) for run in same]),
@@ -113,26 +119,45 @@ def leaderboard(runs: Sequence[dict]) -> pd.DataFrame:
 def per_tag(runs: Sequence[dict]) -> pd.DataFrame:
     """Rank models for each tag, the most frequent tag first.
 
-    Shape: a row per (tag, model); columns positives (among the test clips), roc_auc
-    with its intervals over seeds and clips, ap; nan for a tag that cannot be scored.
+    Shape: a row per (tag, model); columns as in `metrics.evaluate`, nan for a tag that
+    cannot be scored.
     Raises: ValueError as `leaderboard`.
     """
     if not runs:
         return pd.DataFrame()
     _check_comparable(runs)
-    rows = []
-    for name, same in _by_label(runs).items():
-        for tag in same[0]["tags"]:
-            figures = [run["per_tag"][tag] for run in same]
-            row = {"tag": tag, "model": name, "positives": figures[0]["positives"]}
-            row |= _roc(figures)
-            row["ap"] = np.mean([_number(f["ap"]) for f in figures])
-            rows.append(row)
-    order = ["positives", "tag", "roc_auc"]
-    frame = pd.DataFrame(rows).sort_values(order, ascending=[False, True, False])
-    frame = frame.set_index(["tag", "model"])
-    frame.attrs["caption"] = caption(runs[0]["about"])
+    reports = {name: _evaluate(same)[:-1] for name, same in _by_label(runs).items()}
+    frame = pd.concat(reports, names=["model", "tag"]).swaplevel()
+    frame = frame.sort_values(
+        ["positives", "tag", "roc_auc"], ascending=[False, True, False]
+    )
+    frame.attrs = {"caption": caption(runs[0]["about"])}
     return frame
+
+
+def compare(runs: Sequence[dict], a: str, b: str) -> pd.DataFrame:
+    """Compare two models by their recorded runs, artists and seeds drawn.
+
+    Args:
+        a, b: a model, or with `label` a model and its arguments.
+
+    Shape: as `metrics.compare`.
+    Raises: ValueError as `leaderboard`, or unless each name fits the runs of one model.
+    """
+    both = []
+    for name in (a, b):
+        found = [run for run in runs if name in (run["model"], label(run))]
+        labels = _values(label(run) for run in found)
+        if len(labels) != 1:
+            raise ValueError(
+                f"{name!r} fits {' and '.join(labels) or 'no run'}; choose one of "
+                f"{', '.join(_values(label(run) for run in runs))}"
+            )
+        both.append(found)
+    _check_comparable(both[0] + both[1])
+    scores = [np.stack([run["scores"] for run in same]) for same in both]
+    one = both[0][0]
+    return metrics.compare(one["labels"], *scores, groups=one["artists"])
 
 
 def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
@@ -147,7 +172,7 @@ def paper_cards(runs: Sequence[dict] = ()) -> pd.DataFrame:
     roc_auc (mean of n_runs with standard deviation sd, if the paper says so), ap,
     ap_floor (that of equal scores, if known), status ("verified": read in the paper,
     its code or a paper that quotes it; "recalled": from memory, look it up before you
-    print it), ours with its t-interval over seeds, why.
+    print it), ours with its interval over artists and seeds, why.
     Raises: ValueError as `leaderboard`, for the runs of one card.
     """
     cards = pd.read_csv(corpus.SHIPPED / "published.csv")
@@ -221,6 +246,12 @@ def _check_comparable(runs):
                 "different clips or tags, or after training on more clips, do not "
                 "compare; choose runs of one kind"
             )
+    for key in ("ids", "labels"):
+        if not all(np.array_equal(run[key], runs[0][key]) for run in runs):
+            raise ValueError(
+                f"these runs have other {key} of test clips; their scores cannot be "
+                "compared clip by clip; choose runs on the same tables"
+            )
     for name, same in _by_label(runs).items():
         settings = [run["config"] | {"recipe": run["recipe"]} for run in same]
         for key in set().union(*settings) - {"seed", "device"}:
@@ -255,19 +286,12 @@ def _number(value, null=np.nan):
     return null if value is None else value
 
 
-def _roc(figures):
-    """Give ROC-AUC with its two intervals from one dict per seed."""
-    roc = _over_seeds("roc_auc", [_number(f["roc_auc"]) for f in figures], "seed")
-    roc["clip_low"] = np.mean([_number(f["roc_low"]) for f in figures])
-    roc["clip_high"] = np.mean([_number(f["roc_high"]) for f in figures])
-    return roc
-
-
-def _over_seeds(name, values, prefix):
-    mean, low, high = values[0], np.nan, np.nan
-    if len(values) > 1:
-        mean, low, high = metrics.seed_interval(values)
-    return {name: mean, f"{prefix}_low": low, f"{prefix}_high": high}
+def _evaluate(same):
+    """Score the seeds of one model on their clips."""
+    scores, one = np.stack([run["scores"] for run in same]), same[0]
+    return metrics.evaluate(
+        one["labels"], scores, tags=one["tags"], groups=one["artists"]
+    )
 
 
 def _protocol(card):
@@ -297,8 +321,9 @@ def _ours(card, runs):
     ]
     if same:
         _check_comparable(same)
-        values = [run["macro"]["roc_auc"] for run in same]
-        return _over_seeds("ours", values, "ours") | {"why": ""}
+        macro = _evaluate(same).loc["macro"]
+        figures = {"ours": macro.roc_auc, "ours_low": macro.roc_low}
+        return figures | {"ours_high": macro.roc_high, "why": ""}
     wanted = label({"model": card["model"], "arguments": changed})
     why = f"no run of {wanted} on these clips"
     keys = ("corpus", "version", "tag_list")

@@ -114,8 +114,8 @@ def scores_with_intervals(
 ):
     """Draw scores as points with their intervals, one row per model.
 
-    Args: scores, name -> (mean, low, high), from metrics.evaluate's row "macro" or
-    metrics.seed_interval; chance, the score of guessing, drawn as a dotted line.
+    Args: scores, name -> (mean, low, high), from metrics.evaluate's row "macro";
+    chance, the score of guessing, drawn as a dotted line.
     Notebook: course/01_dataset_analysis.ipynb
 
     >>> from tagkit.plots import alt_text
@@ -126,7 +126,7 @@ def scores_with_intervals(
     table = pd.DataFrame(triples, ["mean", "low", "high"], dtype=float).T
     need(
         len(table) and table["mean"].between(table["low"], table["high"]).all(),
-        "low <= mean <= high of one model or more, metrics.seed_interval(values)",
+        "low <= mean <= high of one model or more, as in metrics.evaluate",
         dict(scores),
     )
     ax = start(ax, 1 + 0.4 * len(table))
