@@ -42,7 +42,7 @@ GPU = torch.device("cuda", 0)
 
 
 def make_store(folder: Path, n_clips: int, sample_rate: int) -> batches.Examples:
-    """A store of noise, and labels thrown like dice."""
+    """A store of noise, and random labels."""
     n = round(465_984 * sample_rate / 16_000)
     random = np.random.default_rng(0)
     noise = 3000 * random.standard_normal(40 * n, dtype=np.float32)

@@ -28,7 +28,7 @@ N_SAMPLES = 349_488
 
 
 def sparse(folder: Path, n_clips: int) -> batches.Examples:
-    """A store of silence, and labels thrown like dice."""
+    """A store of silence, and random labels."""
     with open(folder / "samples.int16", "wb") as file:
         file.truncate(2 * N_SAMPLES * n_clips)
     crc32 = zlib.crc32(bytes(2 * N_SAMPLES))

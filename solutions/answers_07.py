@@ -353,8 +353,8 @@ def order_by_torch(n_clips, seed, epoch):
 
 
 def order_by_sorting(n_clips, seed, epoch):
-    dice = python_random.Random(f"{seed} {epoch}")
-    return sorted(range(n_clips), key=lambda _: dice.random())
+    generator = python_random.Random(f"{seed} {epoch}")
+    return sorted(range(n_clips), key=lambda _: generator.random())
 
 
 def shares(order, batch_size, rank, n_ranks, done):
@@ -392,8 +392,8 @@ def by_generator(mix):
 
 
 def by_hash(n_clips, seed, epoch):
-    dice = python_random.Random(hash(f"{seed}/{epoch}"))
-    return sorted(range(n_clips), key=lambda _: dice.random())
+    generator = python_random.Random(hash(f"{seed}/{epoch}"))
+    return sorted(range(n_clips), key=lambda _: generator.random())
 
 
 def by_hash_of_numbers(n_clips, seed, epoch):

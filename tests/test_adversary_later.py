@@ -1,4 +1,4 @@
-"""As test_adversary.py, for the tasks of lessons 05 to 08 and the museum.
+"""As test_adversary.py, for the tasks of lessons 05 to 09 and the museum.
 
 Long, since every answer stands here in full.
 
@@ -2165,6 +2165,616 @@ letter("M.9", "a", "batch norm|eval|letter")
 letter("M.12", "the float16", "letter|a, b, c|one of")
 
 
+# 9.1 From the likelihood to the loss
+
+
+@right("9.1", part=0)
+def torch_from_logits(z, y):
+    return functional.binary_cross_entropy_with_logits(torch.tensor(z), torch.tensor(y))
+
+
+@right("9.1", part=0)
+def largest_taken_out(z, y):
+    each = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
+    return [each.sum() / each.size]
+
+
+@right("9.1", part=0)
+def by_log_sigmoid(z, y):
+    return -np.average(y * special.log_expit(z) + (1 - y) * special.log_expit(-z))
+
+
+def xlogx(y):
+    return special.xlogy(y, y) + special.xlogy(1 - y, 1 - y)
+
+
+@right("9.1", part=1)
+def by_xlogy(z, y):
+    each = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z) + xlogx(y)
+    return torch.tensor(each).mean()
+
+
+@right("9.1", part=1)
+def entry_by_entry(z, y):
+    total = 0.0
+    for logit, label in zip(z.ravel().tolist(), y.ravel().tolist(), strict=True):
+        for share, x in ((label, logit), (1 - label, -logit)):
+            if share > 0:
+                softplus = max(-x, 0) + math.log1p(math.exp(-abs(x)))
+                total += share * (math.log(share) + softplus)
+    return total / z.size
+
+
+def entropies(z, y):
+    return y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+
+
+@wrong("9.1", "label is 0|labels? of 0|labels are|label 0|\\by\\b", part=0)
+def equation_2_19(z, y):
+    return np.logaddexp(0, -z).mean()
+
+
+@wrong("9.1", "nan|inf|large", part=0)
+def as_in_3_7(z, y):
+    p = 1 / (1 + np.exp(-z))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@wrong("9.1", "large|cut|clip|limit|1,000", part=0)
+def scores_cut_off(z, y):
+    p = np.clip(special.expit(z), 1e-7, 1 - 1e-7)
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@wrong("9.1", "large|added|limit|1,000", part=0)
+def a_little_added(z, y):
+    p = special.expit(z)
+    return -np.mean(y * np.log(p + 1e-12) + (1 - y) * np.log(1 - p + 1e-12))
+
+
+wrong("9.1", "mean|sum", part=0)(lambda z, y: entropies(z, y).sum())
+wrong("9.1", "minus|sign", part=0)(lambda z, y: -entropies(z, y).mean())
+wrong("9.1", "natural", part=0)(lambda z, y: entropies(z, y).mean() / np.log(2))
+wrong("9.1", "swapped|turned|label", part=0)(lambda z, y: entropies(-z, y).mean())
+wrong("9.1", "square", part=0)(lambda z, y: np.mean((special.expit(z) - y) ** 2))
+wrong("9.1", "share|between|round", part=0)(lambda z, y: entropies(z, y > 0.3).mean())
+wrong("9.1", "sigmoid", part=0)(lambda z, y: entropies(special.expit(z), y).mean())
+wrong("9.1", "one number", part=0)(entropies)
+wrong("9.1", "1 - y|label 0|labels? of 0|half|\\by\\b", part=0)(
+    lambda z, y: np.mean(y * np.logaddexp(0, -z))
+)
+wrong("9.1", "entropy", part=1)(lambda z, y: entropies(z, y).mean())
+wrong("9.1", "subtract|minus|added|sign", part=1)(
+    lambda z, y: np.mean(entropies(z, y) - xlogx(y))
+)
+wrong("9.1", "1 - y|half|both", part=1)(
+    lambda z, y: np.mean(entropies(z, y) + special.xlogy(y, y))
+)
+
+
+@wrong("9.1", "nan|0 log|log 0", part=1)
+def nan_at_zero(z, y):
+    return np.mean(entropies(z, y) + y * np.log(y) + (1 - y) * np.log(1 - y))
+
+
+@wrong("9.1", "turned|from the labels|other way|from the scores|reverse", part=1)
+def the_other_divergence(z, y):
+    p = special.expit(z)
+    return np.mean(xlogx(p) - special.xlogy(p, y) - special.xlogy(1 - p, 1 - y))
+
+
+# 9.2 L2, and what Adam makes of it
+
+
+@right("9.2")
+def torch_adams(start, gradients, rate, decay, decoupled):
+    x = torch.tensor(start, requires_grad=True)
+    optimizer = torch.optim.Adam(
+        [x], lr=rate, weight_decay=decay, decoupled_weight_decay=decoupled
+    )
+    for row in torch.tensor(gradients):
+        x.grad = row.clone()
+        optimizer.step()
+    return x
+
+
+@right("9.2")
+def sums_in_full(start, gradients, rate, decay, decoupled):
+    total, seen = np.array(start, np.float64), []
+    for t, g in enumerate(gradients):
+        seen.append(g if decoupled else g + decay * total)
+        ages = np.arange(t + 1)[::-1]
+        m = np.average(seen, axis=0, weights=0.9**ages)
+        v = np.average(np.square(seen), axis=0, weights=0.999**ages)
+        total -= rate * decay * total * decoupled
+        total -= rate * m / (np.sqrt(v) + 1e-8)
+    return total
+
+
+@right("9.2")
+def parameter_by_parameter(start, gradients, rate, decay, decoupled):
+    ends = []
+    for x, column in zip(start.tolist(), gradients.T.tolist(), strict=True):
+        m = v = 0.0
+        for t, g in enumerate(column, 1):
+            g, x = (g, x - x * rate * decay) if decoupled else (g + x * decay, x)
+            m, v = m + (g - m) / 10, v + (g * g - v) / 1000
+            x -= rate * m / (1 - 0.9**t) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        ends.append(x)
+    return ends
+
+
+def adam_with(
+    b1=0.9,
+    b2=0.999,
+    fix=lambda x, b, t: x / (1 - b**t),
+    eps=1e-8,
+    root=lambda v, eps: np.sqrt(v) + eps,
+    square=np.square,
+    first=1,
+    sign=1,
+    give=lambda start, path: path[-1],
+    l2=lambda g, x, d: g + d * x,
+    shrink=lambda x, r, d: x * (1 - r * d),
+    keep=False,
+    behind=False,
+):
+    def adam(start, gradients, rate, decay, decoupled):
+        x, m, v, path = start.copy(), 0 * start, 0 * start, []
+        with np.errstate(all="ignore"):
+            for t, g in enumerate(gradients, start=first):
+                if decoupled and not behind:
+                    x = shrink(x, rate, decay)
+                if not decoupled:
+                    g = l2(g, x, decay)
+                m = b1 * m + (1 - b1) * g
+                v = b2 * v + (1 - b2) * square(g)
+                m_hat, v_hat = fix(m, b1, t), fix(v, b2, t)
+                if keep:
+                    m, v = m_hat, v_hat
+                x = x - sign * rate * m_hat / root(v_hat, eps)
+                if decoupled and behind:
+                    x = shrink(x, rate, decay)
+                path.append(x)
+        return give(start, path)
+
+    return adam
+
+
+wrong("9.2", "no decay")(
+    adam_with(l2=lambda g, x, d: g, shrink=lambda x, r, d: x),
+)
+wrong("9.2", "decay")(adam_with(l2=lambda g, x, d: g))
+wrong("9.2", "decoupled")(adam_with(shrink=lambda x, r, d: x))
+wrong("9.2", "away from 0|plus|minus")(adam_with(l2=lambda g, x, d: g - d * x))
+wrong("9.2", "twice")(adam_with(l2=lambda g, x, d: g + 2 * d * x))
+wrong("9.2", "half")(adam_with(l2=lambda g, x, d: g + d * x / 2))
+wrong("9.2", "gradient|parameter itself|square")(
+    adam_with(l2=lambda g, x, d: g + d * x**2 / 2)
+)
+wrong("9.2", "L1|sign")(adam_with(l2=lambda g, x, d: g + d * np.sign(x)))
+wrong("9.2", "one number|each parameter|belongs to")(
+    adam_with(l2=lambda g, x, d: g + d * x.sum())
+)
+wrong("9.2", "rate")(adam_with(shrink=lambda x, r, d: x * (1 - d)))
+wrong("9.2", "away from 0|shrinks")(adam_with(shrink=lambda x, r, d: x * (1 + r * d)))
+wrong("9.2", "before Adam|not after")(adam_with(behind=True))
+wrong("9.2", "root")(adam_with(fix=lambda x, b, t: x / np.sqrt(1 - b**t)))
+wrong("9.2", "makes up|too small")(adam_with(fix=lambda x, b, t: x))
+wrong("9.2", "v is too small")(
+    adam_with(fix=lambda x, b, t: x / (1 - b**t) if b == 0.9 else x)
+)
+wrong("9.2", "nan|which t")(adam_with(first=0))
+wrong("9.2", "one ahead")(adam_with(first=2))
+wrong("9.2", "swapped")(adam_with(b1=0.999, b2=0.9))
+wrong("9.2", "square")(adam_with(square=np.abs))
+wrong("9.2", "root")(adam_with(root=lambda v, eps: v + eps))
+wrong("9.2", "against|minus")(adam_with(sign=-1))
+wrong("9.2", "nan|0 / 0")(adam_with(eps=0))
+wrong("9.2", "outside")(adam_with(root=lambda v, eps: np.sqrt(v + eps)))
+wrong("9.2", "one step only|themselves")(adam_with(keep=True))
+wrong("9.2", "moved")(adam_with(give=lambda start, path: path[-1] - start))
+wrong("9.2", "only the last")(adam_with(give=lambda start, path: np.stack(path)))
+wrong("9.2", "first step")(adam_with(give=lambda start, path: path[0]))
+wrong("9.2", "each parameter")(adam_with(square=lambda g: np.mean(g**2) + 0 * g))
+
+
+@wrong("9.2", "v must see|part of the gradient")
+def pull_in_m_alone(start, gradients, rate, decay, decoupled):
+    if decoupled:
+        return adam_with()(start, gradients, rate, decay, True)
+    x, m, v = start, 0, 0
+    for t, g in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * (g + decay * x), 0.999 * v + 0.001 * g**2
+        x = x - rate * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return x
+
+
+@wrong("9.2", "the other kind")
+def the_other_way(start, gradients, rate, decay, decoupled):
+    return adam_with()(start, gradients, rate, decay, not decoupled)
+
+
+@wrong("9.2", "decoupled.*the other kind")
+def always_l2(start, gradients, rate, decay, decoupled):
+    return adam_with()(start, gradients, rate, decay, False)
+
+
+@wrong("9.2", "both ways|at once|swapped")
+def both_at_once(start, gradients, rate, decay, decoupled):
+    x, m, v = start, 0, 0
+    for t, g in enumerate(gradients, start=1):
+        g, x = g + decay * x, x * (1 - rate * decay)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        x = x - rate * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return x
+
+
+@wrong("9.2", "as it is now|start")
+def pulled_by_the_start(start, gradients, rate, decay, decoupled):
+    of_start = adam_with(
+        l2=lambda g, x, d: g + d * start, shrink=lambda x, r, d: x - r * d * start
+    )
+    return of_start(start, gradients, rate, decay, decoupled)
+
+
+@wrong("9.2", "changes `start`")
+def adam_in_place(start, *others):
+    start += adam_with()(start, *others) - start
+    return start
+
+
+@wrong("9.2", "SGD|momentum")
+def only_momentum(start, gradients, rate, decay, decoupled):
+    m = 0
+    for g in gradients:
+        m = 0.9 * m + (g if decoupled else g + decay * start)
+        start = start * (1 - rate * decay * decoupled) - rate * m
+    return start
+
+
+# 9.3 Twenty frequencies
+
+
+@right("9.3")
+def whole_transform(samples, n):
+    spectrum = np.fft.fft(samples)
+    half = np.abs(spectrum[: len(samples) // 2 + 1])
+    peak = max(sorted(range(len(half)), key=half.__getitem__, reverse=True)[:n])
+    turns = np.abs(np.fft.fftfreq(len(samples), 1 / len(samples)))
+    return np.fft.ifft(np.where(turns > peak + 0.5, 0, spectrum)).real
+
+
+@right("9.3")
+def torch_fft(samples, n):
+    spectrum = torch.fft.rfft(torch.tensor(samples))
+    peak = spectrum.abs().topk(n).indices.max()
+    keep = torch.arange(len(spectrum)) <= peak
+    return torch.fft.irfft(spectrum * keep, n=len(samples)).requires_grad_()
+
+
+def filtered(
+    strength=np.abs, strongest=lambda x, n: np.argsort(x)[-n:], kept=None, give=None
+):
+    def low_pass(samples, n):
+        spectrum = np.fft.rfft(samples)
+        bins = np.arange(len(spectrum))
+        best = strongest(strength(spectrum), n)
+        keep = bins <= best.max() if kept is None else kept(bins, best)
+        return (give or np.fft.irfft)(np.where(keep, spectrum, 0), len(samples))
+
+    return low_pass
+
+
+wrong("9.3", "only the|below|all other|left out")(filtered(kept=np.isin))
+wrong("9.3", "stays, too")(filtered(kept=lambda x, best: x < best.max()))
+wrong("9.3", "lowest|highest")(filtered(kept=lambda x, best: x <= best.min()))
+wrong("9.3", "strongest|amplitude")(filtered(kept=lambda x, best: x <= best[-1]))
+wrong("9.3", "absolute|complex|real part")(filtered(strength=np.real))
+wrong("9.3", "weakest|strongest")(filtered(strongest=lambda x, n: np.argsort(x)[:n]))
+wrong("9.3", "first n|lowest|amplitude|strongest")(
+    filtered(strongest=lambda x, n: np.arange(n))
+)
+wrong("9.3", "above|below|high-pass|low")(filtered(kept=lambda x, b: x >= b.max()))
+wrong("9.3", "shape|odd|len|samples")(filtered(give=lambda x, n: np.fft.irfft(x)))
+wrong("9.3", "shape|inverse")(filtered(give=lambda x, n: x))
+wrong("9.3", "one frequency above")(filtered(kept=lambda x, b: x <= b.max() + 1))
+wrong("9.3", "as it was|nothing|unchanged")(lambda samples, n: samples.copy())
+wrong("9.3", "0|mean|constant")(
+    filtered(strongest=lambda x, n: np.argsort(x[1:])[-n:] + 1)
+)
+
+
+@wrong("9.3", "twice|once|twin|mirror")
+def twins_counted(samples, n):
+    spectrum = np.fft.fft(samples)
+    turns = np.abs(np.fft.fftfreq(len(samples), 1 / len(samples)))
+    peak = turns[np.argsort(np.abs(spectrum))[-n:]].max()
+    return np.fft.ifft(np.where(turns > peak + 0.5, 0, spectrum)).real
+
+
+@wrong("9.3", "mirror|upper half|negative|real")
+def only_one_side(samples, n):
+    spectrum = np.fft.fft(samples)
+    half = np.abs(spectrum[: len(samples) // 2 + 1])
+    spectrum[np.argsort(half)[-n:].max() + 1 :] = 0
+    return np.fft.ifft(spectrum).real
+
+
+# 9.4 A vote or a mean?
+
+
+@right("9.4", part=0)
+def vote_by_loops(scores):
+    return [
+        [sum(bool(s > 0.5) for s in column) / len(column) for column in clip.T]
+        for clip in scores
+    ]
+
+
+@right("9.4", part=0)
+def vote_in_torch(scores):
+    return torch.tensor(scores).gt(0.5).double().mean(dim=1)
+
+
+right("9.4", part=1)(np.array([0.51, 0.52, 0.53, 0.2, 0.1]))
+right("9.4", part=1)([0.7, 0, 0.7, 0, 0.7])
+right("9.4", part=2)(torch.tensor([0.9, 0.9, 0.45, 0.45, 0.45]))
+right("9.4", part=2)([1, 0.5, 0.5, 0.5, 0.5])
+
+wrong("9.4", "mean of the scores|share", part=0)(lambda scores: scores.mean(axis=1))
+wrong("9.4", "above|0.5", part=0)(lambda scores: (scores >= 0.5).mean(axis=1))
+wrong("9.4", "shape", part=0)(lambda scores: (scores > 0.5).mean(axis=2))
+wrong("9.4", "count|share|number", part=0)(lambda scores: (scores > 0.5).sum(axis=1))
+wrong("9.4", "majority|share|decision", part=0)(
+    lambda scores: (scores > 0.5).mean(axis=1) > 0.5
+)
+wrong("9.4", "logit|0.5|score", part=0)(lambda scores: (scores > 0).mean(axis=1))
+wrong("9.4", "one window|any|share", part=0)(lambda scores: (scores > 0.5).any(axis=1))
+wrong("9.4", "mean", part=0)(lambda scores: (scores > scores.mean()).mean(axis=1))
+wrong("9.4", "no|share", part=0)(lambda scores: (scores <= 0.5).mean(axis=1))
+wrong("9.4", "mean", part=1)([0.9, 0.8, 0.7, 0.1, 0.2])
+wrong("9.4", "majority|vote", part=1)([0.9, 0.9, 0.1, 0.1, 0.1])
+wrong("9.4", "five|5", part=1)([0.6, 0.6, 0.0])
+wrong("9.4", "0 to 1|between", part=2)([5, 5, 0.1, 0.1, 0.1])
+wrong("9.4", "majority|vote", part=2)([0.9, 0.9, 0.9, 0.1, 0.1])
+wrong("9.4", "mean", part=2)([0.6, 0.6, 0.1, 0.1, 0.1])
+wrong("9.4", "mean", part=2)([0.75, 0.75, 0.5, 0.5, 0.0])
+wrong("9.4", "numbers are needed|number", part=2)(["yes", "yes", "no", "no", "no"])
+
+
+# 9.5 Before the loss, or after it?
+
+
+@right("9.5", part=0)
+def windows_flat(logits, labels):
+    n, n_windows, n_tags = logits.shape
+    for_each = labels.repeat_interleave(n_windows, dim=0)
+    return functional.binary_cross_entropy_with_logits(
+        logits.reshape(-1, n_tags), for_each
+    )
+
+
+@right("9.5", part=0)
+def windows_by_hand(logits, labels):
+    signs = (1 - 2 * labels)[:, None]
+    return functional.softplus(signs * logits).mean(dim=(2, 1, 0))
+
+
+@right("9.5", part=0)
+def window_after_window(logits, labels):
+    cost = nn.BCEWithLogitsLoss()
+    return sum(cost(one, labels) for one in logits.unbind(1)) / logits.shape[1]
+
+
+@right("9.5", part=1)
+def clip_after_clip(logits, labels):
+    cost = functional.binary_cross_entropy_with_logits
+    each = [cost(x.mean(0), y) for x, y in zip(logits, labels, strict=True)]
+    return torch.stack(each).mean().reshape(1)
+
+
+@right("9.5", part=1)
+def through_the_score(logits, labels):
+    scores = torch.einsum("cwt->ct", logits).div(logits.shape[1]).sigmoid()
+    return functional.binary_cross_entropy(scores, labels)
+
+
+def spread_over(logits, labels):
+    return labels[:, None].expand_as(logits)
+
+
+@wrong("9.5", "labels of (its|another|other)|own clip|order|repeat", part=0)
+def labels_in_turn(logits, labels):
+    n, n_windows, n_tags = logits.shape
+    return bce(logits.reshape(-1, n_tags), labels.repeat(n_windows, 1))
+
+
+wrong("9.5", "mean|sum", part=0)(
+    lambda x, y: bce(x, spread_over(x, y), reduction="sum")
+)
+wrong("9.5", "gradient", part=0)(lambda x, y: bce(x, spread_over(x, y)).item())
+wrong("9.5", "gradient", part=0)(
+    lambda x, y: entropies(x.numpy(), spread_over(x, y).numpy()).mean()
+)
+wrong("9.5", "sigmoid", part=0)(lambda x, y: bce(x.sigmoid(), spread_over(x, y)))
+wrong("9.5", "mean logit|average|clip_loss|windows", part=0)(
+    lambda x, y: bce(x.mean(dim=1), y)
+)
+wrong("9.5", "first window|all windows", part=0)(lambda x, y: bce(x[:, 0], y))
+wrong("9.5", "turned|swapped|label", part=0)(lambda x, y: bce(-x, spread_over(x, y)))
+wrong("9.5", "squared", part=0)(
+    lambda x, y: functional.mse_loss(x.sigmoid(), spread_over(x, y))
+)
+wrong("9.5", "stopped with|shape", part=0)(lambda x, y: bce(x, y))
+wrong("9.5", "one number", part=0)(
+    lambda x, y: bce(x, spread_over(x, y), reduction="none")
+)
+wrong("9.5", "mean logit|each window|before|windows", part=1)(
+    lambda x, y: bce(x, spread_over(x, y))
+)
+wrong("9.5", "scores|logits", part=1)(
+    lambda x, y: functional.binary_cross_entropy(x.sigmoid().mean(dim=1), y)
+)
+wrong("9.5", "sigmoid", part=1)(lambda x, y: bce(x.mean(dim=1).sigmoid(), y))
+wrong("9.5", "mean|sum", part=1)(lambda x, y: bce(x.sum(dim=1), y))
+wrong("9.5", "largest|max", part=1)(lambda x, y: bce(x.amax(dim=1), y))
+wrong("9.5", "mean|sum", part=1)(lambda x, y: bce(x.mean(dim=1), y, reduction="sum"))
+wrong("9.5", "tags|windows", part=1)(
+    lambda x, y: bce(x.mean(dim=2, keepdim=True), spread_over(x, y)[..., :1])
+)
+wrong("9.5", "tags|windows", part=1)(
+    lambda x, y: bce(x.mean(dim=2, keepdim=True).expand_as(x), spread_over(x, y))
+)
+wrong("9.5", "gradient", part=1)(lambda x, y: bce(x.mean(dim=1), y).detach())
+wrong("9.5", "median|mean", part=1)(lambda x, y: bce(x.median(dim=1).values, y))
+
+
+# 9.6 Length or stride?
+
+
+@right("9.6")
+def by_combinations(table, setting):
+    other = {"length": "stride", "stride": "length"}[setting]
+    rows = sorted(table.to_dict("records"), key=lambda row: row[setting])
+    won = [
+        a["auc"] > b["auc"]
+        for i, a in enumerate(rows)
+        for b in rows[i + 1 :]
+        if a[other] == b[other] and a[setting] != b[setting]
+    ]
+    return np.array([len(won), sum(won)])
+
+
+@right("9.6")
+def by_broadcasting(table, setting):
+    (other,) = {"length", "stride"} - {setting}
+    x, same, auc = (table[c].to_numpy() for c in (setting, other, "auc"))
+    pair = (same[:, None] == same) & (x[:, None] < x)
+    return torch.tensor(pair.sum()), (pair & (auc[:, None] > auc)).sum()
+
+
+def wins_with(fits=None, won=lambda a, b: a > b, smaller=lambda a, b: a < b):
+    def wins(table, setting):
+        other = "stride" if setting == "length" else "length"
+        n = n_won = 0
+        for _, a in table.iterrows():
+            for _, b in table.iterrows():
+                same = a[other] == b[other] if fits is None else fits(a, b)
+                if same and smaller(a[setting], b[setting]):
+                    n, n_won = n + 1, n_won + won(a["auc"], b["auc"])
+        return n, n_won
+
+    return wins
+
+
+wrong("9.6", "same|other setting|differ")(wins_with(fits=lambda a, b: True))
+wrong("9.6", "equal|no win|tie")(wins_with(won=lambda a, b: a >= b))
+wrong("9.6", "smaller|turned|larger")(wins_with(won=lambda a, b: a < b))
+wrong("9.6", "once|twice")(wins_with(smaller=lambda a, b: a != b))
+wrong("9.6", "swapped|other|setting")(
+    lambda t, s: wins_with()(t, "stride" if s == "length" else "length")
+)
+wrong("9.6", "number|share")(lambda t, s: (lambda n, k: (n, k / n))(*wins_with()(t, s)))
+wrong("9.6", "2 (parts|are)|parts")(lambda t, s: wins_with()(t, s)[1])
+wrong("9.6", "order|swapped|first")(lambda t, s: wins_with()(t, s)[::-1])
+wrong("9.6", "lost|without|win|pairs")(
+    lambda t, s: (lambda n, k: (n - k, k))(*wins_with()(t, s))
+)
+
+
+@wrong("9.6", "neighbour|any order|order|pairs")
+def only_neighbouring_rows(table, setting):
+    other = "stride" if setting == "length" else "length"
+    n = n_won = 0
+    for (_, a), (_, b) in zip(
+        table.iterrows(), table.iloc[1:].iterrows(), strict=False
+    ):
+        if a[other] == b[other] and a[setting] != b[setting]:
+            low, high = sorted((a, b), key=lambda row: row[setting])
+            n, n_won = n + 1, n_won + (low["auc"] > high["auc"])
+    return n, n_won
+
+
+@wrong("9.6", "order|smaller|below|row")
+def lower_row_is_smaller(table, setting):
+    other = "stride" if setting == "length" else "length"
+    rows = table.to_dict("records")
+    pairs = [
+        (a, b)
+        for i, a in enumerate(rows)
+        for b in rows[i + 1 :]
+        if a[other] == b[other] and a[setting] != b[setting]
+    ]
+    return len(pairs), sum(b["auc"] > a["auc"] for a, b in pairs)
+
+
+@wrong("9.6", "changes `table`")
+def sorts_the_table(table, setting):
+    table.sort_values(setting, inplace=True)
+    return by_broadcasting(table, setting)
+
+
+# 9.7 An interval below 100 %
+
+
+@right("9.7")
+def by_stats(accuracies):
+    logits = special.logit(accuracies)
+    ends = stats.t.interval(
+        0.95, len(logits) - 1, loc=logits.mean(), scale=stats.sem(logits)
+    )
+    return tuple(special.expit(ends))
+
+
+@right("9.7")
+def in_torch_logits(accuracies):
+    logits = torch.tensor(accuracies).logit()
+    n = len(logits)
+    half = stats.t.isf(0.025, n - 1) * logits.std() / n**0.5
+    return torch.sigmoid(torch.stack([logits.mean() - half, logits.mean() + half]))
+
+
+def interval_with(
+    t=lambda n: stats.t.ppf(0.975, n - 1),
+    ddof=1,
+    root=np.sqrt,
+    there=special.logit,
+    back=special.expit,
+    middle=np.mean,
+):
+    def interval(accuracies):
+        x = there(accuracies)
+        half = t(len(x)) * x.std(ddof=ddof) / root(len(x))
+        return tuple(back(middle(x) + np.array([-half, half])))
+
+    return interval
+
+
+def as_it_is(x):
+    return x
+
+
+wrong("9.7", "100|above 1|logit|printed")(interval_with(there=as_it_is, back=as_it_is))
+wrong("9.7", "cut|clip")(interval_with(there=as_it_is, back=lambda x: np.clip(x, 0, 1)))
+wrong("9.7", "n - 1|deviation")(interval_with(ddof=0))
+wrong("9.7", "1.96|normal|Student|degrees")(interval_with(t=lambda n: 1.96))
+wrong("9.7", "degrees|n - 1")(interval_with(t=lambda n: stats.t.ppf(0.975, n)))
+wrong("9.7", "0.975|two|both")(interval_with(t=lambda n: stats.t.ppf(0.95, n - 1)))
+wrong("9.7", "root|√|sqrt")(interval_with(root=lambda n: 1))
+wrong("9.7", "root|√|sqrt")(interval_with(root=lambda n: n))
+wrong("9.7", "back|sigmoid|logits")(interval_with(back=as_it_is))
+wrong("9.7", "percent")(interval_with(back=lambda x: 100 * special.expit(x)))
+wrong("9.7", "order|low|first")(lambda a: interval_with()(a)[::-1])
+wrong("9.7", "2 parts|one|parts")(lambda a: interval_with()(a)[0])
+wrong("9.7", "4.303|degrees|n")(interval_with(t=lambda n: 4.303))
+wrong("9.7", "spread|half|runs|lowest")(lambda a: (a.min(), a.max()))
+wrong("9.7", "logarithm|logit|1 - a|natural")(
+    interval_with(there=lambda a: np.log10(a / (1 - a)), back=special.expit)
+)
+wrong("9.7", "logit|logarithm")(interval_with(there=np.log, back=np.exp))
+
+
 # M.1 Always right, never content
 
 
@@ -3009,7 +3619,7 @@ def test_every_wrong_answer_is_told_its_fault(mini, id, answer, part, of, told):
 
 
 def test_there_are_some_for_every_task():
-    tasks = {id for id in engine.tasks() if id[0] in "5678M"}
+    tasks = {id for id in engine.tasks() if id[0] in "56789M"}
     tasks |= {"0.5", "0.6", "0.7", "0.8"}
     assert tasks == {case.values[0] for case in RIGHT}
     assert tasks == {case.values[0] for case in WRONG}

@@ -91,7 +91,7 @@ def test_every_model_trains_in_bf16_with_a_loss_near_that_of_float32(tmp_path, n
     )
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
-            layer.p = 0.0  # its dice differ
+            layer.p = 0.0  # its random numbers differ
     begin, found = weights(model), {}
     for precision in ("float32", None):
         model.load_state_dict(begin)

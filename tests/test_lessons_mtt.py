@@ -1,8 +1,8 @@
 """The lessons on the real tables of MagnaTagATune: every cell that needs no sound.
 
 Cells that hear or train are left out, and so is what needs them; widgets show nothing.
-Where later cells only need numbers of the right shape from them, such as scores, dice
-stand in.
+Where later cells only need numbers of the right shape from them, such as scores, random
+ones stand in.
 """
 
 import ast
@@ -133,7 +133,7 @@ def thin(monkeypatch):
     monkeypatch.setattr(batches, "examples", some)
 
 
-def dice(*shape):
+def at_random(*shape):
     return np.random.default_rng(0).random(shape)
 
 
@@ -145,8 +145,8 @@ def scores_of(space):
 
 
 def nearest_of(space):
-    """A tagger that throws dice, where lesson 01 measures distances of sounds."""
-    return lambda new, known, banned=None: dice(len(new), space["raw50"].shape[1])
+    """A tagger that answers at random, where lesson 01 measures distances of sounds."""
+    return lambda new, known, banned=None: at_random(len(new), space["raw50"].shape[1])
 
 
 STAND_INS = {
