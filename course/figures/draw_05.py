@@ -1,29 +1,6 @@
 """Draw the diagram of lesson 05: python course/figures/draw_05.py"""
 
-from pathlib import Path
-
-FOLDER = Path(__file__).parent
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
-HEAD = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}"
-     width="800" height="{height}" text-anchor="middle"
-     font-family="Arial, Helvetica, sans-serif">
-<rect width="800" height="{height}" fill="white"/>
-"""
-
-
-def box(x, y, width, height, color, fill="white"):
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" '
-        f'rx="6" fill="{fill}" stroke="{color}" stroke-width="2.5"/>\n'
-    )
-
-
-def text(x, y, words, color="black", size=20, weight="normal"):
-    return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{color}" '
-        f'font-weight="{weight}">{words}</text>\n'
-    )
+from draw_04 import BLUE, FOLDER, GREY, HEAD, ORANGE, box, text
 
 
 def who_is_wrong():

@@ -1,32 +1,6 @@
 """Draw the diagrams of lesson 06: python course/figures/draw_06.py"""
 
-from pathlib import Path
-
-FOLDER = Path(__file__).parent
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
-HEAD = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 {height}"
-     width="800" height="{height}" text-anchor="middle"
-     font-family="Arial, Helvetica, sans-serif">
-<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" orient="auto"
- markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse">
-<path d="M0,0 L10,5 L0,10 z" fill="#555555"/></marker></defs>
-<rect width="800" height="{height}" fill="white"/>
-"""
-
-
-def box(x, y, width, height, color, fill="white"):
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" '
-        f'rx="6" fill="{fill}" stroke="{color}" stroke-width="2.5"/>\n'
-    )
-
-
-def text(x, y, words, color="black", size=19, weight="normal"):
-    return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{color}" '
-        f'font-weight="{weight}">{words}</text>\n'
-    )
+from draw_04 import BLUE, FOLDER, GREEN, GREY, HEAD, ORANGE, box, text
 
 
 def arrow(x1, y1, x2, y2, color=GREY, dashes="none"):

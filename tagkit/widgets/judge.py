@@ -298,4 +298,4 @@ def _row(name, labels, given, scores, artists) -> str:
 
 def _comparison(rows: str) -> str:
     head = "<tr><th>labels</th><th>changed</th><th>ROC-AUC</th><th>AP</th></tr>"
-    return page.status(f"<table>{head}{rows}</table>")
+    return page.status(f'<table cellpadding="6">{head}{rows}</table>')
