@@ -25,7 +25,6 @@ import machine
 import numpy as np
 import pandas as pd
 import torch
-import torchaudio
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -55,7 +54,8 @@ def make_store(folder: Path, n_clips: int, sample_rate: int) -> batches.Examples
             row = noise[start : start + 2 * n]
             file.write(row)
             crc32 = zlib.crc32(row) if i in checked else 0
-            clips.append({"clip_id": i, "row": i, "reason": None, "crc32": crc32})
+            clip = {"clip_id": i, "row": i, "reason": None, "crc32": crc32}
+            clips.append(clip | {"n_samples": n})
     head = {"corpus": "synthetic", "sample_rate": sample_rate, "n_samples": n}
     (folder / "index.json").write_text(json.dumps(head | {"clips": clips}))
     labels = (random.random((n_clips, N_TAGS)) < 0.07).astype("uint8")
@@ -73,8 +73,7 @@ class Windows(Dataset):
     def __init__(self, examples, model):
         self.samples = np.asarray(examples.store.samples)
         self.labels = examples.labels.to_numpy(np.float32)
-        rate = examples.store.sample_rate
-        self.n = batches.cut_length(model.n_samples, rate, model.sample_rate)
+        self.n = model.n_samples
 
     def __len__(self):
         return len(self.labels)
@@ -92,12 +91,10 @@ def plainly(name: str, examples) -> float:
     model = models.build(name, n_tags=N_TAGS).to(GPU)
     optimizer = torch.optim.Adam(model.parameters())
     loss_of = torch.nn.BCEWithLogitsLoss()
-    rates = examples.store.sample_rate, model.sample_rate
-    resample = torchaudio.transforms.Resample(*rates).to(GPU)
     loader = DataLoader(Windows(examples, model), BATCH, shuffle=True, num_workers=8)
     seen, start = 0, None
     for number, (samples, labels) in enumerate(loader):
-        logits = model(resample(samples.to(GPU))[:, : model.n_samples])
+        logits = model(samples.to(GPU))
         loss = loss_of(logits, labels.to(GPU))
         optimizer.zero_grad()
         loss.backward()

@@ -32,9 +32,8 @@ def sparse(folder: Path, n_clips: int) -> batches.Examples:
     with open(folder / "samples.int16", "wb") as file:
         file.truncate(2 * N_SAMPLES * n_clips)
     crc32 = zlib.crc32(bytes(2 * N_SAMPLES))
-    clips = [
-        {"clip_id": i, "row": i, "reason": None, "crc32": crc32} for i in range(n_clips)
-    ]
+    clip = {"reason": None, "crc32": crc32, "n_samples": N_SAMPLES}
+    clips = [{"clip_id": i, "row": i} | clip for i in range(n_clips)]
     head = {"corpus": "sparse", "sample_rate": 12_000, "n_samples": N_SAMPLES}
     (folder / "index.json").write_text(json.dumps(head | {"clips": clips}))
     labels = (np.random.default_rng(0).random((n_clips, 50)) < 0.07).astype(np.uint8)

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tagkit import models
-from tagkit.data import audio, batches, corpus, store
+from tagkit.data import batches, corpus, store
 
 # glibc keeps freed memory instead of giving it back and asking for it again.
 KEEP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
@@ -72,9 +72,6 @@ def main():
     }
     moved = 349_488 * 6  # bytes: int16 read, float32 written
     limits = {"read a whole clip from the store": 1000 * moved / machine.memory_rate()}
-    samples = torch.from_numpy(mini.load(some[0]))[None].repeat(8, 1)
-    resample = batches._resampler(audio.SAMPLE_RATE, 12_000)
-    found["resample a batch, 16 to 12 kHz"] = fastest(lambda: resample(samples), 8)
     base = models.DielemanRaw()
     windows = whole.unfold(1, base.n_samples, base.n_samples - 2).flatten(0, 1)
     ten = labels.repeat_interleave(len(windows) // 8, 0)

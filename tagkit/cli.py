@@ -142,7 +142,8 @@ def download(
 def prepare(corpus: Corpus, sample_rate: Rate = 16_000, labels: Labels = None):
     """Decode a corpus once into a clip store.
 
-    24.1 GB for MagnaTagATune at 16 kHz, 18.1 at 12. Can be stopped and called again.
+    The sampling rate is that of the network, see `tagkit networks NAME`. 24.1 GB for
+    MagnaTagATune at 16 kHz, 18.1 at 12. Can be stopped and called again.
     Exit code 1: a file cannot be read, see the warnings.
     """
     from tagkit.data import corpus as corpora
@@ -181,7 +182,8 @@ def pack(
     """Write a corpus into WebDataset shards.
 
     For disks far away and corpora beyond one disk: tar files of int16 samples and
-    tags, and an index with checksums. Can be stopped and called again.
+    tags, and an index with checksums. The sampling rate is that of the network to
+    train. Can be stopped and called again.
     """
     from tagkit.data import corpus as corpora
     from tagkit.data import shards

@@ -8,6 +8,7 @@ Run: python -m pytest tests/test_adversary_later.py
 import copy
 import hashlib
 import io
+import itertools
 import math
 import pickle
 import queue
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy import special, stats
+from scipy import optimize, special, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     auc,
@@ -1853,6 +1854,77 @@ def never_negative(first, second):
     return max(0, cohen_kappa_score(first, second))
 
 
+@right("8.1")
+def by_the_four_counts(first, second):
+    """From the table of the two lists, without any chance."""
+    a, b = ((first == x) & (second == x) for x in (1, 0))
+    c, d = ((first == x) & (second == 1 - x) for x in (1, 0))
+    a, b, c, d = (x.sum() for x in (a, b, c, d))
+    return 2 * (a * b - c * d) / ((a + c) * (c + b) + (a + d) * (d + b))
+
+
+@right("8.1")
+def by_disagreement(first, second):
+    p, q = first.mean(), second.mean()
+    return 1 - (first != second).mean() / (p * (1 - q) + q * (1 - p))
+
+
+@right("8.1")
+def by_crosstab(first, second):
+    table = pd.crosstab(first, second, normalize="all")
+    table = table.reindex(index=[0, 1], columns=[0, 1], fill_value=0)
+    chance = (table.sum(axis=0) * table.sum(axis=1)).sum()
+    return pd.Series([(np.trace(table) - chance) / (1 - chance)])
+
+
+@right("8.1")
+def by_all_pairs(first, second):
+    """Chance is the agreement of every clip of one list with every one of the other."""
+    chance = (first[:, None] == second).mean()
+    return torch.tensor(((first == second).mean() - chance) / (1 - chance))
+
+
+@right("8.1")
+def in_decimals(first, second):
+    n, both = Decimal(len(first)), sum(map(int, first == second))
+    p, q = (Decimal(int(x.sum())) / n for x in (first, second))
+    chance = p * q + (1 - p) * (1 - q)
+    return (both / n - chance) / (1 - chance)
+
+
+def kappa_of(agree=lambda a, b: (a == b).mean(), end=lambda a, c: (a - c) / (1 - c)):
+    def kappa(first, second):
+        return end(agree(first, second), by_chance(first.mean(), second.mean()))
+
+    return kappa
+
+
+wrong("8.1", "disagree|differ")(kappa_of(agree=lambda a, b: (a != b).mean()))
+wrong("8.1", "what is left|1 - chance")(kappa_of(end=lambda a, c: (a - c) / c))
+wrong("8.1", "what is left|1 - chance")(kappa_of(end=lambda a, c: (a - c) / (1 + c)))
+wrong("8.1", "turned|the other way|minus")(kappa_of(end=lambda a, c: (c - a) / (1 - c)))
+wrong("8.1", "turned|1 minus|disagree")(kappa_of(end=lambda a, c: (1 - a) / (1 - c)))
+wrong("8.1", "percent")(kappa_of(end=lambda a, c: 100 * (a - c) / (1 - c)))
+wrong("8.1", "rounded")(kappa_of(end=lambda a, c: round((a - c) / (1 - c), 1)))
+wrong("8.1", "one number")(kappa_of(end=lambda a, c: ((a - c) / (1 - c), c)))
+wrong("8.1", "that they agree, not differ")(
+    kappa_with(lambda p, q: p * (1 - q) + q * (1 - p))
+)
+wrong("8.1", "second|first|both lists|share")(kappa_with(lambda p, q: by_chance(q, q)))
+
+
+@wrong("8.1", "both call no")
+def f1_of_the_lists(first, second):
+    return f1_score(first, second)
+
+
+@wrong("8.1", "changes `first`")
+def turned_in_place(first, second):
+    first[:] = 1 - first
+    second = 1 - second
+    return cohen_kappa_score(first, second)
+
+
 # 8.2 Folds of whole artists
 
 
@@ -1917,6 +1989,133 @@ def of_artists(tag, artists, n):
 @wrong("8.2", "artist|same fold|word|with")
 def random_clips(tag, artists, n):
     return np.random.default_rng(0).integers(n, size=len(tag))
+
+
+@right("8.2")
+def dealt_by_cycle(tag, artists, n):
+    deck, fold_of = itertools.cycle(range(n)), {}
+    for kind in (1, 0):
+        for name in artists[tag == kind]:
+            if name not in fold_of:
+                fold_of[name] = next(deck)
+        while fold_of and next(deck) != n - 1:
+            pass  # the others begin at fold 0 again
+    return pd.Series(artists).map(fold_of)
+
+
+@right("8.2")
+def the_largest_first(tag, artists, n):
+    table = pd.DataFrame({"tag": tag, "artist": artists})
+    table = table.groupby("artist")["tag"].agg(["max", "size"])
+    table = table.sort_values(["max", "size"], ascending=False)
+    table["fold"] = table.groupby("max").cumcount() % n
+    return table["fold"].loc[artists].tolist()
+
+
+@right("8.2")
+def dealt_at_random(tag, artists, n):
+    rng, place = np.random.default_rng(), {}
+    word = set(artists[tag.astype(bool)])
+    for names in (word, set(artists) - word):
+        names = rng.permutation(sorted(names))
+        place |= {name: float(i % n) for i, name in enumerate(names)}
+    return [place[name] for name in artists]
+
+
+@right("8.2")
+def tried_until_it_fits(tag, artists, n):
+    names, code = np.unique(artists, return_inverse=True)
+    for seed in range(10_000):
+        fold = np.random.default_rng(seed).integers(n, size=len(names))[code]
+        seen = {(f, t) for f, t in zip(fold.tolist(), tag.tolist(), strict=True)}
+        if len(seen) == 2 * n:
+            return torch.from_numpy(fold)
+
+
+@right("8.2")
+def by_remainder_of_rank(tag, artists, n):
+    word = np.isin(artists, artists[tag == 1])
+    fold = np.zeros(len(tag), np.uint8)
+    for part in (word, ~word):
+        fold[part] = np.unique(artists[part], return_inverse=True)[1] % n
+    return fold
+
+
+@wrong("8.2", "artist . is in")
+def each_kind_of_clip_dealt(tag, artists, n):
+    """An artist with clips of both kinds gets a fold for each."""
+    place = {}
+    for kind in (1, 0):
+        for i, name in enumerate(sorted(set(artists[tag == kind]))):
+            place[name, kind] = i % n
+    return [place[pair] for pair in zip(artists, tag.tolist(), strict=True)]
+
+
+@wrong("8.2", "no clip with")
+def the_word_is_the_fold(tag, artists, n):
+    return tag
+
+
+@wrong("8.2", "-1; folds are 0 to")
+def counted_down(tag, artists, n):
+    return [-fold for fold in dealt(tag, artists, n)]
+
+
+@wrong("8.2", "0.5; folds are")
+def not_whole(tag, artists, n):
+    return np.array(dealt(tag, artists, n)) / 2
+
+
+@wrong("8.2", "no clip with")
+def the_others_in_the_last(tag, artists, n):
+    word = set(artists[tag == 1])
+    with_it = dealt(tag, artists, n)
+    pairs = zip(artists, with_it, strict=True)
+    return [fold if name in word else n - 1 for name, fold in pairs]
+
+
+@wrong("8.2", "no clip with the word")
+def by_most_clips(tag, artists, n):
+    """An artist has the word if most of the clips have it."""
+    share = pd.Series(tag).groupby(artists).mean() > 0.5
+    return dealt(share.loc[artists].to_numpy(), artists, n)
+
+
+@wrong("8.2", "no clip with")
+def by_name(tag, artists, n):
+    names = sorted(set(artists))
+    return [names.index(name) % n for name in artists]
+
+
+@wrong("8.2", "artist . is in|no clip with")
+def in_order_of_the_names(tag, artists, n):
+    """The folds of the clips sorted by artist, not of the clips as they come."""
+    order = np.argsort(artists, kind="stable")
+    return np.array(dealt(tag, artists, n))[order]
+
+
+@wrong("8.2", "numbers are needed|fold of each clip|one for each")
+def of_each_name(tag, artists, n):
+    return dict(zip(artists, dealt(tag, artists, n), strict=True))
+
+
+@wrong("8.2", "shape|numbers are needed")
+def lists_of_places(tag, artists, n):
+    fold = np.array(dealt(tag, artists, n))
+    return [np.flatnonzero(fold == i).tolist() for i in range(n)]
+
+
+@wrong("8.2", "nan")
+def nan_for_the_others(tag, artists, n):
+    word = set(artists[tag == 1])
+    place = {name: i % n for i, name in enumerate(sorted(word))}
+    return pd.Series(artists).map(place)
+
+
+@wrong("8.2", "changes `artists`")
+def sorted_in_place(tag, artists, n):
+    artists.sort()
+    return dealt(tag, artists, n)
 
 
 # 8.3 A logistic regression by hand
@@ -2018,6 +2217,141 @@ def bias_first(vectors, labels, C):
     return by_logistic_regression(vectors, labels, C)[::-1]
 
 
+@right("8.3", part=0)
+def number_of_each_clip(weight, bias, vectors, labels, C):
+    total = 0.0
+    for x, y in zip(vectors.tolist(), labels.tolist(), strict=True):
+        z = sum(a * b for a, b in zip(x, weight.tolist(), strict=True)) + float(bias)
+        total += math.log1p(math.exp(-z if y else z))
+    return C * total + sum(w * w for w in weight.tolist()) / 2
+
+
+@right("8.3", part=0)
+def by_distribution(weight, bias, vectors, labels, C):
+    logits = vectors.double() @ weight.double() + bias
+    said = torch.distributions.Bernoulli(logits=logits).log_prob(labels.double())
+    return (-C * said.sum() + weight.norm() ** 2 / 2)[None]
+
+
+@right("8.3", part=0)
+def by_logsumexp_of_two(weight, bias, vectors, labels, C):
+    logits = torch.stack([torch.zeros(len(vectors)), vectors @ weight + bias], dim=1)
+    costs = functional.cross_entropy(logits, labels.long(), reduction="none")
+    return (C * costs).sum() + torch.dot(weight, weight) / 2
+
+
+@right("8.3", part=1)
+def by_bfgs(vectors, labels, C):
+    def cost(w):
+        z = vectors.double().numpy() @ w[:-1] + w[-1]
+        y = labels.numpy()
+        return C * (np.logaddexp(0, z) - y * z).sum() + (w[:-1] ** 2).sum() / 2
+
+    w = optimize.minimize(cost, np.zeros(vectors.shape[1] + 1), method="BFGS").x
+    return torch.tensor(w[:-1]), w[-1]
+
+
+@right("8.3", part=1)
+def by_plain_descent(vectors, labels, C):
+    x, y = vectors.numpy().astype(float), labels.numpy()
+    w, b = np.zeros(x.shape[1]), 0.0
+    rate = 1 / (1 + C * (x**2).sum() + C * len(x))
+    for _ in range(40_000):
+        off = 1 / (1 + np.exp(-(x @ w + b))) - y
+        w, b = w - rate * (C * off @ x + w), b - rate * C * off.sum()
+    return w.tolist(), [b]
+
+
+def loss_of_parts(cost=None, squares=lambda w: w @ w / 2, logits=None, end=None):
+    """The right loss with one part of it replaced."""
+    cost = cost or (lambda z, y: functional.softplus(z * (1 - 2 * y)))
+    logits = logits or (lambda w, b, x: x @ w + b)
+    end = end or (lambda costs, squares, C: C * costs.sum() + squares)
+
+    def loss(weight, bias, vectors, labels, C):
+        costs = cost(logits(weight, bias, vectors), labels)
+        return end(costs, squares(weight), C)
+
+    return loss
+
+
+def in_parts(told, **parts):
+    wrong("8.3", told, part=0)(loss_of_parts(**parts))
+
+
+in_parts("label", cost=lambda z, y: functional.softplus(-y * z))
+in_parts("label is 0", cost=lambda z, y: functional.softplus(-z)[y == 1])
+in_parts("squared error", cost=lambda z, y: (z.sigmoid() - y) ** 2)
+in_parts(
+    "logarithm", cost=lambda z, y: functional.softplus(z * (1 - 2 * y)) / math.log(2)
+)
+in_parts("sigmoid", cost=lambda z, y: functional.softplus(z.sigmoid() * (1 - 2 * y)))
+in_parts("sum of the squared|squares", squares=lambda w: w.abs().sum() / 2)
+in_parts("sum of the squared|squares", squares=lambda w: w.norm() / 2)
+in_parts("mean", squares=lambda w: (w**2).mean() / 2)
+in_parts("added|minus|sign of the bias", logits=lambda w, b, x: x @ w - b)
+in_parts("multipl|times", end=lambda costs, squares, C: costs.sum() / C + squares)
+in_parts("alone", end=lambda costs, squares, C: C * (costs.sum() + squares))
+in_parts("minus|added", end=lambda costs, squares, C: C * costs.sum() - squares)
+in_parts("one number", end=lambda costs, squares, C: C * costs + squares)
+in_parts(
+    "rounded", end=lambda costs, squares, C: round(float(C * costs.sum() + squares), 1)
+)
+
+
+@wrong("8.3", "changes `weight`", part=0)
+def squared_in_place(weight, bias, vectors, labels, C):
+    costs = by_softplus(0 * weight, bias + vectors @ weight, 0 * vectors, labels, C)
+    return costs + weight.square_().sum() / 2
+
+
+def fit_then(change):
+    def fit(vectors, labels, C):
+        w, b = by_newton(vectors, labels, C)
+        return change(w.detach(), b.detach())
+
+    return fit
+
+
+wrong("8.3", "bias", part=1)(fit_then(lambda w, b: (w, 0 * b)))
+wrong("8.3", "lowest|rounded", part=1)(fit_then(lambda w, b: (w.round(decimals=1), b)))
+wrong("8.3", "lowest|rounded", part=1)(fit_then(lambda w, b: (w, b.round(decimals=1))))
+wrong("8.3", "sign|turned", part=1)(fit_then(lambda w, b: (-w, -b)))
+wrong("8.3", "shape", part=1)(fit_then(lambda w, b: (torch.cat([w, b]), b)))
+wrong("8.3", "parts", part=1)(fit_then(lambda w, b: torch.cat([w, b, b, b, b])))
+wrong("8.3", "lowest", part=1)(fit_then(lambda w, b: (w / w.norm(), b)))
+wrong("8.3", "mean|lowest", part=1)(fit_with(mean=True))
+
+
+@wrong("8.3", "lowest|steps", part=1)
+def few_steps_of_lbfgs(vectors, labels, C):
+    w, b = torch.zeros(vectors.shape[1], requires_grad=True), torch.zeros(1)
+    b.requires_grad_()
+    walk = torch.optim.LBFGS([w, b], max_iter=3)
+
+    def closure():
+        walk.zero_grad()
+        value = by_softplus(w, b, vectors, labels, C)
+        value.backward()
+        return value
+
+    walk.step(closure)
+    return w.detach(), b.detach()
+
+
+@wrong("8.3", "bias|lowest", part=1)
+def without_intercept(vectors, labels, C):
+    model = LogisticRegression(C=C, fit_intercept=False, tol=1e-8)
+    model.fit(vectors.numpy(), labels.numpy())
+    return model.coef_[0], 0.0
+
+
+@wrong("8.3", "lowest", part=1)
+def of_scaled_vectors(vectors, labels, C):
+    x = StandardScaler().fit_transform(vectors.numpy())
+    return by_logistic_regression(torch.tensor(x), labels, C)
+
+
 # 8.4 Find the partner
 
 
@@ -2081,6 +2415,116 @@ def all_mixed(a, b, temperature):
 def normalised_wrong_way(a, b, temperature):
     a, b = functional.normalize(a, dim=0), functional.normalize(b, dim=0)
     return partners_with(unit=False)(a, b, temperature)
+
+
+@right("8.4")
+def by_nll(a, b, temperature):
+    a, b = functional.normalize(a, eps=0), functional.normalize(b, eps=0)
+    table, own = a @ b.T / temperature, torch.arange(len(a))
+    both = torch.cat([table.log_softmax(1), table.T.log_softmax(1)])
+    return functional.nll_loss(both, own.repeat(2))
+
+
+@right("8.4")
+def by_distances(a, b, temperature):
+    """For vectors of length 1 a squared distance is 2 minus twice the cosine."""
+    a, b = (x / x.norm(dim=1)[:, None] for x in (a, b))
+    table = (2 - ((a[:, None] - b[None]) ** 2).sum(dim=2)) / 2 / temperature
+    rows = (table.softmax(dim=1) * torch.eye(len(a))).sum(dim=1)
+    columns = (table.softmax(dim=0) * torch.eye(len(a))).sum(dim=0)
+    return -(rows * columns).log().mean() / 2
+
+
+@right("8.4")
+def question_by_question(a, b, temperature):
+    costs = []
+    for x, y in ((a, b), (b, a)):
+        for i in range(len(x)):
+            heat = functional.cosine_similarity(x[i][None], y, dim=1) / temperature
+            costs.append(functional.cross_entropy(heat, torch.tensor(i)))
+    return torch.stack(costs).mean(dim=0, keepdim=True)
+
+
+@right("8.4")
+def in_double_precision(a, b, temperature):
+    return by_log_softmax(a.double(), b.double(), torch.tensor(temperature))
+
+
+@right("8.4")
+def by_soft_targets(a, b, temperature):
+    a, b = functional.normalize(a, dim=-1), functional.normalize(b, dim=-1)
+    table, target = torch.mm(a, b.t()).div(temperature), torch.eye(len(a))
+    halves = [functional.cross_entropy(t, target) for t in (table, table.t())]
+    return 0.5 * halves[0] + 0.5 * halves[1]
+
+
+def unit(x):
+    return x / x.norm(dim=1, keepdim=True)
+
+
+def of_table(cost, table=lambda a, b: unit(a) @ unit(b).T):
+    def partners(a, b, temperature):
+        return cost(table(a, b) / temperature, torch.arange(len(a)))
+
+    return partners
+
+
+def both_ways(table, right):
+    entropy = functional.cross_entropy
+    return (entropy(table, right) + entropy(table.T, right)) / 2
+
+
+wrong("8.4", "temperature")(partners_with(heat=lambda x, t: x / t**2))
+wrong("8.4", "temperature")(partners_with(heat=lambda x, t: x / t**0.5))
+wrong("8.4", "length 1|of `b`")(of_table(both_ways, lambda a, b: unit(a) @ b.T))
+wrong("8.4", "length 1|of `a`")(of_table(both_ways, lambda a, b: a @ unit(b).T))
+wrong("8.4", "each vector|length")(
+    of_table(both_ways, lambda a, b: (a / a.norm()) @ (b / b.norm()).T)
+)
+wrong("8.4", "minus|sign|unlike")(of_table(lambda t, r: both_ways(-t, r)))
+wrong("8.4", "lowest|sign|turned|-log")(of_table(lambda t, r: -both_ways(t, r)))
+wrong("8.4", "softmax")(of_table(lambda t, r: both_ways(t.softmax(1), r)))
+wrong("8.4", "logarithm|-log")(
+    of_table(lambda t, r: 1 - (t.softmax(0) + t.softmax(1)).diagonal().mean() / 2)
+)
+wrong("8.4", "its n answers|partner")(of_table(lambda t, r: both_ways(t, r.roll(1))))
+wrong("8.4", "its n answers|partner")(of_table(lambda t, r: both_ways(t, r.flip(0))))
+wrong("8.4", "partner itself|among its n|all n")(
+    of_table(lambda t, r: both_ways(t - 1e9 * torch.eye(len(t)), r))
+)
+wrong("8.4", "itself|length|`b`")(of_table(both_ways, lambda a, b: unit(a) @ unit(a).T))
+wrong("8.4", "yes or no|n answers")(
+    of_table(
+        lambda t, r: functional.binary_cross_entropy_with_logits(t, torch.eye(len(t)))
+    )
+)
+wrong("8.4", "average|rows|columns")(
+    of_table(lambda t, r: functional.cross_entropy((t + t.T) / 2, r))
+)
+
+
+@wrong("8.4", "gradient")
+def as_a_float(a, b, temperature):
+    return by_log_softmax(a, b, temperature).item()
+
+
+@wrong("8.4", "gradient")
+def by_numpy(a, b, temperature):
+    a, b = (x.numpy() / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    table = a @ b.T / temperature
+    costs = [special.log_softmax(table, axis=i).diagonal() for i in (0, 1)]
+    return torch.tensor(-np.mean(costs))
+
+
+@wrong("8.4", "gradient")
+def only_a_learns(a, b, temperature):
+    return by_log_softmax(a, b.detach(), temperature)
+
+
+@wrong("8.4", "changes `a`")
+def normalised_in_place(a, b, temperature):
+    a /= a.norm(dim=1, keepdim=True)
+    return by_log_softmax(a, b, temperature)
 
 
 # 8.5 What are they worth?
@@ -2151,6 +2595,187 @@ def goes_left_of_the_start(sizes, scores, goal):
     if scores[0] >= goal:
         return 0.0
     return worth_with()(sizes, scores, goal)
+
+
+@right("8.5")
+def by_recursion(sizes, scores, goal):
+    if scores[0] >= goal:
+        return sizes[0]
+    if len(sizes) == 1:
+        return np.inf
+    if scores[1] < goal:
+        return by_recursion(sizes[1:], scores[1:], goal)
+    low, high = np.log2(sizes[:2])
+    part = (goal - scores[0]) / (scores[1] - scores[0])
+    return np.array([2 ** (low + part * (high - low))])
+
+
+@right("8.5")
+def by_geometric_mean(sizes, scores, goal):
+    there = np.flatnonzero(scores >= goal)
+    if not there.size:
+        return float("inf")
+    at = there[0]
+    if at == 0:
+        return Fraction(int(sizes[0]))
+    part = (goal - scores[at - 1]) / (scores[at] - scores[at - 1])
+    return stats.gmean(sizes[at - 1 : at + 1], weights=[1 - part, part])
+
+
+@right("8.5")
+def by_a_cut_series(sizes, scores, goal):
+    curve = pd.Series(scores, np.log(sizes))
+    if curve.max() < goal:
+        return Decimal("inf")
+    until = curve.loc[: (curve >= goal).idxmax()].tail(2)
+    return np.exp(np.interp(goal, until, until.index))
+
+
+@right("8.5")
+def by_a_fine_grid(sizes, scores, goal):
+    x = np.linspace(np.log(sizes[0]), np.log(sizes[-1]), 1_000_001)
+    x = np.union1d(x, np.log(sizes))
+    there = np.interp(x, np.log(sizes), scores) >= goal - 1e-9
+    return float(np.exp(x[there.argmax()])) if there.any() else np.float32(np.inf)
+
+
+@right("8.5")
+def by_bisection(sizes, scores, goal):
+    if max(scores) < goal:
+        return torch.inf
+    i = next(i for i, s in enumerate(scores) if s >= goal)
+    low, high = math.log(sizes[max(0, i - 1)]), math.log(sizes[i])
+    for _ in range(60):
+        middle = (low + high) / 2
+        if np.interp(middle, np.log(sizes), scores) < goal:
+            low = middle
+        else:
+            high = middle
+    return math.exp(high)
+
+
+@wrong("8.5", "first time|reaches|from the start")
+def only_above_the_goal(sizes, scores, goal):
+    return by_geometric_mean(sizes, np.where(scores == goal, goal - 1e-9, scores), goal)
+
+
+@wrong("8.5", "from the start")
+def later_than_the_start(sizes, scores, goal):
+    """Looks for a rise to the goal, though the first score has it already."""
+    for i in range(1, len(sizes)):
+        if scores[i - 1] <= goal <= scores[i] and scores[i - 1] < scores[i]:
+            part = (goal - scores[i - 1]) / (scores[i] - scores[i - 1])
+            return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part
+    return sizes[0] if scores[0] >= goal else np.inf
+
+
+@wrong("8.5", "before|neighbour|dip|falls")
+def best_so_far(sizes, scores, goal):
+    """Lines between the best scores so far, not between the points."""
+    best = np.maximum.accumulate(scores)
+    return by_geometric_mean(sizes, best, goal)
+
+
+@wrong("8.5", "nearest|line crosses")
+def nearest_point(sizes, scores, goal):
+    if scores.max() < goal:
+        return np.inf
+    return sizes[np.abs(scores - goal).argmin()]
+
+
+@wrong("8.5", "the way begins")
+def turned_share(sizes, scores, goal):
+    if scores.max() < goal:
+        return np.inf
+    i = int(np.argmax(scores >= goal))
+    if i == 0:
+        return sizes[0]
+    part = (scores[i] - goal) / (scores[i] - scores[i - 1])
+    return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part
+
+
+@wrong("8.5", "half-way|middle")
+def always_the_middle(sizes, scores, goal):
+    if scores[0] >= goal or scores.max() < goal:
+        return by_geometric_mean(sizes, scores, goal)
+    i = int(np.argmax(scores >= goal))
+    return float((sizes[i - 1] * sizes[i]) ** 0.5)
+
+
+@wrong("8.5", "rounded|whole")
+def whole_labels(sizes, scores, goal):
+    found = float(by_geometric_mean(sizes, scores, goal))
+    return found if math.isinf(found) else math.ceil(found)
+
+
+@wrong("8.5", "the first time")
+def where_it_is_best(sizes, scores, goal):
+    if scores.max() < goal:
+        return np.inf
+    return by_geometric_mean(
+        sizes[: scores.argmax() + 1], scores[: scores.argmax() + 1], scores.max()
+    )
+
+
+@wrong("8.5", "neighbour|first and last|two points")
+def one_line_for_all(sizes, scores, goal):
+    if scores[0] >= goal:
+        return sizes[0]
+    if scores.max() < goal:
+        return np.inf
+    part = (goal - scores[0]) / (scores.max() - scores[0])
+    return sizes[0] * (sizes[scores.argmax()] / sizes[0]) ** part
+
+
+@wrong("8.5", "logarithm")
+def backwards_by_ten(sizes, scores, goal):
+    found = float(by_geometric_mean(sizes, scores, goal))
+    return found if math.isinf(found) else np.log10(found)
+
+
+@wrong("8.5", "never|inf")
+def goes_on_beyond(sizes, scores, goal):
+    if scores.max() >= goal:
+        return by_geometric_mean(sizes, scores, goal)
+    slope = np.log(sizes[-1] / sizes[-2]) / (scores[-1] - scores[-2])
+    return sizes[-1] * np.exp(slope * (goal - scores[-1]))
+
+
+@wrong("8.5", "inf")
+def minus_infinity(sizes, scores, goal):
+    found = float(by_geometric_mean(sizes, scores, goal))
+    return -np.inf if math.isinf(found) else found
+
+
+@wrong("8.5", "return")
+def nothing_if_never(sizes, scores, goal):
+    return by_geometric_mean(sizes, scores, goal) if scores.max() >= goal else None
+
+
+@wrong("8.5", "changes `scores`")
+def accumulates_in_place(sizes, scores, goal):
+    np.maximum.accumulate(scores, out=scores)
+    return by_geometric_mean(sizes, scores, goal)
+
+
+@wrong("8.5", "first time")
+def from_the_other_end(sizes, scores, goal):
+    for i in range(len(sizes) - 1, 0, -1):
+        if scores[i - 1] < goal <= scores[i]:
+            return by_geometric_mean(sizes[i - 1 : i + 1], scores[i - 1 : i + 1], goal)
+    return sizes[0] if scores[0] >= goal else np.inf
+
+
+@wrong("8.5", "first time")
+def a_turn_too_many(sizes, scores, goal):
+    """Begins at the pair of the last two points."""
+    if scores[0] >= goal:
+        return sizes[0]
+    for i in range(-1, len(sizes)):
+        if scores[i - 1] < goal <= scores[i]:
+            part = (goal - scores[i - 1]) / (scores[i] - scores[i - 1])
+            return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part
+    return np.inf
 
 
 # The museum: the letter, then the function

@@ -115,7 +115,7 @@ def test_no_circle():
         ("seaborn", {"plots"}),
         ("librosa", {"plots", "evaluation.features", "checks.lesson03"}),
         ("ipywidgets", {"widgets", "checks"}),
-        ("torchaudio", {"data.batches", "models.mel"}),
+        ("torchaudio", {"models.mel"}),
         ("typer", {"cli"}),
         ("onnx", {"evaluation.export"}),
         ("jupyterlab", {"lab"}),

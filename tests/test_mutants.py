@@ -81,6 +81,8 @@ AS_RIGHT = {
         *("normalize(a)", "normalize(b)"),  # the default
         *("normalize(a, dim=-1)", "normalize(b, dim=-1)"),  # the same axis
     ],
+    # The first score is below the goal, and the first rise counts.
+    "8.5": ["range(0, len(sizes))", "<= goal <="],
     "M.4": ["power.shape[-1]"],  # the same axis
     "M.10": ["scores = 2 /", "scores.sum(axis=1)"],  # twice the score, the same order
 }

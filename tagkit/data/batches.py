@@ -5,15 +5,12 @@ Notebook: course/02_raw_waveform_cnns.ipynb
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import torch
-import torchaudio
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tagkit.data import audio
 from tagkit.data import store as stores
 from tagkit.data.corpus import Corpus
 from tagkit.machine import devices, processes
@@ -159,7 +156,7 @@ class RandomCrops:
         self.rank = rank
         self.n_ranks = n_ranks
         self.window = Window(examples.store, n_samples, sample_rate)
-        self.finish = self.window.finish
+        self.finish = finish
         self.rows = examples.store.rows.loc[examples.labels.index].to_numpy()
         self.last_starts = self.window.last_starts(examples.labels.index)
         labels = np.ascontiguousarray(examples.labels, np.float32)
@@ -167,7 +164,7 @@ class RandomCrops:
         self.n_windows = len(self.rows) * crops_per_clip
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
+        """Yield batches of epoch k as stored: (batch, n_samples) int16, and labels."""
         clips, starts = self._plan(k)
         plan = self.rows[clips], starts, clips
         if self.window.on_device is not None:  # all at once: a copy waits for the GPU
@@ -212,8 +209,8 @@ class RandomCrops:
         n = self.crops_per_clip
         clips = random.permutation(len(self.rows))
         last = self.last_starts[clips, None]  # (n_clips, 1)
-        n_cut = self.window.n_cut
-        room = np.maximum(0, (last + n_cut) / n - n_cut)  # of a window in its stretch
+        n_samples = self.window.n_samples
+        room = np.maximum(0, (last + n_samples) / n - n_samples)  # in its stretch
         hop = (last - room) / max(1, n - 1)
         starts = np.arange(n) * hop + random.random((len(clips), n)) * room
         return np.repeat(clips, n), starts.astype(int).ravel()
@@ -238,9 +235,7 @@ class GridCrops:
 
     As few as cover the clip, evenly spaced from its start to its end, see `starts`. A
     clip that is shorter than the others needs fewer; they come again and again until
-    there are as many. From a store of a higher rate whole clips are resampled and then
-    cut, nearly as if their files were decoded at `sample_rate`: rounding and edges
-    differ. The same scores to 0.001 come from a store of the model's own rate.
+    there are as many. Scores are those that `tagkit tag` gives the files, to 0.001.
 
     Args:
         overlap: the least share of a window that the next one hears again.
@@ -264,96 +259,68 @@ class GridCrops:
         self.examples = examples
         self.clips_per_batch = clips_per_batch
         self.window = Window(examples.store, n_samples, sample_rate)
-        store, self.ids = examples.store, examples.labels.index
-        self.rows = store.rows.loc[self.ids].to_numpy()
-        # Of n samples soxr makes so many, and n at the same rate.
-        n_row, *lengths = [
-            int(n * sample_rate / store.sample_rate + 0.5)
-            for n in (self.window.n_row, *store.lengths.loc[self.ids])
-        ]
-        self.lengths = np.array(lengths)
-        self.n_windows = len(starts(n_row, n_samples, overlap))
-        own = {n: starts(n, n_samples, overlap) for n in set(lengths)}
+        self.finish = finish
+        clip_ids = examples.labels.index
+        self.rows = examples.store.rows.loc[clip_ids].to_numpy()
+        self.lengths = examples.store.lengths.loc[clip_ids].to_numpy()
+        self.n_windows = len(starts(self.window.n_row, n_samples, overlap))
+        own = {n: starts(n, n_samples, overlap) for n in set(self.lengths)}
         self.starts = {n: np.resize(own[n], self.n_windows) for n in own}
         self.n_own = np.array([len(own[n]) for n in self.lengths])
 
     def cuts(self) -> Iterator[tuple[torch.Tensor]]:
-        """Yield the windows at the model's rate, int16, in tuples of one."""
+        """Yield the windows, int16, in tuples of one."""
         for first in range(0, len(self.rows), self.clips_per_batch):
             part = slice(first, first + self.clips_per_batch)
             every = [self.starts[n] for n in self.lengths[part]]
-            if self.examples.store.sample_rate != self.window.sample_rate:
-                clips = zip(self.ids[part], every, strict=True)
-                yield (torch.cat([self._resampled(*clip) for clip in clips]),)
-                continue
             rows = np.repeat(self.rows[part], self.n_windows)
             yield (self.window.cut(rows, np.concatenate(every)),)
-
-    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
-        """Make samples of what `cuts` gives."""
-        rate = self.window.sample_rate
-        return finish(cuts, rate, rate, self.window.n_samples)
-
-    def _resampled(self, clip_id, starts) -> torch.Tensor:
-        """Resample a clip as `audio.load` does, and cut it; a short one is repeated."""
-        store, n = self.examples.store, self.window.n_samples
-        samples = store.read(clip_id)
-        samples = audio.resample(samples, store.sample_rate, self.window.sample_rate)
-        samples = stores.rounded(samples.clip(-1, 1))
-        windows = [np.resize(samples[s : s + n], n) for s in starts]
-        return torch.from_numpy(np.stack(windows))
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return (self.finish(cuts) for (cuts,) in self.cuts())
 
 
 class Window:
-    """Cut windows of n_samples at sample_rate from a store of any higher rate.
+    """Cut windows of n_samples from a store.
 
-    Shape: `cut(rows, starts)` (n,), (n,) in samples of the store -> (n, n_cut) int16;
-    `finish(cuts)` -> (n, n_samples) float32.
-    Raises: ValueError if the window is longer than a clip, or the rate too high;
-    OSError if the store has been removed or cut short since.
+    Shape: `cut(rows, starts)` (n,), (n,) -> (n, n_samples) int16.
+    Raises: ValueError if the window is longer than a clip, or the store has another
+    sampling rate; OSError if the store has been removed or cut short since.
     """
 
     def __init__(self, store, n_samples: int, sample_rate: int):
         self.store = store
         self.n_samples = n_samples
-        self.sample_rate = sample_rate
         self.on_device = None
         self.n_row = store.samples.shape[1]
-        self.n_cut = cut_length(n_samples, store.sample_rate, sample_rate)
-        if sample_rate > store.sample_rate:
+        if sample_rate != store.sample_rate:
             raise ValueError(
                 f"the store has {store.sample_rate} Hz, the model needs {sample_rate}; "
-                f"prepare one with store.prepare(corpus, sample_rate={sample_rate})"
+                f"take store.prepare(corpus, sample_rate={sample_rate})"
             )
-        if self.n_row < self.n_cut:
+        if self.n_row < n_samples:
             raise ValueError(
                 f"a window of {n_samples} samples at {sample_rate} Hz is "
                 f"{n_samples / sample_rate:.2f} s; the clips have "
                 f"{self.n_row / store.sample_rate:.2f} s; choose a shorter window"
             )
         self.samples = np.asarray(store.samples)
-        self.every_window = sliding_window_view(self.samples, self.n_cut, axis=1)
+        self.every_window = sliding_window_view(self.samples, n_samples, axis=1)
 
     def last_starts(self, clip_ids: pd.Index) -> np.ndarray:
         """Say where each clip's last window starts; 0 in one shorter than a window.
 
         Such a window holds the clip repeatedly, as the store does.
         """
-        return np.maximum(0, self.store.lengths.loc[clip_ids].to_numpy() - self.n_cut)
+        lengths = self.store.lengths.loc[clip_ids].to_numpy()
+        return np.maximum(0, lengths - self.n_samples)
 
     def cut(self, rows: np.ndarray, starts: np.ndarray) -> torch.Tensor:
         """Cut one window per row and start, all at once."""
         if self.on_device is not None:
-            return self.on_device.unfold(1, self.n_cut, 1)[rows, starts]
+            return self.on_device.unfold(1, self.n_samples, 1)[rows, starts]
         self._check_file()
         return torch.from_numpy(self.every_window[rows, starts])
-
-    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
-        """Make samples of cuts, see the function `finish`."""
-        return finish(cuts, self.store.sample_rate, self.sample_rate, self.n_samples)
 
     def load(self, rows: np.ndarray, device: torch.device):
         """Copy these rows to a device; from then on row i is the i-th of them."""
@@ -398,32 +365,12 @@ def starts(n_samples: int, n_window: int, overlap: float = 0.0) -> np.ndarray:
     return np.linspace(0, last, 1 + -(-last // hop)).astype(int)
 
 
-def cut_length(n_samples: int, from_rate: int, to_rate: int) -> int:
-    """Say how many samples at one rate make n_samples at another.
+def finish(cuts: torch.Tensor) -> torch.Tensor:
+    """Make samples of what a store holds, on the device where the cuts are.
 
-    >>> cut_length(12_000, 16_000, 12_000)
-    16000
-    """
-    return -(-n_samples * from_rate // to_rate)
+    Shape: (batch, n_samples) int16 -> the same, float32 in [-1, 1].
 
-
-def finish(
-    cuts: torch.Tensor, from_rate: int, to_rate: int, n_samples: int
-) -> torch.Tensor:
-    """Make samples of what a store holds: scale, resample, crop, where the cuts are.
-
-    Shape: cuts (batch, n_cut) int16 at from_rate -> (batch, n_samples) float32 in
-    [-1, 1] at to_rate.
-
-    >>> finish(torch.tensor([[32767, 0, -32767]], dtype=torch.int16), 8000, 8000, 3)
+    >>> finish(torch.tensor([[32767, 0, -32767]], dtype=torch.int16))
     tensor([[ 1.,  0., -1.]])
     """
-    samples = cuts.float().div_(stores.FULL_SCALE)  # faster than one division
-    if to_rate != from_rate:
-        samples = _resampler(from_rate, to_rate, cuts.device)(samples)
-    return samples[:, :n_samples]
-
-
-@lru_cache
-def _resampler(from_rate: int, to_rate: int, device="cpu"):
-    return torchaudio.transforms.Resample(from_rate, to_rate).to(device)
+    return cuts.float().div_(stores.FULL_SCALE)  # faster than one division

@@ -65,6 +65,7 @@ def pack(
 
     Args:
         tag_list, version: see `tags.choose` and `Corpus.split`.
+        sample_rate: that of the model to train; another one is refused.
         clips_per_shard: 128 clips take 119 MB at 16 kHz.
 
     Raises: ValueError for fewer than one clip a shard; OSError for a full disk.
@@ -237,6 +238,7 @@ class _Crops:
     """
 
     reads_ahead = True  # a shard takes time to come
+    finish = staticmethod(batches.finish)
 
     stream: Stream
     n_samples: int
@@ -248,20 +250,20 @@ class _Crops:
 
     def __post_init__(self):
         rate = self.stream.sample_rate
-        self.n_cut = batches.cut_length(self.n_samples, rate, self.sample_rate)
-        if self.sample_rate > rate or self.n_cut > self.stream.n_samples:
+        if self.sample_rate != rate or self.n_samples > self.stream.n_samples:
             raise ValueError(
                 f"the clips have {self.stream.n_samples} samples at {rate} Hz, the "
-                f"model needs {self.n_samples} at {self.sample_rate}"
+                f"model needs {self.n_samples} at {self.sample_rate}; pack them at its "
+                f"rate: `tagkit pack ... --sample-rate {self.sample_rate}`"
             )
 
     def cuts(self, k: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches of epoch k as stored: cuts int16 (batch, n_cut) and labels."""
+        """Yield batches of epoch k as stored: (batch, n_samples) int16, and labels."""
         rank, n_ranks = processes.place()
         shards = list(self.stream.shards)
         random.Random(f"{self.seed} {k}").shuffle(shards)
         rng = random.Random(f"{self.seed} {k} {rank}")
-        n_held = max(self.batch_size, BUFFER // (2 * self.n_cut))
+        n_held = max(self.batch_size, BUFFER // (2 * self.n_samples))
         shuffled = wds.shuffle(n_held, initial=n_held, rng=rng)
         windows = iter(shuffled(self._windows(shards[rank::n_ranks], rng)))
         size = max(1, (self.batch_size + n_ranks - 1 - rank) // n_ranks)
@@ -278,19 +280,14 @@ class _Crops:
         """Yield the batches of epoch k: samples and labels."""
         return ((self.finish(cuts), labels) for cuts, labels in self.cuts(k))
 
-    def finish(self, cuts: torch.Tensor) -> torch.Tensor:
-        """Make samples of cuts, see `batches.finish`."""
-        rate = self.stream.sample_rate
-        return batches.finish(cuts, rate, self.sample_rate, self.n_samples)
-
     def _windows(self, shards, rng):
         """Yield windows and the labels of their clips, clip after clip."""
         for clip_id, samples in self.stream.read(shards):
             labels = self.stream.labels.loc[clip_id].to_numpy(np.float32)
-            samples = np.resize(samples, max(len(samples), self.n_cut))
+            samples = np.resize(samples, max(len(samples), self.n_samples))
             for _ in range(self.crops_per_clip):
-                start = rng.randint(0, len(samples) - self.n_cut)
-                yield samples[start : start + self.n_cut].copy(), labels
+                start = rng.randint(0, len(samples) - self.n_samples)
+                yield samples[start : start + self.n_samples].copy(), labels
 
 
 def _fetch(url: str) -> bytes:

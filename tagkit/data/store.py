@@ -126,8 +126,7 @@ def prepare(
     An interrupted call goes on where it was.
 
     Args:
-        sample_rate: 16,000 Hz serves every model, since batches resample. At a model's
-            own rate scores are those of the files, as `tagkit tag` gives them.
+        sample_rate: that of the model, model.sample_rate; another one is refused.
         folder: default data/cache/<corpus>-<rate>.
         n_workers: threads; default one per core.
 

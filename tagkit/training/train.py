@@ -187,7 +187,7 @@ def fit(
     >>> from tagkit import models
     >>> from tagkit.data import corpus, store
     >>> mini = corpus.open("mini")
-    >>> valid = batches.examples(mini, store.prepare(mini), "valid").take(4)
+    >>> valid = batches.examples(mini, store.prepare(mini, 12_000), "valid").take(4)
     >>> history = fit(models.DielemanRaw(), valid, valid, Config(epochs=1), log=None)
     """
     processes.start()
