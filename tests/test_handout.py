@@ -86,10 +86,10 @@ def test_make_lab_prepares_and_opens(handout):
     assert where.strip() == str(handout / "tagkit" / "__init__.py")
 
 
-def test_its_exercises_run_untouched(handout):
+def test_an_exercise_runs_untouched(handout):
     python = handout / ".venv" / "bin" / "python"
     found = sorted((handout / "exercises").glob("*.ipynb"))
     assert len(found) >= 7
     command = (python, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider")
-    said = run(handout, *command, *found[:2])
+    said = run(handout, *command, found[0])
     assert " passed" in said and "failed" not in said
