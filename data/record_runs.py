@@ -5,7 +5,6 @@ data/checkpoints/mini/<name>.safetensors, of seed 0. A run that is recorded is n
 repeated; one that was stopped goes on after its last whole epoch. The widths and epochs
 are what two cores do in about an hour; each run computes on one core. All networks
 start at the prior: the recurrent ones learn nothing otherwise, the others learn sooner.
-In data/results/shares are runs on 1/8, 1/4, 1/2 and all of the training clips.
 
     python data/record_runs.py --jobs 1      # one at a time; default: one per core
     python data/record_runs.py CRNN K2C2     # only these
@@ -69,16 +68,6 @@ RUNS = {
         FEW | {"width": 0.125, "residual": True},
     ),
 }
-# A second question, in data/results/shares: how does a score grow with the number of
-# training clips? Every run sees as many windows, few clips being met more often, and
-# keeps the weights of the highest validation ROC-AUC: with 45 clips the validation loss
-# is lowest at the first epochs, when a network ranks no better than by luck.
-SHARES, STEPS = (0.125, 0.25, 0.5, 1), MORE | {"keep": "valid_roc_auc"}
-for _share in SHARES:
-    for _model in ("DielemanRaw", "DielemanMel"):
-        _settings = STEPS | {"epochs": round(16 / _share)}
-        RUNS[f"shares/{_model}-{_share}"] = (_model, _settings)
-    RUNS[f"shares/BoostedTrees-{_share}"] = ("BoostedTrees", {})
 CHECKPOINTS = ("DielemanRaw", "DielemanMel", "K2C2", "CRNN", "CRNNAttention", "CRNNTF")
 RESULTS, CACHE = corpus.SHIPPED / "results", corpus.DATA / "cache" / "runs"
 SHIPPED = corpus.SHIPPED / "checkpoints" / "mini"
@@ -117,8 +106,6 @@ def command(name: str, seed: int) -> list[str]:
     values = [f"{k}={json.dumps(v)}" for k, v in settings.items()]
     words = [sys.executable, "-m", "tagkit", "train", "mini", model, f"seed={seed}"]
     words += [*values, "--record", str(RESULTS / f"{name}-{seed}.json")]
-    if name.startswith("shares/"):
-        words += ["--share", name.split("-")[1]]
     run = ["--run", str(CACHE / f"{name}-{seed}")]
     return words if model in features.BASELINES else words + run
 

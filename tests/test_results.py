@@ -475,33 +475,6 @@ def test_every_model_and_baseline_has_the_records_of_three_seeds(monkeypatch, bo
     assert [p.stem for p in CHECKPOINTS] == sorted(record_runs.CHECKPOINTS)
 
 
-def test_runs_on_shares_differ_in_their_clips_alone():
-    """As many windows and the same rule for each; the boards above never see them."""
-    shares = results.read_runs(corpus.SHIPPED / "results" / "shares")
-    rows = {}
-    for run in shares:
-        key = run["model"], run["n_train"]
-        rows.setdefault(key, []).append(run["config"]["seed"])
-        if "epochs" in run["config"]:
-            assert run["config"]["epochs"] * run["n_train"] == 16 * 360
-            assert len(run["history"]) == run["config"]["epochs"]
-            assert run["config"]["keep"] == "valid_roc_auc"
-    kinds = ("DielemanRaw", "DielemanMel", "BoostedTrees")
-    assert rows == {(k, n): [0, 1, 2] for k in kinds for n in (45, 90, 180, 360)}
-    with pytest.raises(ValueError, match="n_train"):
-        results.leaderboard(shares)
-    scores = {key: [] for key in rows}
-    for run in shares:
-        scores[run["model"], run["n_train"]].append(run["macro"]["roc_auc"])
-    for kind in kinds:  # each doubling helps
-        means = [np.mean(scores[kind, n]) for n in (45, 90, 180, 360)]
-        assert 0.6 < means[0] and (np.diff(means) > 0).all()
-    for n in (45, 90, 180, 360):  # section 8 of lesson 03
-        some = [run for run in shares if run["n_train"] == n]
-        row = results.compare(some, "DielemanRaw", "DielemanMel").loc["roc_auc"]
-        assert row.low > 0 if n == 360 else row.low < 0 < row.high
-
-
 def test_lesson_03_says_what_the_records_say(recorded):
     """Mel bands lead for four epochs, k2c2's dots lie above theirs; all is open."""
     kinds = ("DielemanRaw", "DielemanMel", "K2C2")
