@@ -79,6 +79,7 @@ APPLIES = {
     "06": ["no eval()", "dB twice", "labels a clip off", "artist filter off"],
     "07": LISTENS,
     "08": ["no eval()", "dB twice", "labels a clip off"],
+    "09": ["sigmoid twice", "tag order shuffled", "labels a clip off"],
 }
 
 

@@ -26,8 +26,8 @@ def of_kind(lesson, kind):
     return [cell for cell in lesson.cells if cell.cell_type == kind]
 
 
-def test_there_are_nine():
-    assert [path.stem[:2] for path in LESSONS] == [f"{n:02}" for n in range(9)]
+def test_there_are_ten():
+    assert [path.stem[:2] for path in LESSONS] == [f"{n:02}" for n in range(10)]
 
 
 def test_a_lesson_has_all_its_parts(lesson):

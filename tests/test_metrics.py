@@ -76,6 +76,18 @@ def test_perfect_and_worst_scorers():
     assert (worst.loc[there, "ap"] < 1).all()
 
 
+def test_resampled_draws_are_those_of_the_intervals():
+    labels, scores = random_case(3)
+    seeds, groups = np.stack([scores, -scores, scores**2]), np.arange(80) // 4
+    how = {"n_boot": 200, "groups": groups, "seed": 4}
+    report = metrics.evaluate(labels, seeds, **how)[:-1]
+    draws = metrics.resampled(labels, seeds, **how)
+    assert draws.shape == (2, 200, 6)
+    for some, kind in zip(draws, ("roc", "ap"), strict=True):
+        ends = np.nanpercentile(some, (2.5, 97.5), axis=0).T
+        np.testing.assert_array_equal(ends, report[[f"{kind}_low", f"{kind}_high"]])
+
+
 def test_only_the_order_of_the_scores_counts():
     labels, scores = random_case(3)
     a = metrics.evaluate(labels, scores, n_boot=20)

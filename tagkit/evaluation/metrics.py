@@ -182,6 +182,21 @@ def compare_tags(
     return table.sort_values("p", kind="stable")
 
 
+def resampled(
+    labels, scores, *, n_boot: int = 1000, seed: int = 0, groups=None
+) -> np.ndarray:
+    """Score each tag on the draws of clips, groups and seeds that `evaluate` makes.
+
+    For a number of your own with an interval, such as the gap between two tags: two
+    models that are scored on the same clips and groups are scored on the same draws.
+
+    Shape: labels and scores as in `evaluate` -> (2, n_boot, n_tags), ROC-AUC and AP,
+    nan where a draw cannot score a tag.
+    Raises: ValueError as `roc_auc`.
+    """
+    return np.array(_resampled(*_seeds(labels, scores), n_boot, seed, groups))
+
+
 def holm(p) -> np.ndarray:
     """Adjust the p-values of several tests for how many there are.
 
