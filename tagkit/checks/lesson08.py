@@ -1,6 +1,6 @@
 """The tasks of lesson 08, few labels and borrowed ears: hints and probes.
 
-Long, since many slips have a message of their own.
+The file is long because many slips have a message of their own.
 """
 
 import functools
