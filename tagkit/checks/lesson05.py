@@ -386,7 +386,8 @@ def _highest_of_each(values, n):
         "t) for t in GRID]` take `GRID[np.argmax(values)]` if `valid_has.any()`, else "
         "0.5; then `f1(has, score >= t)` on the test clips.",
     ),
-    praise="Compare it with `too_good`, for the network and for random scores.",
+    praise="Compare it with what `too_good` gives, for the network and for random "
+    "scores.",
 )
 def honest(answer, corpus):
     random = np.random.default_rng(55)
