@@ -299,7 +299,7 @@ def trained(tmp_path):
 
 def other_clips(folder):
     labels = [[0, 1, 1], [1, 0, 0]] * 3
-    return made_examples(folder, noise(6, 90_000), labels, 22_050)
+    return made_examples(folder, noise(6, 90_000), labels, 16_000)
 
 
 def body(model):
