@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -49,6 +50,43 @@ def test_overlap_counts_shared_tags():
     found = neighbours.overlap([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
     assert found[0, 1] == 0.5 and found[0, 2] == 0 and found[1, 2] == 0.25
     assert (np.diag(found) == [1, 1, 1, 0]).all() and (found == found.T).all()
+
+
+@pytest.mark.parametrize("exact", [None, False])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_search_finds_what_nearest_finds(exact, grouped):
+    if exact is False:
+        pytest.importorskip("faiss")
+    random = np.random.default_rng(0)
+    centres = np.repeat(random.normal(size=(20, 8)), 100, axis=0)
+    vectors = centres + 0.1 * random.normal(size=(2000, 8))
+    groups = np.arange(2000) // 30 if grouped else None
+    similarities = neighbours.similarity(vectors)
+    expected = neighbours.nearest(similarities, 5, groups)
+    found = neighbours.search(vectors, 5, groups, exact=exact)
+    if exact is None:
+        pair = [np.take_along_axis(similarities, x, axis=1) for x in (found, expected)]
+        np.testing.assert_allclose(*pair, atol=1e-6)
+    else:  # it looks into 8 of 45 clusters
+        share = [np.isin(a, b).mean() for a, b in zip(found, expected, strict=True)]
+        assert np.mean(share) > 0.95
+    if grouped:
+        assert (groups[found] != groups[:, None]).all()
+    some = neighbours.search(vectors, 5, groups, queries=[1999, 3], exact=exact)
+    np.testing.assert_array_equal(some, found[[1999, 3]])
+    assert (np.sort(found) == np.sort(expected)).mean() > 0.9
+
+
+def test_search_refuses_as_nearest_does():
+    for k in (0, 3):
+        with pytest.raises(ValueError, match="needed is 1 to 2"):
+            neighbours.search(VECTORS, k, ARTISTS)
+
+
+def test_search_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match=r"\.\[large\]"):
+        neighbours.search(VECTORS, 2, exact=False)
 
 
 def test_nearest_leaves_out_the_clip_itself_and_its_group():

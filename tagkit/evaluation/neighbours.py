@@ -11,6 +11,7 @@ import pandas as pd
 
 from tagkit.evaluation import metrics
 
+EXACT = 100_000  # clips whose neighbours are searched one by one
 KEPT, SKIPPED = 0.75, 0.15  # weights of Rocchio's rule; the first clip has 1
 
 
@@ -59,13 +60,68 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
     groups = np.arange(n_clips) if groups is None else np.asarray(groups)
     same = groups[:, None] == groups
     fewest = n_clips - int(same.sum(axis=1).max())
-    if not 1 <= k <= fewest:
-        raise ValueError(
-            f"k is {k}; needed is 1 to {fewest}, as a clip here has only {fewest} "
-            "others that are not of its own group; take a smaller k or more clips"
-        )
+    _check_k(k, fewest)
     order = np.where(same, np.inf, -similarities).argsort(axis=1, kind="stable")
     return order[:, :k]
+
+
+def search(vectors, k: int, groups=None, *, queries=None, exact=None) -> np.ndarray:
+    """Find neighbours where clips are too many for a square of similarities.
+
+    The same as `nearest(similarity(vectors), k, groups)`, in single precision, row by
+    row of queries. Above `EXACT` clips, faiss looks in the clusters around a query
+    alone and misses some: benchmarks/growth.md says how many.
+
+    Args:
+        groups: as in `nearest`, a name per clip; none of the query's own is listed.
+        queries: the places of some clips; only their rows are made.
+        exact: False to let faiss look also where fewer clips are, True never.
+
+    Shape: (n_clips, n_features) -> (n_clips or n_queries, k) places of clips.
+    Raises: ValueError if k is not from 1 to what every clip has of others;
+    ImportError if faiss is needed and missing.
+    """
+    units = _units(vectors, centre=True, dtype=np.float32)
+    n_clips = len(units)
+    names = np.arange(n_clips) if groups is None else np.asarray(groups)
+    _, names, sizes = np.unique(names, return_inverse=True, return_counts=True)
+    _check_k(k, n_clips - int(sizes.max()))
+    queries = np.arange(n_clips) if queries is None else np.asarray(queries)
+    n_found = k + int(sizes.max())  # at most so many are of the query's own group
+    if exact is None:
+        exact = n_clips <= EXACT or n_found > n_clips // 100
+    index = None if exact else _index(units)
+    lists = []
+    for some in np.array_split(queries, max(1, len(queries) * n_clips // 2**25)):
+        if exact:
+            near = units[some] @ units.T
+            found = np.argpartition(-near, n_found - 1, axis=1)[:, :n_found]
+            near = np.take_along_axis(near, found, axis=1)
+        else:
+            near, found = index.search(units[some], n_found)
+        near[(names[found] == names[some][:, None]) | (found < 0)] = -np.inf
+        order = (-near).argsort(axis=1, kind="stable")[:, :k]
+        lists.append(np.take_along_axis(found, order, axis=1))
+    return np.concatenate(lists)
+
+
+def _index(units):
+    """Sort the vectors into clusters, of which each search looks into a sixteenth."""
+    try:
+        import faiss
+    except ImportError:
+        raise ImportError(
+            f"{len(units):,} clips need faiss: run pip install -e '.[large]' in the "
+            "folder of the clone; search(..., exact=True) does without and takes longer"
+        ) from None
+    n_clusters = round(len(units) ** 0.5)
+    index = faiss.index_factory(
+        units.shape[1], f"IVF{n_clusters},Flat", faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(units)
+    index.add(units)
+    index.nprobe = max(8, n_clusters // 16)
+    return index
 
 
 def precision_at_k(lists: np.ndarray, relevant: np.ndarray) -> np.ndarray:
@@ -237,17 +293,26 @@ def _best(values, chosen, groups):
     return int(np.where(free, values, -np.inf).argmax())
 
 
-def _units(vectors, centre) -> np.ndarray:
-    vectors = np.asarray(vectors, dtype=np.float64)
+def _check_k(k, fewest):
+    if not 1 <= k <= fewest:
+        raise ValueError(
+            f"k is {k}; needed is 1 to {fewest}, as a clip here has only {fewest} "
+            "others that are not of its own group; take a smaller k or more clips"
+        )
+
+
+def _units(vectors, centre, dtype=np.float64) -> np.ndarray:
+    vectors = np.array(vectors, dtype=dtype)  # a copy, changed below
     if vectors.ndim != 2 or not vectors.size or not np.isfinite(vectors).all():
         raise ValueError(
             f"vectors have shape {vectors.shape} or values that are not finite; needed "
             "is (n_clips, n_features); take predict.clip_scores or predict.embeddings"
         )
     if centre:
-        vectors = vectors - vectors.mean(axis=0)
+        vectors -= vectors.mean(axis=0, dtype=np.float64).astype(dtype)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n_clips, 1)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    vectors /= np.where(lengths > 0, lengths, 1)
+    return vectors
 
 
 def _square(similarities) -> np.ndarray:
