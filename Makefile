@@ -6,6 +6,7 @@
 # make check    lint and format
 # make mutants  plant classic bugs in lessons: each must turn a cell red
 # make bench    what things cost on this machine: benchmarks/results.md
+# make bench-growth  what a corpus of up to a million clips costs: benchmarks/growth.md
 # make label-efficiency  what few labels buy, data/results/label_efficiency.jsonl
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
@@ -17,7 +18,7 @@ RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--CoalesceStreamsPreprocessor.enabled=True
 LESSONS := $(sort $(wildcard course/*.ipynb))
 
-.PHONY: lab course site test check mutants bench handout setup prepared notebooks recorded-runs label-efficiency clean
+.PHONY: lab course site test check mutants bench bench-growth handout setup prepared notebooks recorded-runs label-efficiency clean
 
 lab: prepared
 	$(BIN)/tagkit lab -- $(LAB)
@@ -49,8 +50,25 @@ handout:
 		':(exclude)solutions' ':(exclude,glob)tests/*.py' ':(exclude).ci' \
 		':(exclude).github' ':(exclude)exercises/TEACHING.md'
 
-bench: prepared
+# Beside what others use: litdata and musicnn, each in a place of its own.
+bench: prepared build/peers/done build/musicnn/done
 	$(BIN)/python benchmarks/all.py
+
+bench-growth: prepared
+	$(BIN)/python benchmarks/growth.py
+
+build/peers/done: benchmarks/peers.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target build/peers -r benchmarks/peers.txt
+	@touch $@
+
+build/musicnn/done:
+	$(PYTHON) -m venv build/musicnn
+	build/musicnn/bin/pip install --quiet --disable-pip-version-check \
+		tensorflow-cpu tf_keras librosa
+	build/musicnn/bin/pip install --quiet --disable-pip-version-check \
+		--no-deps musicnn==0.1.0
+	@touch $@
 
 setup: .venv/installed
 

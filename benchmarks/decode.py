@@ -4,8 +4,8 @@ A hundred clips of `mini` (or of the folder that is named), one core, all ways i
 the smallest of five rounds; ffmpeg, where it is installed, is a program started for
 each file. The limit is what the files' bytes take from the disk. `audio.load` also
 looks whether the file is whole, and resamples with a better filter (soxr VHQ) than
-librosa's default (HQ). Then `store.prepare`: how much of its time goes into decoding,
-and the most memory that it takes for few and many clips.
+librosa's default (HQ). Then `store.prepare`: how much of its time goes into decoding.
+Last, what up to four threads make of `audio.load`, soundfile, PyAV and librosa.
 """
 
 import dataclasses
@@ -13,11 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+import av
 import librosa
 import machine
 import numpy as np
-import pandas as pd
 import soundfile
 
 from tagkit.data import audio, corpus, store
@@ -89,31 +91,50 @@ def preparing(music):
     print(f"{share:.0%} of it in audio.load (scaling.py has two threads).\n")
 
 
-def memory(name, n_clips):
-    """Prepare n clips, those of a corpus over and over, and print the peak in MiB."""
-    opened = corpus.open(name)
-    times = -(-n_clips // len(opened.clips))
-    clips = pd.concat([opened.clips] * times, ignore_index=True)[:n_clips]
-    with tempfile.TemporaryDirectory() as folder:
-        store.prepare(dataclasses.replace(opened, clips=clips), 12_000, folder=folder)
-    print(machine.peak())
+def with_pyav(path):
+    """Decode with the libraries of ffmpeg, in this process."""
+    with av.open(str(path)) as sound:
+        frames = [frame.to_ndarray().mean(axis=0) for frame in sound.decode(audio=0)]
+    return np.concatenate(frames)
+
+
+def drain(pool, way, paths):
+    for _ in pool.map(way, paths):
+        pass
+
+
+def threads(paths):
+    """Print milliseconds a clip with one to four threads."""
+    ways = {
+        "audio.load": audio.load,
+        "soundfile.read": lambda path: soundfile.read(path, dtype="float32"),
+        "PyAV": with_pyav,
+        "librosa.load at 16 kHz": lambda path: librosa.load(path, sr=16_000),
+    }
+    found = {name: [[], [], [], []] for name in ways}
+    for _ in range(3):
+        for name, way in ways.items():
+            for n in (1, 2, 3, 4):
+                with ThreadPoolExecutor(n) as pool:
+                    work = partial(drain, pool, way, paths)
+                    found[name][n - 1].append(machine.seconds(work))
+    rows = []
+    for name, times in found.items():
+        best = [1000 * min(some) / len(paths) for some in times]
+        rows.append([name, *(f"{ms:.2f}" for ms in best)])
+        rows[-1].append(f"{best[0] / min(best):.2f}")
+    columns = ["ms a clip", "1 thread", "2", "3", "4", "gain"]
+    print(machine.table(columns, rows))
 
 
 def main():
-    """Run all, or one measurement of memory in a process of its own."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "mini"
-    if len(sys.argv) > 2:
-        return memory(name, int(sys.argv[2]))
-    opened = corpus.open(name)
+    """Measure on mini, or the folder that is named."""
+    opened = corpus.open(sys.argv[1] if len(sys.argv) > 1 else "mini")
     some = dataclasses.replace(opened, clips=opened.clips[:N_CLIPS])
-    decoding([opened.path(i) for i in some.clips.index])
+    paths = [opened.path(i) for i in some.clips.index]
+    decoding(paths)
     preparing(dataclasses.replace(opened, clips=opened.clips[: 4 * N_CLIPS]))
-    rows = []
-    for n_clips in (100, 1000, 4000):
-        words = [sys.executable, __file__, name, str(n_clips)]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-        rows.append([f"{n_clips:,}", f"{float(done.stdout):.0f}"])
-    print(machine.table(["clips prepared", "memory at most, MiB"], rows))
+    threads(paths)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,20 @@ All 360 training clips of `mini`, whole, at 12 kHz, ways in turn, the smallest o
 rounds. "Decoded in the loop" is what Weber did, a file of mel bands per clip what Wells
 did first. Files are in the system's cache; the last column is what the bytes alone
 would take from the disk of this machine, if they were not. Then how long three
-trainings wait for data, and what worker processes or a thread give.
+networks wait for data in training, and what other ways to read the same clips cost:
+webdataset and litdata with the samples as int16, and soundfile on the mp3 files, which
+are at 16 kHz and cut there, since it does not resample.
 """
 
+import sys
 import tempfile
+from collections import deque
+from functools import partial
 from pathlib import Path
 
 import machine
 import numpy as np
+import soundfile
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -20,7 +26,8 @@ from tagkit.data import audio, batches, corpus, feed, store
 from tagkit.models import mel
 from tagkit.training import train
 
-RATE, N_SAMPLES = 12_000, 349_488
+PEERS = Path(__file__).parents[1] / "build/peers"  # made by make bench
+RATE, N_SAMPLES, ROUNDS = 12_000, 349_488, 5
 
 
 def mel_files(examples, folder):
@@ -98,41 +105,114 @@ def waiting(examples):
     print(machine.table(columns, rows))
 
 
-class Clips(Dataset):
-    """A clip at a time, for DataLoader."""
+class Sounds(Dataset):
+    """A file at a time, decoded where it is asked for, as a first DataLoader does."""
 
-    def __init__(self, examples):
-        self.store, self.ids = examples.store, examples.labels.index
+    def __init__(self, paths):
+        self.paths = paths
 
     def __len__(self):
-        return len(self.ids)
+        return len(self.paths)
 
     def __getitem__(self, i):
-        return torch.from_numpy(self.store.read(self.ids[i]))
+        return soundfile.read(self.paths[i], N_SAMPLES, dtype="float32")[0]
 
 
-def workers(examples):
-    """Print what DataLoader's worker processes give beside threads."""
-    crops = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
-    rows = []
-    for n in (0, 1, 2):
-        loader = DataLoader(Clips(examples), 16, shuffle=True, num_workers=n)
-        best = min(
-            machine.seconds(lambda of=loader: [None for _ in of]) for _ in range(3)
+class Clips(Sounds):
+    """A clip of our store at a time."""
+
+    def __init__(self, examples):
+        self.store, self.paths = examples.store, examples.labels.index
+
+    def __getitem__(self, i):
+        return torch.from_numpy(self.store.read(self.paths[i]))
+
+
+def as_float(samples):
+    """Scale int16 as the store does; at the top, so that workers find it."""
+    return torch.as_tensor(samples).float() / 32_768
+
+
+def from_chunks(item):
+    return as_float(item["samples"]), item["labels"]
+
+
+def peers(music, examples, folder):
+    """Print what batches of 16 whole clips cost from the store and from elsewhere."""
+    sys.path.append(str(PEERS))
+    import litdata
+    import webdataset
+
+    labels = torch.from_numpy(examples.labels.to_numpy(np.float32))
+    items = [
+        {"samples": np.round(32_768 * examples.store.read(i)).clip(-32_768, 32_767)}
+        for i in examples.labels.index
+    ]
+    for item, row in zip(items, labels, strict=True):
+        item["samples"] = torch.from_numpy(item["samples"].astype(np.int16))
+        item["labels"] = row
+    litdata.optimize(
+        fn=items.__getitem__,
+        inputs=list(range(len(items))),
+        output_dir=str(folder / "litdata"),
+        chunk_bytes="64MB",
+        num_workers=1,
+        verbose=False,
+    )
+    with webdataset.ShardWriter(
+        str(folder / "%06d.tar"), maxcount=128, verbose=0
+    ) as out:
+        for key, item in enumerate(items):
+            arrays = {name: tensor.numpy() for name, tensor in item.items()}
+            arrays = {f"{name}.npy": array for name, array in arrays.items()}
+            out.write({"__key__": str(key), **arrays})
+    shards = sorted(map(str, folder.glob("*.tar")))
+    steps = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
+
+    def tars(n):
+        parts = webdataset.WebDataset(shards, shardshuffle=3).shuffle(256).decode()
+        parts = parts.to_tuple("samples.npy", "labels.npy").map_tuple(as_float)
+        return webdataset.WebLoader(parts, batch_size=16, num_workers=n)
+
+    def chunks(n):
+        found = litdata.StreamingDataset(
+            str(folder / "litdata"), shuffle=True, transform=from_chunks
         )
-        rows.append([f"DataLoader, {n} worker processes", best])
-    best = min(
-        machine.seconds(lambda: [None for _ in crops.epoch(1)]) for _ in range(3)
-    )
-    rows.append(["store, in turn", best])
-    best = min(
-        machine.seconds(lambda: [None for _ in feed.ahead(crops.epoch(1))])
-        for _ in range(3)
-    )
-    rows.append(["store, a thread ahead", best])
-    ms = [[name, f"{1000 * value / len(examples):.3f}"] for name, value in rows]
-    print("\nWhole clips, batches of 16, nothing but loading:\n")
-    print(machine.table(["way", "ms a clip"], ms))
+        return litdata.StreamingDataLoader(found, batch_size=16, num_workers=n)
+
+    def load(dataset, n):
+        return DataLoader(dataset, 16, shuffle=True, num_workers=n)
+
+    sounds = Sounds([music.path(i) for i in examples.labels.index])
+    ways = {
+        "`RandomCrops` on the store": lambda: steps.epoch(1),
+        "the same, a thread ahead": lambda: feed.ahead(steps.epoch(1)),
+    }
+    for n in (0, 2):
+        workers = f"{n} worker processes"
+        ways |= {
+            f"DataLoader on the store, {workers}": partial(load, Clips(examples), n),
+            f"webdataset, {workers}": partial(tars, n),
+            f"litdata, {workers}": partial(chunks, n),
+            f"DataLoader on soundfile, {workers}": partial(load, sounds, n),
+        }
+    found = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            loader = way()
+            found[name].append(machine.seconds(lambda of=loader: deque(of, maxlen=0)))
+    ours = np.array(found["`RandomCrops` on the store"])
+    floor = 6 * N_SAMPLES * len(examples) / machine.memory_rate()  # int16 in, float out
+    rows = []
+    for name, seconds in found.items():
+        ratios = seconds / ours
+        ms = 1000 * np.median(seconds) / len(examples)
+        row = [name, f"{ms:.3f}", f"{np.median(ratios):.1f}"]
+        rows.append([*row, f"{ratios.min():.1f} to {ratios.max():.1f}"])
+    rows.append(["limit, memory", f"{1000 * floor / len(examples):.3f}"])
+    rows[-1] += [f"{floor / np.median(ours):.1f}", ""]
+    print("\nWhole clips in batches of 16, nothing but loading:\n")
+    print(machine.table(["way", "ms a clip", "times ours", "five rounds"], rows))
 
 
 def main():
@@ -142,7 +222,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         loading(music, examples, Path(folder))
     waiting(examples)
-    workers(examples)
+    with tempfile.TemporaryDirectory() as folder:
+        peers(music, examples, Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,10 @@
 """Tagging files: `tagkit tag` beside the package that its network comes from.
 
 20 clips of `mini`, called as a user calls it. Seconds a clip are what 21 files take
-longer than one, over 20; three rounds in turn, their median. FLOP are counted by
-PyTorch for the network's ten windows; a large matrix product gives the limit. For the
-other package give the Python of an environment that has it (it needs TensorFlow):
-
-    python -m venv other && other/bin/pip install tensorflow-cpu tf_keras librosa
-    other/bin/pip install --no-deps musicnn==0.1.0
-    python benchmarks/tagging.py other/bin/python
-
-Its spectrograms are made float32 there: as published, in float16, they overflow.
+longer than one, over 20; five rounds in turn, their median; musicnn.py has the network
+alone. For the other package give the Python of an environment that has it; `make bench`
+makes one in build/musicnn. Its spectrograms are made float32 there: as published, in
+float16, they overflow.
 """
 
 import os
@@ -21,14 +16,10 @@ from pathlib import Path
 
 import machine
 import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from tagkit.data import corpus
-from tagkit.machine import devices
-from tagkit.training import checkpoints
 
-N_CLIPS, ROUNDS = 20, 3
+N_CLIPS, ROUNDS = 20, 5
 TAGKIT = Path(sys.executable).with_name("tagkit")
 OTHER = """
 import sys, types
@@ -60,7 +51,7 @@ def took(command, cwd):
 
 
 def main():
-    """Print the table, the ratio, and the share of the machine's FLOP rate."""
+    """Print the table and the ratio."""
     mini = corpus.open("mini")
     files = [str(mini.path(i)) for i in mini.clips.index[:: 480 // (N_CLIPS + 1)]]
     files = files[: N_CLIPS + 1]
@@ -89,19 +80,6 @@ def main():
             f"\nmusicnn / tagkit, each further clip: {np.median(ratios):.1f} "
             f"({ratios.min():.1f} to {ratios.max():.1f})."
         )
-    model, _ = checkpoints.load("magnatagatune")
-    devices.keep_freed_memory()  # as tagkit does where it scores
-    samples = 0.1 * torch.randn(10, model.n_samples)
-    with FlopCounterMode(display=False) as counter:
-        model(samples)
-    with torch.inference_mode():
-        seconds = machine.fastest(lambda: model(samples), 5)
-    gflop = counter.get_total_flops() / 1e9
-    share = gflop * 1e9 / seconds / machine.flop_rate()
-    print(
-        f"\nThe network alone: {gflop:.1f} GFLOP a clip in {seconds:.3f} s, "
-        f"{share:.0%} of the rate of a large matrix product."
-    )
 
 
 if __name__ == "__main__":

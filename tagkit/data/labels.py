@@ -7,8 +7,7 @@
 Comma, semicolon or TAB between the fields; `;`, `|` or commas between tags; UTF-8,
 UTF-16 or Western Windows text; paths of Windows or POSIX, or file names that occur
 once. A row that cannot be used is reported by its number and skipped; the others are
-read. `of_files` takes the names of folders, or the genres that files name themselves,
-for labels.
+read. `of_files` takes the names of folders or the genres of files for labels.
 """
 
 import csv
@@ -22,7 +21,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from tagkit.data import folders, metadata
+from tagkit.data import folders
 from tagkit.data.annotations import CLIP_INFO_COLUMNS
 
 FILE = ("file", "filename", "path", "mp3path")  # the first of these that is there
@@ -118,6 +117,8 @@ def of_files(folder: Path, files: list[Path], source: str):
     Shape: as `read`; a file without a tag is left out, and counted in a remark.
     Raises: ValueError for another source, or if no file has a tag.
     """
+    from tagkit.data import metadata  # with mutagen, which takes a moment
+
     if source not in ("folders", "genre"):
         raise ValueError(f"labels is {source!r}; needed is 'folders' or 'genre'")
     found, without = {}, []
