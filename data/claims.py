@@ -303,7 +303,7 @@ def of_scores(measure, agrees, letter, arm, function) -> Trial:
 WEBER, ROY, WELLS = "Weber, EPFL 2019", "Roy, Bristol", "Wells, Cambridge 2018"
 PONS, ELWOOD = "Pons et al. 2018", "Elwood & Varosyan, Bristol"
 CELL = "length {}, stride {}".format
-GRID = "momentum {}, rate {}".format
+GRID = "momentum {}, rate {}".format  # rates fifty times the report's, see there
 PIANO, GUITAR = "piano-rock entropy", "guitar-techno entropy"
 NETS = ("PonsWaveform", "PonsSpectrogram")
 best_of_roy = functools.partial(calculations.best_cell, ROY)
@@ -378,9 +378,9 @@ CLAIMS = {
     ROY: [
         (
             "V.C",
-            "Adam does much better than SGD with Nesterov momentum (rate .01 is ours).",
+            "Adam does much better than SGD with Nesterov momentum (rate 1, ours).",
             "no figure",
-            better("f", "base Adam", "base Nesterov, rate 0.01"),
+            better("f", "base Adam", "base Nesterov, rate 1"),
         ),
         (
             "V.B",
@@ -431,7 +431,7 @@ CLAIMS = {
         ),
         (
             "II",
-            "EfficientNet-B0 with an accuracy of .93 tags accurately (quoted).",
+            "An accuracy of .93 shows that EfficientNet-B0 tags accurately (quoted).",
             "accuracy .93",
             calculated(calculations.more_labels_right),
         ),
@@ -749,25 +749,25 @@ CLAIMS = {
             "VI.C, table I",
             "At a rate of .005, momentum .99 is better than .9.",
             "+.08",
-            better("c", GRID(0.99, 0.005), GRID(0.9, 0.005)),
+            better("c", GRID(0.99, 0.25), GRID(0.9, 0.25)),
         ),
         (
             "VI.C, table I",
             "At a rate of .005, momentum .99 is better than none.",
             "+.19",
-            better("c", GRID(0.99, 0.005), GRID(0, 0.005)),
+            better("c", GRID(0.99, 0.25), GRID(0, 0.25)),
         ),
         (
             "VI.C, table I",
             "At a rate of .01 momentum .9 is better: a high one wants a low rate.",
             "+.05",
-            better("c", GRID(0.9, 0.01), GRID(0.99, 0.01)),
+            better("c", GRID(0.9, 0.5), GRID(0.99, 0.5)),
         ),
         (
             "VI.C, table I",
             "Momentum .99 and a rate of .02 learn nothing.",
             ".50",
-            level("c", GRID(0.99, 0.02), (0.45, 0.55)),
+            level("c", GRID(0.99, 1), (0.45, 0.55)),
         ),
         (
             "VII, table II",
