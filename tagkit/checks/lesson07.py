@@ -165,7 +165,7 @@ MACHINES = (  # clips, what one needs, what the machine gives in a second
         "then `sum(seconds.values())`, `max(seconds.values())` and "
         "`max(seconds, key=seconds.get)`.",
     ),
-    praise="Divide the two rates, and see that the gap is no matter of per cents. "
+    praise="Divide the two rates: the gap is far more than a few per cent. "
     "Loading in the loop, a large network on samples, other machines: all have a part.",
 )
 def bill(answer):

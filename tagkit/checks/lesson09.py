@@ -496,7 +496,7 @@ def vote(answer):
         "logits.mean(dim=1), labels)`.",
     ),
     praise="The second is never larger, since the loss of a logit is a curve that "
-    "opens upwards. So the two values do not compare.",
+    "opens upwards. So the two values cannot be compared.",
 )
 def losses(answer):
     functions = several(answer, 2, "Your answer")
@@ -692,7 +692,7 @@ def _pairs(table, setting, other, *, neighbours=False, by_row=False):
         "`half = stats.t.ppf(0.975, n - 1) * logits.std(ddof=1) / np.sqrt(n)`, `ends = "
         "logits.mean() + np.array([-half, half])` and `1 / (1 + np.exp(-ends))`.",
     ),
-    praise="Three trainings are few: most of this width is Student's 4.303.",
+    praise="Three runs are few: most of this width is Student's 4.303.",
 )
 def interval(answer):
     lists = [
