@@ -57,16 +57,17 @@ bench: prepared build/peers/done build/musicnn/done
 bench-growth: prepared
 	$(BIN)/python benchmarks/growth.py
 
-build/peers/done: benchmarks/peers.txt
+build/peers/done: benchmarks/peers.txt .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target build/peers -r benchmarks/peers.txt
 	@touch $@
 
-build/musicnn/done:
-	$(PYTHON) -m venv build/musicnn
-	build/musicnn/bin/pip install --quiet --disable-pip-version-check \
+# TensorFlow is not to be had everywhere; benchmarks/tagging.py can do without.
+build/musicnn/done: .venv/installed
+	$(BIN)/python -m venv build/musicnn
+	-build/musicnn/bin/pip install --quiet --disable-pip-version-check \
 		tensorflow-cpu tf_keras librosa
-	build/musicnn/bin/pip install --quiet --disable-pip-version-check \
+	-build/musicnn/bin/pip install --quiet --disable-pip-version-check \
 		--no-deps musicnn==0.1.0
 	@touch $@
 

@@ -1,13 +1,14 @@
 """Run all benchmarks and write what they find: make bench
 
-A quarter of an hour on two cores that do nothing else, and 2 GB of disk. Writes
-results.md, a section for each script, the machine and its limits at the top. A script
-can be run alone, it prints the same. Left out are gpu.py, which needs a GPU and writes
-gpu.md, and growth.py, which takes half an hour and 20 GB and writes growth.md.
+On a machine that does nothing else. Writes results.md, a section for each script, the
+machine and its limits at the top. A script can be run alone, it prints the same. Left
+out are gpu.py, which needs a GPU and writes gpu.md, and growth.py, which takes 20 GB of
+disk and writes growth.md.
 """
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import machine
@@ -21,6 +22,7 @@ OTHER = HERE.parent / "build/musicnn/bin/python"  # made by make bench
 def main():
     """Run the scripts one after another, each in a process of its own."""
     text = f"# What things cost\n\nWritten by `make bench`. {machine.describe()}\n"
+    start = time.perf_counter()
     for name in SCRIPTS:
         print(f"benchmarks/{name}.py ...", flush=True)
         script = HERE / f"{name}.py"
@@ -34,6 +36,8 @@ def main():
         text += f"\n## {title}\n\n`python benchmarks/{name}.py`. {about}\n\n{found}\n"
         (HERE / "results.md").write_text(text)
         print(found, flush=True)
+    minutes = (time.perf_counter() - start) / 60
+    (HERE / "results.md").write_text(f"{text}\nAll of it took {minutes:.0f} minutes.\n")
 
 
 if __name__ == "__main__":

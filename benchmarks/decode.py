@@ -1,8 +1,8 @@
 """What decoding and preparing cost, beside librosa and ffmpeg.
 
-A hundred clips of `mini` (or of the folder that is named), one core, all ways in turn,
-the smallest of five rounds; ffmpeg, where it is installed, is a program started for
-each file. The limit is what the files' bytes take from the disk. `audio.load` also
+A hundred clips of `mini` (or of the folder that is named), one thread, all ways in
+turn, the smallest of five rounds; ffmpeg, where it is installed, is a program started
+for each file. The limit is what the files' bytes take from the disk. `audio.load` also
 looks whether the file is whole, and resamples with a better filter (soxr VHQ) than
 librosa's default (HQ). Then `store.prepare`: how much of its time goes into decoding.
 Last, what up to four threads make of `audio.load`, soundfile, PyAV and librosa.
@@ -24,7 +24,7 @@ import soundfile
 
 from tagkit.data import audio, corpus, store
 
-N_CLIPS = 100
+N_CLIPS, ROUNDS = 100, 5
 
 
 def with_ffmpeg(path):
@@ -49,7 +49,7 @@ def decoding(paths):
     for way in ways.values():
         way(paths[0])  # the first call imports and warms up
     times = {name: [] for name in ways}
-    for _ in range(5):
+    for _ in range(ROUNDS):
         for name, way in ways.items():
             times[name].append(machine.seconds(lambda w=way: list(map(w, paths))))
     rows = []
@@ -78,7 +78,7 @@ def preparing(music):
             inside[-1] += machine.time.perf_counter() - start
 
     audio.load = timed
-    for _ in range(3):
+    for _ in range(ROUNDS):
         inside.append(0.0)
         with tempfile.TemporaryDirectory() as folder:
             how = {"folder": folder, "n_workers": 1}
@@ -112,7 +112,7 @@ def threads(paths):
         "librosa.load at 16 kHz": lambda path: librosa.load(path, sr=16_000),
     }
     found = {name: [[], [], [], []] for name in ways}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name, way in ways.items():
             for n in (1, 2, 3, 4):
                 with ThreadPoolExecutor(n) as pool:

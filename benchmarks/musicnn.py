@@ -67,7 +67,7 @@ def ways(n_bands):
     matrix = weight[:, 0].permute(1, 2, 0).reshape(n_bands * N_LONG, N_FILTERS)
     matrix = matrix.contiguous()
 
-    def as_it_is():
+    def by_onednn():
         return functional.conv2d(image, weight).amax(2)
 
     def bands_as_channels():
@@ -101,7 +101,7 @@ def ways(n_bands):
         return in_order(best)
 
     flop = 2 * N_FILTERS * n_bands * N_LONG * n_places * N_FRAMES * N_WINDOWS
-    return (as_it_is, bands_as_channels, one_product, place_after_place), flop
+    return (by_onednn, bands_as_channels, one_product, place_after_place), flop
 
 
 def convolutions(peak):

@@ -1,12 +1,12 @@
 """What loading an epoch costs: from a store, decoded in the loop, from mel files.
 
-All 360 training clips of `mini`, whole, at 12 kHz, ways in turn, the smallest of three
+All 360 training clips of `mini`, whole, at 12 kHz, ways in turn, the smallest of five
 rounds. "Decoded in the loop" is what Weber did, a file of mel bands per clip what Wells
 did first. Files are in the system's cache; the last column is what the bytes alone
 would take from the disk of this machine, if they were not. Then how long three
 networks wait for data in training, and what other ways to read the same clips cost:
-webdataset and litdata with the samples as int16, and soundfile on the mp3 files, which
-are at 16 kHz and cut there, since it does not resample.
+webdataset and litdata with the samples as int16, and soundfile on the mp3 files, whole
+and at 16 kHz, since it does not resample. Worker processes have started before.
 """
 
 import sys
@@ -65,7 +65,7 @@ def loading(music, examples, folder):
         ),
     }
     times = {name: [] for name in ways}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name, (way, _) in ways.items():
             times[name].append(machine.seconds(way))
     best = {name: min(found) for name, found in times.items()}
@@ -115,7 +115,7 @@ class Sounds(Dataset):
         return len(self.paths)
 
     def __getitem__(self, i):
-        return soundfile.read(self.paths[i], N_SAMPLES, dtype="float32")[0]
+        return soundfile.read(self.paths[i], audio.CLIP_SAMPLES, dtype="float32")[0]
 
 
 class Clips(Sounds):
@@ -128,9 +128,19 @@ class Clips(Sounds):
         return torch.from_numpy(self.store.read(self.paths[i]))
 
 
+class Epoch:
+    """An epoch of ours, as often as it is asked for."""
+
+    def __init__(self, steps, through=iter):
+        self.steps, self.through = steps, through
+
+    def __iter__(self):
+        return iter(self.through(self.steps.epoch(1)))
+
+
 def as_float(samples):
     """Scale int16 as the store does; at the top, so that workers find it."""
-    return torch.as_tensor(samples).float() / 32_768
+    return batches.finish(torch.as_tensor(samples))
 
 
 def from_chunks(item):
@@ -145,11 +155,10 @@ def peers(music, examples, folder):
 
     labels = torch.from_numpy(examples.labels.to_numpy(np.float32))
     items = [
-        {"samples": np.round(32_768 * examples.store.read(i)).clip(-32_768, 32_767)}
+        {"samples": torch.from_numpy(store.rounded(examples.store.read(i)))}
         for i in examples.labels.index
     ]
     for item, row in zip(items, labels, strict=True):
-        item["samples"] = torch.from_numpy(item["samples"].astype(np.int16))
         item["labels"] = row
     litdata.optimize(
         fn=items.__getitem__,
@@ -157,54 +166,62 @@ def peers(music, examples, folder):
         output_dir=str(folder / "litdata"),
         chunk_bytes="64MB",
         num_workers=1,
+        start_method="fork",  # or it has all workers of this process start anew
         verbose=False,
     )
+    n_shards = 4  # as many for each of two workers
+    size = -(-len(items) // n_shards)
     with webdataset.ShardWriter(
-        str(folder / "%06d.tar"), maxcount=128, verbose=0
+        str(folder / "%06d.tar"), maxcount=size, verbose=0
     ) as out:
         for key, item in enumerate(items):
-            arrays = {name: tensor.numpy() for name, tensor in item.items()}
-            arrays = {f"{name}.npy": array for name, array in arrays.items()}
+            arrays = {f"{name}.npy": tensor.numpy() for name, tensor in item.items()}
             out.write({"__key__": str(key), **arrays})
     shards = sorted(map(str, folder.glob("*.tar")))
     steps = batches.RandomCrops(examples, N_SAMPLES, RATE, batch_size=16)
 
     def tars(n):
-        parts = webdataset.WebDataset(shards, shardshuffle=3).shuffle(256).decode()
-        parts = parts.to_tuple("samples.npy", "labels.npy").map_tuple(as_float)
-        return webdataset.WebLoader(parts, batch_size=16, num_workers=n)
+        parts = webdataset.WebDataset(shards, shardshuffle=n_shards).shuffle(256)
+        parts = parts.decode().to_tuple("samples.npy", "labels.npy")
+        parts = parts.map_tuple(as_float)
+        how = {"num_workers": n, "persistent_workers": n > 0}
+        return webdataset.WebLoader(parts, batch_size=16, **how)
 
     def chunks(n):
         found = litdata.StreamingDataset(
             str(folder / "litdata"), shuffle=True, transform=from_chunks
         )
-        return litdata.StreamingDataLoader(found, batch_size=16, num_workers=n)
+        how = {"num_workers": n, "persistent_workers": n > 0}
+        return litdata.StreamingDataLoader(found, batch_size=16, **how)
 
     def load(dataset, n):
-        return DataLoader(dataset, 16, shuffle=True, num_workers=n)
+        how = {"num_workers": n, "persistent_workers": n > 0}
+        return DataLoader(dataset, 16, shuffle=True, **how)
 
     sounds = Sounds([music.path(i) for i in examples.labels.index])
     ways = {
-        "`RandomCrops` on the store": lambda: steps.epoch(1),
-        "the same, a thread ahead": lambda: feed.ahead(steps.epoch(1)),
+        "`RandomCrops` on the store": Epoch(steps),
+        "the same, a thread ahead": Epoch(steps, feed.ahead),
     }
     for n in (0, 2):
         workers = f"{n} worker processes"
         ways |= {
-            f"DataLoader on the store, {workers}": partial(load, Clips(examples), n),
-            f"webdataset, {workers}": partial(tars, n),
-            f"litdata, {workers}": partial(chunks, n),
-            f"DataLoader on soundfile, {workers}": partial(load, sounds, n),
+            f"DataLoader on the store, {workers}": load(Clips(examples), n),
+            f"webdataset, {workers}": tars(n),
+            f"litdata, {workers}": chunks(n),
+            f"DataLoader on soundfile, {workers}": load(sounds, n),
         }
-    found = {name: [] for name in ways}
+    for way in ways.values():  # workers start, files come into the cache
+        found = [batch if torch.is_tensor(batch) else batch[0] for batch in way]
+        assert sum(map(len, found)) == len(examples)
+    times = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
-            loader = way()
-            found[name].append(machine.seconds(lambda of=loader: deque(of, maxlen=0)))
-    ours = np.array(found["`RandomCrops` on the store"])
+            times[name].append(machine.seconds(partial(deque, way, maxlen=0)))
+    ours = np.array(times["`RandomCrops` on the store"])
     floor = 6 * N_SAMPLES * len(examples) / machine.memory_rate()  # int16 in, float out
     rows = []
-    for name, seconds in found.items():
+    for name, seconds in times.items():
         ratios = seconds / ours
         ms = 1000 * np.median(seconds) / len(examples)
         row = [name, f"{ms:.3f}", f"{np.median(ratios):.1f}"]
@@ -222,6 +239,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         loading(music, examples, Path(folder))
     waiting(examples)
+    if not PEERS.exists():
+        print("\nPeers are not measured here: `make bench` installs litdata.")
+        return
     with tempfile.TemporaryDirectory() as folder:
         peers(music, examples, Path(folder))
 

@@ -11,7 +11,8 @@ import pandas as pd
 
 from tagkit.evaluation import metrics
 
-EXACT = 100_000  # clips whose neighbours are searched one by one
+EXACT = 100_000  # clips up to which each is compared with all
+BLOCK = 2**25  # similarities that are held at a time
 KEPT, SKIPPED = 0.75, 0.15  # weights of Rocchio's rule; the first clip has 1
 
 
@@ -68,9 +69,10 @@ def nearest(similarities: np.ndarray, k: int, groups=None) -> np.ndarray:
 def search(vectors, k: int, groups=None, *, queries=None, exact=None) -> np.ndarray:
     """Find neighbours where clips are too many for a square of similarities.
 
-    The same as `nearest(similarity(vectors), k, groups)`, in single precision, row by
-    row of queries. Above `EXACT` clips, faiss looks in the clusters around a query
-    alone and misses some: benchmarks/growth.md says how many.
+    The same as `nearest(similarity(vectors), k, groups)`, but for ties, and in single
+    precision, some queries at a time. Above `EXACT` clips, faiss looks in the clusters
+    around a query alone and misses some of its neighbours; not so if `k` and the
+    largest group together are more than a hundredth of the clips.
 
     Args:
         groups: as in `nearest`, a name per clip; none of the query's own is listed.
@@ -91,18 +93,23 @@ def search(vectors, k: int, groups=None, *, queries=None, exact=None) -> np.ndar
     if exact is None:
         exact = n_clips <= EXACT or n_found > n_clips // 100
     index = None if exact else _index(units)
-    lists = []
-    for some in np.array_split(queries, max(1, len(queries) * n_clips // 2**25)):
+    lists, is_short = [], []
+    for some in np.array_split(queries, max(1, len(queries) * n_clips // BLOCK)):
         if exact:
             near = units[some] @ units.T
-            found = np.argpartition(-near, n_found - 1, axis=1)[:, :n_found]
+            found = np.argpartition(near, -n_found, axis=1)[:, -n_found:]
             near = np.take_along_axis(near, found, axis=1)
         else:
-            near, found = index.search(units[some], n_found)
+            near, found = index.search(units[some], n_found)  # -1 where none is left
         near[(names[found] == names[some][:, None]) | (found < 0)] = -np.inf
         order = (-near).argsort(axis=1, kind="stable")[:, :k]
         lists.append(np.take_along_axis(found, order, axis=1))
-    return np.concatenate(lists)
+        is_short.append(np.take_along_axis(near, order, axis=1)[:, -1] == -np.inf)
+    found, is_short = np.concatenate(lists), np.concatenate(is_short)
+    if is_short.any():  # the clusters held fewer than k others
+        rest = queries[is_short]
+        found[is_short] = search(vectors, k, groups, queries=rest, exact=True)
+    return found
 
 
 def _index(units):
