@@ -156,7 +156,9 @@ for _net in ("PonsWaveform", "PonsSpectrogram"):
             _net,
             {"width": 0.125},
             PONS | {"epochs": round(PONS["epochs"] / _share)},
-            folds={"folder": (0, 1)} | ({"artist": (0,)} if _share == 1 else {}),
+            folds={"folder": (0, 1), "artist": (0,)}
+            if _share == 1
+            else {"folder": (0,)},
             merges=_merges if _share == 1 else ("mean",),
             share=_share,
         )
