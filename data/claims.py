@@ -164,9 +164,13 @@ def alike(letter, a, b, **options) -> Trial:
 
 
 def level(letter, arm, agrees) -> Trial:
-    """Try by the ROC-AUC of one arm."""
+    """Try by the ROC-AUC of one arm; draws of seeds far apart may lie past 1."""
     measure = f"ROC-AUC of {arm}"
-    return statistic(measure, agrees, letter, arm, of=lambda a: average(a.roc_auc))
+
+    def of(a):
+        return np.clip(average(a.roc_auc), 0, 1)
+
+    return statistic(measure, agrees, letter, arm, of=of)
 
 
 def every_tag(letter, a, b) -> Trial:

@@ -397,7 +397,7 @@ def _resampled(labels, seeds, n_boot, seed, groups):
     ):
         areas = [_areas(labels, scores, part) for part in parts]
         means = means + share[:, None] * np.concatenate(areas, axis=1)
-    return np.clip(means, 0, 1)  # seeds far apart are spread beyond
+    return means
 
 
 def _seed_shares(n_seeds, n_boot, seed):
