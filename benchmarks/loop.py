@@ -2,11 +2,11 @@
 
 360 windows of `mini`, batches of 16, Adam. The textbook holds them as float32 in memory
 (`TensorDataset`, `DataLoader` without workers); `train.fit` cuts other windows from the
-store in each epoch. Five rounds in turn; of each the fastest of three epochs, the
-median of the rounds, and the smallest and largest ratio of textbook to ours. Then
-scoring 90 clips the same way. Both keep freed memory, as tagkit does wherever it trains
-or scores on a CPU; last is one window of a model with that, and with memory given back
-(TAGKIT_KEEP_MEMORY=0).
+store in each epoch. Five rounds in turn; of each the fastest of two epochs (of six
+where they are short), the median of the rounds, and the smallest and largest ratio of
+textbook to ours. Then scoring 90 clips the same way. Both keep freed memory, as tagkit
+does wherever it trains or scores on a CPU; last is one window of a model with that, and
+with memory given back (TAGKIT_KEEP_MEMORY=0).
 """
 
 import os
@@ -26,15 +26,20 @@ from tagkit.evaluation import predict
 from tagkit.machine import devices
 from tagkit.training import train
 
-MODELS = {"DielemanRaw": 1.0, "DielemanMel": 1.0, "K2C2": 0.24, "Musicnn": 0.125}
-ROUNDS, EPOCHS = 5, 3
+ROUNDS = 5
+MODELS = {  # width, epochs
+    "DielemanRaw": (1.0, 6),
+    "DielemanMel": (1.0, 6),
+    "K2C2": (0.24, 2),
+    "Musicnn": (0.125, 2),
+}
 
 
-def textbook(model, loader):
+def textbook(model, loader, epochs):
     """Seconds of each epoch."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     seconds = []
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         start = time.perf_counter()
         for samples, labels in loader:
             optimizer.zero_grad()
@@ -55,7 +60,8 @@ def textbook_scores(model, loader):
 
 def rows_of(name, training, valid):
     """Compare training and scoring of one model."""
-    model = models.build(name, width=MODELS[name])
+    width, epochs = MODELS[name]
+    model = models.build(name, width=width)
     n_samples, rate = model.n_samples, model.sample_rate
     crops = batches.RandomCrops(training, n_samples, rate, batch_size=360)
     windows, labels = next(crops.epoch(1))
@@ -64,11 +70,11 @@ def rows_of(name, training, valid):
     grid = batches.GridCrops(some, n_samples, rate)
     whole = torch.cat(list(grid))
     scoring = DataLoader(TensorDataset(whole), 8 * grid.n_windows)
-    config = train.Config(epochs=EPOCHS)
+    config = train.Config(epochs=epochs)
     pairs = {"training": [], "scoring": []}
     for _ in range(ROUNDS):
-        theirs = textbook(models.build(name, width=MODELS[name]), loader)
-        ours = models.build(name, width=MODELS[name])
+        theirs = textbook(models.build(name, width=width), loader, epochs)
+        ours = models.build(name, width=width)
         history = train.fit(ours, training, valid, config, log=None)
         pairs["training"].append((theirs, history.frame()["seconds"].min()))
         theirs = machine.fastest(lambda: textbook_scores(model, scoring), 2)

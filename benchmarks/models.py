@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tagkit import models
 from tagkit.data import batches, corpus, store
 from tagkit.evaluation import results
+from tagkit.machine import devices
 from tagkit.training import train
 
 BATCH, SECONDS = 8, 29.124
@@ -28,6 +29,7 @@ BATCH, SECONDS = 8, 29.124
 def measure(name: str, arguments: dict) -> dict:
     """Time steps and forward passes of one model."""
     torch.manual_seed(0)
+    devices.keep_freed_memory()  # as tagkit does where it trains
     model = models.build(name, **arguments)
     samples = 0.1 * torch.randn(BATCH, model.n_samples)
     labels = (torch.rand(BATCH, 50) < 0.07).float()

@@ -43,7 +43,8 @@ def layers(model):
     """Print what the profiler says of the costliest operations."""
     samples = 0.1 * torch.randn(N_WINDOWS, model.n_samples)
     model(samples)
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as found:
+    cpu = [ProfilerActivity.CPU]
+    with profile(activities=cpu, record_shapes=True, acc_events=True) as found:
         model(samples)
     events = found.key_averages(group_by_input_shape=True)
     events = sorted(events, key=lambda event: -event.self_cpu_time_total)
@@ -126,7 +127,7 @@ def convolutions(peak):
 
 def main():
     devices.keep_freed_memory()  # as tagkit does where it scores
-    model, _ = checkpoints.load("magnatagatune")
+    model = checkpoints.load("magnatagatune")[0].requires_grad_(False)
     before = machine.flop_rate()
     with torch.inference_mode():
         batches(model, before)

@@ -9,6 +9,7 @@ webdataset and litdata with the samples as int16, and soundfile on the mp3 files
 and at 16 kHz, since it does not resample. Worker processes have started before.
 """
 
+import os
 import sys
 import tempfile
 from collections import deque
@@ -64,6 +65,7 @@ def loading(music, examples, folder):
             sum(path.stat().st_size for path in sounds) / len(sounds),
         ),
     }
+    os.sync()  # or what was just written is on its way to the disk meanwhile
     times = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, (way, _) in ways.items():
@@ -214,20 +216,25 @@ def peers(music, examples, folder):
     for way in ways.values():  # workers start, files come into the cache
         found = [batch if torch.is_tensor(batch) else batch[0] for batch in way]
         assert sum(map(len, found)) == len(examples)
+    os.sync()
     times = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, way in ways.items():
             times[name].append(machine.seconds(partial(deque, way, maxlen=0)))
-    ours = np.array(times["`RandomCrops` on the store"])
-    floor = 6 * N_SAMPLES * len(examples) / machine.memory_rate()  # int16 in, float out
-    rows = []
-    for name, seconds in times.items():
-        ratios = seconds / ours
-        ms = 1000 * np.median(seconds) / len(examples)
-        row = [name, f"{ms:.3f}", f"{np.median(ratios):.1f}"]
-        rows.append([*row, f"{ratios.min():.1f} to {ratios.max():.1f}"])
-    rows.append(["limit, memory", f"{1000 * floor / len(examples):.3f}"])
-    rows[-1] += [f"{floor / np.median(ours):.1f}", ""]
+    ms = {name: 1000 * np.array(found) / len(items) for name, found in times.items()}
+    ours = ms["`RandomCrops` on the store"].min()
+    rows = [
+        [
+            name,
+            f"{x.min():.3f}",
+            f"{x.min() / ours:.1f}",
+            f"{x.min():.2f} to {x.max():.2f}",
+        ]
+        for name, x in ms.items()
+    ]
+    # int16 in, float out
+    floor = 1000 * 6 * N_SAMPLES / machine.memory_rate()
+    rows.append(["limit, memory", f"{floor:.3f}", f"{floor / ours:.1f}", ""])
     print("\nWhole clips in batches of 16, nothing but loading:\n")
     print(machine.table(["way", "ms a clip", "times ours", "five rounds"], rows))
 

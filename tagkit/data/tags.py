@@ -24,7 +24,7 @@ RAW50 = (
 
 # The 50 most frequent Last.fm tags of the Million Song Dataset, most frequent first, as
 # Choi et al. 2017 and Pons & Serra 2019 spell them, and the kinds of Wells 2018, table
-# 3.1, who numbers them in the same order.
+# 3.1, who numbers them in the same order (and prints R&B there, rnb in table 4.1).
 LASTFM50 = (
     "rock, pop, alternative, indie, electronic, female vocalists, dance, 00s, "
     "alternative rock, jazz, beautiful, metal, chillout, male vocalists, "
