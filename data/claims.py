@@ -338,6 +338,12 @@ CLAIMS = {
         ),
         (
             "4.1",
+            "Squared error should make no big difference, fifty tags.",
+            "not tried",
+            alike("e", "mse", "window"),
+        ),
+        (
+            "4.1",
             "Shuffling suits better than drawing songs with replacement.",
             "not tried",
             better("a", PIANO, "piano-rock drawn order"),
@@ -895,6 +901,12 @@ CLAIMS = {
             "Spectrograms are better than raw audio (quoted).",
             "Dieleman & Schrauwen: .8815 and .8487",
             recorded("DielemanMel", "DielemanRaw"),
+        ),
+        (
+            "III",
+            "CRNN-TF, which reads along time and frequency, is the best (quoted).",
+            "Wang et al.: .9078, a CRNN .8926",
+            better("i", "CRNNTF", "CRNN"),
         ),
         (
             "IV",

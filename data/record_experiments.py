@@ -14,7 +14,7 @@ data/cache/experiments and goes on from its last whole epoch.
 
     python data/record_experiments.py                # all, a point per core at a time
     python data/record_experiments.py c d --jobs 1   # two experiments, one at a time
-    python data/record_experiments.py --estimate     # how long each takes
+    python data/record_experiments.py --estimate     # how long each took
     python data/record_experiments.py a --shuffled   # with shuffled labels, to see 0.5
     python data/record_experiments.py c --table      # what is recorded, with intervals
 
@@ -30,7 +30,6 @@ import io
 import json
 import os
 import shutil
-import time
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,7 +44,6 @@ from tagkit.data import batches, corpus, store
 from tagkit.evaluation import metrics, predict
 from tagkit.evaluation.results import without_nan
 from tagkit.files import write_atomically
-from tagkit.machine import devices
 from tagkit.training import Config, fit
 
 RESULTS = corpus.SHIPPED / "results" / "experiments"
@@ -95,7 +93,7 @@ class Experiment:
 
 FEWER = (
     "480 clips in place of 21,000 or more, so an epoch has a fiftieth of the steps; "
-    "{}. Two cores do all experiments in two and a half hours."
+    "{}. Two cores do all experiments in under four hours."
 )
 BOTH, TWO = {"folder": SEEDS, "artist": (0,)}, {"folder": (0, 1)}
 ADAM = {"learning_rate": 0.001, "start_at_prior": True}
@@ -178,7 +176,8 @@ EXPERIMENTS = {
         FEWER.format(
             "an eighth of the width, five songs a batch in place of twenty and 15 "
             "epochs in place of 50; clips with neither tag are left out as there; "
-            "four groups apart for the epoch, since one has four clips with the tags"
+            "four groups apart for the epoch, since one has four clips with the tags; "
+            "two seeds, one for the orders"
         ),
         _weber,
     ),
@@ -247,7 +246,10 @@ EXPERIMENTS = {
     "f": Experiment(
         "Adam or Nesterov? A schedule on ROC-AUC or on the loss? L2, a low pass?",
         "Roy, Bristol: V.C, IX.D, IX.E, IX.G",
-        FEWER.format("a quarter of the improved network's width, five windows of ten"),
+        FEWER.format(
+            "a quarter of the improved network's width, five windows of ten; three "
+            "seeds for Adam and Nesterov at 1, two for the schedule, one for all else"
+        ),
         {
             "base Adam": Arm("RoyBase", {}, ROY | ADAM),
         }
@@ -282,7 +284,8 @@ EXPERIMENTS = {
         "Elwood & Varosyan, Bristol: IX, X.C, X.E",
         FEWER.format(
             "8 and 16 channels in place of 64 and 128, batches of 8 in place of 32; of "
-            "the five rates the report names two, .0001 and .0005"
+            "the five rates the report names two, .0001 and .0005; three seeds for the "
+            "CNN and for the CRNN at .002, one for the other rates"
         ),
         {
             f"CRNN rate {rate}": Arm(
@@ -308,7 +311,8 @@ EXPERIMENTS = {
         "Pons et al. 2018: 4, tables of the front- and back-ends",
         FEWER.format(
             "an eighth of the width; a quarter, a half and all of 330 clips, not "
-            "100,000 to a million, each with as many steps; capacity with one seed"
+            "100,000 to a million, each with as many steps; two seeds with all clips, "
+            "one with fewer and for capacity"
         ),
         _pons,
     ),
@@ -316,7 +320,8 @@ EXPERIMENTS = {
         "Are attention, or scans in four directions, better than the last state?",
         "Wells, Cambridge 2018: proposal, 5.3; Elwood & Varosyan, Bristol: III",
         FEWER.format(
-            "networks of about 20,000 parameters; CRNN-TF has GRUs, not Grid-LSTMs"
+            "networks of about 20,000 parameters; CRNN-TF has GRUs, not Grid-LSTMs; "
+            "two seeds"
         ),
         {
             "CRNN": Arm("CRNN", SMALL_CRNN, CRNN),
@@ -327,6 +332,18 @@ EXPERIMENTS = {
 }
 # Points that are those of another experiment, with other seeds or none of their own.
 SAME = {("i", "CRNN"): ("g", f"CRNN rate {CRNN['learning_rate']}")}
+# A quick arm of each, to say whether anything leaks when labels are shuffled.
+SHUFFLED = {
+    "a": "piano-rock entropy",
+    "b": "K2C1",
+    "c": "momentum 0.99, rate 0.05",
+    "d": "length 1024, stride 1024",
+    "e": "window",
+    "f": "base Adam",
+    "g": "CNN",
+    "h": "PonsWaveform front 0.5",
+    "i": "CRNNTF",
+}
 
 
 # -- folds -----------------------------------------------------------------------------
@@ -654,76 +671,23 @@ def table(letter: str, n_boot: int = 1000) -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns="ap_floor", errors="ignore")
 
 
-# Milliseconds of one core for a window in training: `--measure` on a machine with other
-# work, divided by how much longer the networks of data/results took there than in their
-# records, where each had a core: 5.0 times (PonsSpectrogram) to 1.9 (DielemanRaw). What
-# DielemanRaw and Roy's cost is a fifth more, as one whole point took, with its scoring.
-COSTS = {
-    "PonsWaveform(n_samples=51776, width=0.125)": 5.1,
-    "K2C1(width=0.195)": 7.2,
-    "K1C2(width=0.248)": 23.6,
-    "K2C2(width=0.24)": 19.5,
-    "DielemanRaw()": 0.468,
-    "DielemanRaw(length=1024, stride=1024)": 0.54,
-    "DielemanRaw(length=1024, stride=512)": 0.66,
-    "DielemanRaw(length=512, stride=512)": 0.552,
-    "DielemanRaw(length=512, stride=256)": 0.768,
-    "DielemanRaw(length=256, stride=256)": 0.708,
-    "RoyBase()": 0.492,
-    "RoyImproved(width=0.25)": 1.92,
-    "CRNN(channels=[8, 16, 16, 16], hidden=32)": 13.8,
-    "PonsWaveform(width=0.125)": 4.5,
-    "PonsWaveform(front_width=0.5, width=0.125)": 3,
-    "PonsWaveform(n_back=256, n_dense=250, width=0.125)": 3.9,
-    "PonsSpectrogram(width=0.125)": 6.7,
-    "PonsSpectrogram(front_width=0.5, width=0.125)": 5,
-    "PonsSpectrogram(n_back=256, n_dense=250, width=0.125)": 5.4,
-    "CRNNAttention(channels=[8, 16, 16, 16], hidden=32)": 17.3,
-    "CRNNTF(width=0.125)": 12.7,
-}
+def per_tag(letter: str, *arms: str, by: str = "folder") -> pd.DataFrame:
+    """List the ROC-AUC of some arms for each tag.
+
+    Shape: a row per tag; columns n_clips, those with the tag, and one for each arm.
+    Raises: FileNotFoundError if an arm is not recorded.
+    """
+    areas = {}
+    for arm in arms:
+        labels, scores, _ = read(letter, arm, by)
+        areas[arm] = metrics.evaluate(labels, scores, n_boot=0)["roc_auc"][:-1]
+    return pd.DataFrame({"n_clips": labels.sum()} | areas)
 
 
-def kind_of(arm: Arm) -> str:
-    """Name what a step costs: the network and its arguments."""
-    said = ", ".join(f"{k}={v}" for k, v in arm.arguments.items())
-    return f"{arm.model}({said})"
-
-
-def minutes(letter: str, name: str) -> float:
-    """Estimate the minutes of one core that a point of an arm takes."""
-    arm = EXPERIMENTS[letter].arms[name]
-    n_clips = 330 * N_FOLDS * arm.share
-    if arm.pair:
-        n_clips = {"guitar": 129, "piano": 63}[arm.pair[0]] * N_FOLDS / 2
-    config = Config(**arm.config)
-    n_windows = n_clips * config.crops_per_clip * config.epochs
-    more = 1.4 if config.details else 1
-    return n_windows * COSTS[kind_of(arm)] / 60_000 * more
-
-
-def measure(n: int = 6) -> dict[str, float]:
-    """Measure a training step of each kind of network, in time of one core."""
-    torch.set_num_threads(1)
-    costs = {}
-    for experiment in EXPERIMENTS.values():
-        for arm in experiment.arms.values():
-            if kind_of(arm) in costs:
-                continue
-            model = models.build(arm.model, **arm.arguments)
-            devices.keep_freed_memory()
-            optimizer = torch.optim.Adam(model.parameters())
-            size = Config(**arm.config).batch_size
-            samples = 0.1 * torch.randn(size, model.n_samples)
-            times = []
-            for _ in range(n):
-                start = time.process_time()
-                optimizer.zero_grad()
-                model(samples).square().mean().backward()
-                optimizer.step()
-                times.append(time.process_time() - start)
-            costs[kind_of(arm)] = round(1000 * sorted(times)[n // 3] / size, 2)
-            print(f'    "{kind_of(arm)}": {costs[kind_of(arm)]},', flush=True)
-    return costs
+def minutes(letter: str, name: str, by: str, seed: int) -> float:
+    """Say how many minutes of a core a point took when it was recorded; or nan."""
+    path = path_of(letter, name, by, seed)
+    return json.loads(path.read_text())["minutes"] if path.exists() else np.nan
 
 
 def todo(letters) -> list[tuple]:
@@ -744,18 +708,15 @@ def main():
     letters = parser.add_argument("letters", nargs="*", metavar="LETTER")
     letters.choices = [[], *EXPERIMENTS]
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    for name in ("shuffled", "table", "estimate", "measure"):
+    for name in ("shuffled", "table", "estimate"):
         parser.add_argument(f"--{name}", action="store_true")
     options = parser.parse_args()
     chosen = list(options.letters or EXPERIMENTS)
-    if options.measure:
-        measure()
-    elif options.estimate:
+    if options.estimate:
         for letter in chosen:
-            costs = [minutes(letter, name) for _, name, *_ in todo([letter])]
-            print(
-                f"{letter}: {len(costs)} points, {sum(costs):.0f} minutes of one core"
-            )
+            took = [minutes(*point) for point in todo([letter])]
+            total = f"{np.nansum(took):.0f} minutes of one core"
+            print(f"{letter}: {len(took)} points, {total}")
     elif options.table:
         for letter in chosen:
             print(EXPERIMENTS[letter].question, table(letter).round(3), sep="\n")
@@ -764,9 +725,8 @@ def main():
         for rate in (12_000, 16_000):
             store.prepare(mini, rate)
         points = todo(chosen)
-        if options.shuffled:  # the shortest of each says whether anything leaks
-            cost = {point: minutes(*point[:2]) for point in points}
-            points = [min((p for p in cost if p[0] == c), key=cost.get) for c in chosen]
+        if options.shuffled:
+            points = [(letter, SHUFFLED[letter], "folder", 0) for letter in chosen]
         work = joblib.Parallel(options.jobs, return_as="generator_unordered")
         how = {"shuffled": options.shuffled}
         for line in work(joblib.delayed(record)(*one, **how) for one in points):

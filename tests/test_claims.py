@@ -4,10 +4,12 @@ import doctest
 import json
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+from tagkit import plots
 from tagkit.data import corpus
 from tagkit.evaluation import metrics
 
@@ -15,6 +17,7 @@ sys.path.insert(0, str(corpus.SHIPPED))
 
 import calculations  # noqa: E402
 import claims  # noqa: E402
+import draw_claims  # noqa: E402
 import record_experiments as experiments  # noqa: E402
 
 SAMPLE = "480 clips of 63 artists"
@@ -159,6 +162,14 @@ def test_the_file_is_what_the_script_writes():
     """After new records: python data/claims.py."""
     shipped = pd.read_csv(claims.RESULT, dtype=str, keep_default_na=False)
     pd.testing.assert_frame_equal(shipped, claims.table())
+
+
+def test_the_data_card_describes_the_picture_that_its_script_draws():
+    """After new records: python data/draw_claims.py, and its words into the card."""
+    figure = draw_claims.draw()
+    card = (corpus.SHIPPED / "README.md").read_text()
+    assert f"![{plots.alt_text(figure)}](claims.png)" in card
+    plt.close(figure)
 
 
 # -- calculations
