@@ -184,7 +184,7 @@ def main():
         if len(sys.argv) > 3:
             print(json.dumps(measure(name, n_clips, Path(sys.argv[3]))))
             return
-        with tempfile.TemporaryDirectory(dir=corpus.DATA) as folder:
+        with tempfile.TemporaryDirectory(dir=corpus.DATA / "cache") as folder:
             print(json.dumps(measure(name, n_clips, Path(folder))))
         return
     rows, notes = [], []
