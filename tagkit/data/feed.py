@@ -8,7 +8,7 @@ GPU can read itself (pinned). Where all clips fit into the GPU's memory they sta
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -83,7 +83,9 @@ class Feed:
             return self.crops.epoch(k)
         if self.device.type != "cpu":
             cuts = getattr(self.crops, "cuts", self.crops.epoch)(k)
-            return to_device(cuts, getattr(self.crops, "finish", _as_is), self.device)
+            finish = getattr(self.crops, "finish", _as_is)
+            steps = to_device(cuts, self.device)
+            return ((finish(cuts), labels) for cuts, labels in steps)
         if getattr(self.crops, "reads_ahead", False):
             return ahead(self.crops.epoch(k))
         return iter(self.crops.epoch(k))
@@ -139,25 +141,21 @@ def even(
 
 
 def to_device(
-    steps: Iterable[tuple[torch.Tensor, ...]], finish: Callable, device: torch.device
+    steps: Iterable[tuple[torch.Tensor, ...]], device: torch.device
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Bring batches to a device, and finish them there.
+    """Bring batches to a device.
 
     To a GPU the next ones are copied while those before are used.
 
-    Args:
-        steps: cuts first, then what belongs to them, as `RandomCrops.cuts` gives.
-        finish: makes samples of the cuts, on the device where they are.
-
-    Shape: steps of (cuts, ...) -> (finish(cuts), ...).
+    Shape: any; such as `RandomCrops.cuts` gives.
     """
     if device.type == "cuda":
         stream = torch.cuda.Stream(device)
         steps = (_copy(step, device, stream) for step in steps)
     if device.type != "cpu":
         steps = ahead(steps)
-    for cuts, *rest in steps:
-        yield finish(cuts.to(device)), *(tensor.to(device) for tensor in rest)
+    for step in steps:
+        yield tuple(tensor.to(device) for tensor in step)
 
 
 def _copy(step, device, stream):

@@ -282,8 +282,12 @@ def _clip_windows(model, compute, examples, overlap=0.0):
     n, rate = model.n_samples, model.sample_rate
     crops = batches.GridCrops(examples, n, rate, overlap=overlap, clips_per_batch=CLIPS)
     device = next(model.parameters()).device
-    windows = feed.to_device(crops.cuts(), crops.finish, device)
-    outputs = [_run(model, compute, samples) for (samples,) in windows]
+
+    def finished(cuts):  # few at a time: they stay in the cache
+        return compute(crops.finish(cuts))
+
+    steps = feed.to_device(crops.cuts(), device)
+    outputs = [_run(model, finished, cuts) for (cuts,) in steps]
     outputs = np.concatenate(outputs).reshape(len(examples), crops.n_windows, -1)
     return outputs, crops.n_own
 

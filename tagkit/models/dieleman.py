@@ -52,7 +52,7 @@ class DielemanRaw(Tagger):
         arguments |= {"n_filters": n_filters, "padding": padding, "average": average}
         arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
         super().__init__(n_samples, sample_rate, arguments | {"width": width})
-        self.n_at_once = 320  # its maps are small
+        self.n_at_once = 160  # its maps are small
         n_channels = scaled(n_filters, width)
         self.strided = nn.Conv1d(1, n_channels, length, stride)
         n_frames = (n_samples - length) // stride + 1
@@ -94,7 +94,7 @@ class DielemanMel(Tagger):
         arguments |= {"n_mels": n_mels, "padding": padding, "average": average}
         arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
         super().__init__(n_samples, sample_rate, arguments | {"width": width})
-        self.n_at_once = 320  # its maps are small
+        self.n_at_once = 80  # its maps are small
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride

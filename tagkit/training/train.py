@@ -226,14 +226,13 @@ def fit(
             for number, batch in enumerate(loader.epoch(epoch)):
                 batch = augment(batch, epoch, number)
                 optimizer.zero_grad()
-                loss = torch.zeros((), device=device)
+                loss = 0.0
                 for samples, labels, fraction in batch.micro_batches(config.accumulate):
                     with devices.casting(config.precision, device):
                         logits = network(samples)  # (n_windows, n_tags)
                     mean = loss_of(logits.float(), labels)
-                    micro_loss = mean * fraction
-                    (micro_loss * batch.weight).backward()  # 1 with a single process
-                    loss += micro_loss.detach()
+                    (mean * (fraction * batch.weight)).backward()
+                    loss += mean.detach() * fraction
                 optimizer.step()
                 losses.append(loss)
                 sizes.append(batch.n)
@@ -399,8 +398,8 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     Raises: ValueError for another name.
     """
     shared = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-    if next(model.parameters()).is_cuda:
-        shared["fused"] = True  # one kernel for all weights
+    first = next(model.parameters())
+    shared |= {"fused": first.is_cuda, "foreach": first.is_cpu}  # all weights at once
     if config.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), **shared)
     if config.optimizer == "sgd":
