@@ -2,10 +2,11 @@
 
 Clips prepared are those of `mini` over and over, as 29 s at 12 kHz. Training is an
 epoch of DielemanRaw, a window a clip, on a sparse store: rows of silence that hardly
-take a byte on the disk; scoring is of the same store. Shards hold clips of a quarter of
-a second, since a million whole ones would be 700 GB: what is measured is their number.
-They were just written, so they come from the system's cache. Neighbours are the ten
-nearest of each clip that are not by its artist (twenty clips each), by
+take a byte on the disk. Scoring is of the same store, and so is reading it without a
+network, which shows what making so many pages takes the system. Shards hold clips of a
+quarter of a second, since a million whole ones would be 700 GB: what is measured is
+their number. They were just written, so they come from the system's cache. Neighbours
+are the ten nearest of each clip that are not by its artist (twenty clips each), by
 `neighbours.search`, among made-up vectors of 200 numbers, of which the k-th spreads as
 1/k. Above 100,000 clips a thousand queries are asked, and recall is the share of the
 true ten that faiss finds; vectors that spread otherwise have another. Memory is what
@@ -87,6 +88,13 @@ def scores(n_clips, folder):
     predict.clip_scores(model, examples)
 
 
+def read(n_clips, folder):
+    examples = sparse(folder, n_clips, WHOLE)
+    yield
+    for samples in examples.store.samples:
+        samples.max()
+
+
 def pack(n_clips, folder):
     examples = sparse(folder, n_clips, SHORT)
     yield
@@ -145,11 +153,12 @@ WORKS = {
     "prepare": (prepare, "`store.prepare`"),
     "epoch": (epoch, "an epoch of DielemanRaw"),
     "scores": (scores, "`predict.clip_scores` of it"),
+    "read": (read, "read it"),
     "pack": (pack, "write shards"),
     "stream": (stream, "open and read shards"),
     "near": (near, "`neighbours.search`"),
 }
-UP_TO = dict.fromkeys(("prepare", "epoch", "scores"), 25_860)
+UP_TO = dict.fromkeys(("prepare", "epoch", "scores", "read"), 25_860)
 
 
 def held() -> float:

@@ -1,12 +1,13 @@
 """`fit` and scoring beside the loop that a textbook shows, and the same speed for all.
 
-360 windows of `mini`, batches of 16, Adam. The textbook holds them as float32 in memory
-(`TensorDataset`, `DataLoader` without workers); `train.fit` cuts other windows from the
-store in each epoch. Five rounds in turn; of each the fastest of two epochs (of six
-where they are short), the median of the rounds, and the smallest and largest ratio of
-textbook to ours. Then scoring 90 clips the same way. Both keep freed memory, as tagkit
-does wherever it trains or scores on a CPU; last is one window of a model with that, and
-with memory given back (TAGKIT_KEEP_MEMORY=0).
+A window of each of the 360 training clips of `mini`, drawn anew in every epoch, batches
+of 16, Adam. The textbook holds the clips as float32 in memory (a `Dataset` that slices
+them, a `DataLoader` without workers); `train.fit` cuts the windows from the store. Five
+rounds in turn; of each the fastest of two epochs (of six where they are short), the
+median of the rounds, and the smallest and largest ratio of textbook to ours. Then
+scoring 90 clips, whose windows the textbook has cut before. Both keep freed memory, as
+tagkit does wherever it trains or scores on a CPU; last is one window of a model with
+that, and with memory given back (TAGKIT_KEEP_MEMORY=0).
 """
 
 import os
@@ -18,7 +19,7 @@ import machine
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from tagkit import models
 from tagkit.data import batches, corpus, store
@@ -33,6 +34,20 @@ MODELS = {  # width, epochs
     "K2C2": (0.24, 2),
     "Musicnn": (0.125, 2),
 }
+
+
+class Clips(Dataset):
+    """Clips in memory, of which a random window is given."""
+
+    def __init__(self, samples, labels, n_samples):
+        self.samples, self.labels, self.n_samples = samples, labels, n_samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, i):
+        start = np.random.randint(self.samples.shape[1] - self.n_samples + 1)
+        return self.samples[i, start : start + self.n_samples], self.labels[i]
 
 
 def textbook(model, loader, epochs):
@@ -63,9 +78,10 @@ def rows_of(name, training, valid):
     width, epochs = MODELS[name]
     model = models.build(name, width=width)
     n_samples, rate = model.n_samples, model.sample_rate
-    crops = batches.RandomCrops(training, n_samples, rate, batch_size=360)
-    windows, labels = next(crops.epoch(1))
-    loader = DataLoader(TensorDataset(windows, labels), 16, shuffle=True)
+    n_row = training.store.samples.shape[1]
+    crops = batches.RandomCrops(training, n_row, rate, batch_size=360)
+    samples, labels = next(crops.epoch(1))
+    loader = DataLoader(Clips(samples, labels, n_samples), 16, shuffle=True)
     some = training.take(training.labels.index[:90])
     grid = batches.GridCrops(some, n_samples, rate)
     whole = torch.cat(list(grid))
