@@ -1,17 +1,18 @@
 """What grows with the corpus: seconds and memory for up to a million clips.
 
-Clips prepared are those of `mini` over and over, as 29 s at 12 kHz. Training is an
-epoch of DielemanRaw, a window a clip, on a sparse store: rows of silence that hardly
-take a byte on the disk. Scoring is of the same store, and so is reading it without a
-network, which shows what making so many pages takes the system. Shards hold clips of a
-quarter of a second, since a million whole ones would be 700 GB: what is measured is
-their number. They were just written, so they come from the system's cache. Neighbours
-are the ten nearest of each clip that are not by its artist (twenty clips each), by
-`neighbours.search`, among made-up vectors of 200 numbers, of which the k-th spreads as
-1/k. Above 100,000 clips a thousand queries are asked, and recall is the share of the
-true ten that faiss finds; vectors that spread otherwise have another. Memory is what
-the process itself holds at most (RssAnon of Linux), not the pages of files that the
-system keeps while nobody needs the room. Each figure comes from a process of its own.
+`store.prepare` decodes the clips of `mini` over and over, 29 s each, at 12 kHz.
+Training is an epoch of DielemanRaw, one window a clip, from a sparse store: rows of
+silence that take hardly a byte on the disk; about a second of it is start-up. The same
+store is then scored, and read without a network: that shows how long the system takes
+just to provide its pages. Shards hold clips of a quarter of a second, since a million
+whole ones would fill 700 GB; what counts here is their number. They were just written,
+so they come from the system's cache. `neighbours.search` finds, for each clip, the ten
+nearest that are not by its artist (twenty clips each), among made-up vectors of 200
+numbers, of which the k-th spreads as 1/k. Above 100,000 clips it is asked for a
+thousand of them, and recall is the share of the true ten that faiss finds; vectors that
+spread otherwise have another. Memory is the most that the process itself holds (RssAnon
+of Linux), without the pages of files that the system keeps while nobody else needs the
+room. Each figure comes from a process of its own.
 """
 
 import dataclasses
@@ -152,8 +153,8 @@ def near(n_clips, folder):
 WORKS = {
     "prepare": (prepare, "`store.prepare`"),
     "epoch": (epoch, "an epoch of DielemanRaw"),
-    "scores": (scores, "`predict.clip_scores` of it"),
-    "read": (read, "read it"),
+    "scores": (scores, "score its clips"),
+    "read": (read, "read it, no network"),
     "pack": (pack, "write shards"),
     "stream": (stream, "open and read shards"),
     "near": (near, "`neighbours.search`"),

@@ -94,7 +94,6 @@ class DielemanMel(Tagger):
         arguments |= {"n_mels": n_mels, "padding": padding, "average": average}
         arguments |= {"n_samples": n_samples, "sample_rate": sample_rate}
         super().__init__(n_samples, sample_rate, arguments | {"width": width})
-        self.n_at_once = 80  # its maps are small
         n_fft = max(1024, length)
         self.mel = mel.LogMel(sample_rate, n_fft, stride, n_mels, length, "log1p")
         n_frames = 1 + n_samples // stride
