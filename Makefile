@@ -6,11 +6,12 @@
 # make check    lint and format
 # make mutants  plant classic bugs in lessons: each must turn a cell red
 # make bench    what things cost on this machine: benchmarks/results.md
-# make bench-growth  what a corpus of up to a million clips costs: benchmarks/growth.md
+# make bench-growth  how time and memory grow with the corpus: benchmarks/growth.md
 # make label-efficiency  what few labels buy, data/results/label_efficiency.jsonl
 # make handout  a zip of what is committed, for learners: build/handout.zip
 PYTHON ?= python3
 LAB ?=
+MTT ?=
 BIN := .venv/bin
 RUN := TAGKIT_STATIC=1 $(BIN)/jupyter nbconvert --execute \
 	--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
@@ -52,7 +53,7 @@ handout:
 
 # Beside what others use: litdata and musicnn, each in a place of its own.
 bench: prepared build/peers/done build/musicnn/done
-	$(BIN)/python benchmarks/all.py
+	$(BIN)/python benchmarks/all.py $(MTT)
 
 bench-growth: prepared
 	$(BIN)/python benchmarks/growth.py

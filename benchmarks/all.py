@@ -1,9 +1,10 @@
 """Run all benchmarks and write what they find: make bench
 
 On a machine that does nothing else. Writes results.md, a section for each script, the
-machine and its limits at the top. A script can be run alone, it prints the same. Left
-out are gpu.py, which needs a GPU and writes gpu.md, and growth.py, which takes 20 GB of
-disk and writes growth.md.
+machine and its limits at the top. A script can be run alone, it prints the same. With a
+folder of MagnaTagATune's two tables, `make bench MTT=FOLDER`, these are measured, too.
+Left out are gpu.py, which needs a GPU and writes gpu.md, and growth.py, which takes 20
+GB of disk and writes growth.md.
 """
 
 import subprocess
@@ -31,6 +32,8 @@ def main():
         words = [sys.executable, script]
         if name == "tagging" and OTHER.exists():
             words.append(OTHER)
+        if name == "tables":
+            words += sys.argv[1:]
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True)
         found = done.stdout.rstrip() if done.returncode == 0 else "It failed."
         text += f"\n## {title}\n\n`python benchmarks/{name}.py`. {about}\n\n{found}\n"

@@ -1,11 +1,11 @@
 """What decoding and preparing cost, beside librosa and ffmpeg.
 
-A hundred clips of `mini` (or of the folder that is named), one thread, all ways in
-turn, the smallest of five rounds; ffmpeg, where it is installed, is a program started
-for each file. The limit is what the files' bytes take from the disk. `audio.load` also
-looks whether the file is whole, and resamples with a better filter (soxr VHQ) than
-librosa's default (HQ). Then `store.prepare`: how much of its time goes into decoding.
-Last, what up to four threads make of `audio.load`, soundfile, PyAV and librosa.
+A hundred clips of `mini` (or of the folder that is named), one thread. The ways take
+turns; the fastest of five rounds counts. ffmpeg, if it is installed, is started for
+each file. The limit is the time to read the files' bytes from the disk. `audio.load`
+also checks that the file is complete, and resamples with a better filter (soxr VHQ)
+than librosa's default (HQ). Then `store.prepare`: how much of its time is decoding.
+Last, how much up to four threads speed up `audio.load`, soundfile, PyAV and librosa.
 """
 
 import dataclasses

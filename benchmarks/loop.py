@@ -1,12 +1,12 @@
-"""`fit` and scoring beside the loop that a textbook shows, and the same speed for all.
+"""`fit` and scoring beside a textbook loop, and the memory that both keep.
 
 A window of each of the 360 training clips of `mini`, drawn anew in every epoch, batches
 of 16, Adam. The textbook holds the clips as float32 in memory (a `Dataset` that slices
 them, a `DataLoader` without workers); `train.fit` cuts the windows from the store. Five
-rounds in turn; of each the fastest of two epochs (of six where they are short), the
-median of the rounds, and the smallest and largest ratio of textbook to ours. Then
-scoring 90 clips, whose windows the textbook has cut before. Both keep freed memory, as
-tagkit does wherever it trains or scores on a CPU; last is one window of a model with
+rounds, taking turns; each counts its fastest epoch of two, or of six short ones. The
+table shows the medians, and the smallest and largest ratio of textbook to tagkit. Then
+90 clips are scored; the textbook's windows are cut and made float32 beforehand. Both
+keep freed memory, as tagkit always does on a CPU. The last table times one window with
 that, and with memory given back (TAGKIT_KEEP_MEMORY=0).
 """
 

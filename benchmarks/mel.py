@@ -1,9 +1,10 @@
 """What mel bands cost: LogMel beside torchaudio's own transform and librosa.
 
-A batch of eight clips of 29 s at 12 kHz, all in turn, in another order each round, the
-smallest of 25 rounds; librosa takes clip by clip. That all agree is asserted, too.
-The limits are the bytes that must be read and written at least (samples, a spectrum
-once written and once read, bands), and the FLOP of transforms and filters.
+A batch of eight clips of 29 s at 12 kHz. The ways take turns, in another order each
+round; the fastest of 25 rounds counts. librosa takes one clip at a time. The script
+also checks that all results agree. The memory limit counts the bytes that must be
+moved: samples, one spectrum written and read, bands. The other limit counts the FLOP of
+transforms and filters.
 """
 
 import random

@@ -1,11 +1,11 @@
 """What each model costs: a training step, tagging, memory, and how near to the limit.
 
-Every model in the paper's size and in that of its recorded runs, in a process of its
-own, in batches of 8 windows; times are the smallest of three. "Of the peak" is the
-share of a large matrix product's FLOP rate that a step reaches, counted by PyTorch
-(which leaves out recurrent layers). "Waiting" is what the second epoch of `train.fit`
-on 32 clips of `mini` waits for data. "Memory" is what a step takes beyond what was
-held before.
+Every model at the paper's size and at the size of its recorded runs, each in a process
+of its own, in batches of 8 windows; the fastest of three times counts. "Of the peak" is
+the share of a large matrix product's FLOP rate that a step reaches, counted by PyTorch,
+which leaves out recurrent layers. "Waiting" is the share of the second epoch of
+`train.fit`, on 32 clips of `mini`, that is spent waiting for data. "Memory" is what a
+step needs beyond what was held before.
 """
 
 import json

@@ -1,13 +1,13 @@
-"""Where the time of Musicnn goes, and what else could be done with its convolutions.
+"""Where Musicnn's time goes, and other ways to compute its convolutions.
 
-`checkpoints.load("magnatagatune")`, scoring; FLOP are counted by PyTorch, the limit is
-the rate of a large matrix product, measured before and after. First windows a batch.
-Then the layers, by PyTorch's profiler, ten windows. Two convolutions have nearly all
-FLOP: filters of seven frames by 67 or 38 bands over one channel, and the maximum over
-bands. They are tried as oneDNN does them; as 1-d convolutions whose channels are bands,
-a window for each place of the filters; as one matrix product for each place, on a view
-of the frames that copies nothing; and the last with the maximum taken place after
-place, so that no map of all places is ever written.
+`checkpoints.load("magnatagatune")`, scoring. PyTorch counts the FLOP; the limit is the
+rate of a large matrix product, measured before and after. The first table varies the
+windows in a batch. The second lists the operations of ten windows, by PyTorch's
+profiler. Two convolutions have nearly all FLOP: filters of seven frames by 67 or 38
+bands, over one channel; the maximum over bands follows. Four ways are tried: oneDNN;
+1-d convolutions with bands as channels, one for each place of the filters; one matrix
+product for each place, on a view of the frames that copies nothing; and the same with a
+running maximum, so that no map of all places is ever written.
 """
 
 from functools import partial

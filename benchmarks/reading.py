@@ -1,12 +1,12 @@
 """What loading an epoch costs: from a store, decoded in the loop, from mel files.
 
-All 360 training clips of `mini`, whole, at 12 kHz, ways in turn, the smallest of five
-rounds. "Decoded in the loop" is what Weber did, a file of mel bands per clip what Wells
-did first. Files are in the system's cache; the last column is what the bytes alone
-would take from the disk of this machine, if they were not. Then how long three
-networks wait for data in training, and what other ways to read the same clips cost:
-webdataset and litdata with the samples as int16, and soundfile on the mp3 files, whole
-and at 16 kHz, since it does not resample. Worker processes have started before.
+All 360 training clips of `mini`, whole, at 12 kHz. The ways take turns; the fastest of
+five rounds counts. Weber decoded in the loop; Wells first kept a file of mel bands per
+clip. All files are in the system's cache; the last column is the time that this
+machine's disk would need if they were not. Then: how long three networks wait for data
+in training. Last, other ways to read the same clips: webdataset and litdata, with int16
+samples, and soundfile, which reads whole mp3 files at 16 kHz, because it cannot
+resample. Worker processes are already running.
 """
 
 import os

@@ -1,8 +1,8 @@
 """How long one waits before anything happens: the command, an import, the first cell.
 
-Each is a Python process of its own, five in turn, the median. The first code cell of
-lesson 00 is run without a notebook around it. The limits are a Python that does
-nothing, and one that imports what the work cannot do without.
+Each row is a Python process of its own, the median of five. The first code cell of
+lesson 00 runs without a notebook around it. For comparison: a Python that does nothing,
+and one that imports only what the work cannot do without.
 """
 
 import json

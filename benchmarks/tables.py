@@ -1,7 +1,8 @@
 """What work on the tables of MagnaTagATune costs.
 
-Seconds, the smallest of three tries. Reads data/magnatagatune, or the folder that is
-named, of which only the two tables are needed; without them it says so and ends.
+Seconds, the fastest of three tries. The script reads data/magnatagatune or the folder
+that is named (`make bench MTT=FOLDER`). Only the two tables are needed; without them it
+says so and stops.
 """
 
 import sys

@@ -1,11 +1,11 @@
 """Tagging files: `tagkit tag` beside the package that its network comes from.
 
-20 clips of `mini`, called as a user calls it. Seconds a clip are what 21 files take
-longer than one, over 20; five rounds in turn, their median; musicnn.py has the network
-alone. For the other package give the Python of an environment that has it; `make bench`
-makes one in build/musicnn. It builds its network anew for each file and hears nine
-windows of a clip, tagkit ten. Its spectrograms are made float32 there: as published, in
-float16, they overflow.
+20 clips of `mini`, called as a user calls it. Seconds a clip: the time for 21 files
+less the time for one, over 20; the median of five rounds. musicnn.py times the network
+alone. To measure the other package, pass the Python of an environment that has it;
+`make bench` makes one in build/musicnn. That package builds its network anew for each
+file and hears nine windows of a clip, tagkit ten. Its spectrograms are made float32
+there: as published, in float16, they overflow.
 """
 
 import os

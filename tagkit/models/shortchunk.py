@@ -37,7 +37,7 @@ class ShortChunkCNN(Tagger):
         kind = Residual if residual else plain
         pairs = zip(channels[:-1], channels[1:], strict=True)
         self.units = nn.Sequential(*[kind(n_in, n_out) for n_in, n_out in pairs])
-        # The same numbers in less time than with channels first (benchmarks/steps.py).
+        # The same numbers in less time than with channels first.
         self.units.to(memory_format=torch.channels_last)
         n = channels[-1]
         self.dense = nn.Sequential(
