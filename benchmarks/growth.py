@@ -5,7 +5,7 @@ MagnaTagATune. `store.prepare` decodes the clips of `mini` again and again, 29 s
 at 12 kHz. Training is one epoch of DielemanRaw, one window a clip, about a second of it
 start-up. Its store is sparse: the clips are silence and take almost no room on the
 disk. The same store is then scored, and read without a network: that shows how long the
-system needs just to supply the memory. One window a clip needs nearly as much, since
+system needs just to supply the memory. One window a clip can need as much, since
 the system reads ahead. Clips in shards last a quarter of a second, because a million
 whole ones would fill 700 GB; only the number of clips matters here. The shards have
 just been written, so they are read from the system's cache.
