@@ -9,7 +9,7 @@ TensorFlow. Written are, below data/,
     checkpoints/lastfm50/Musicnn.safetensors        trained on the Million Song Dataset
     checkpoints/LICENSE-musicnn                     the authors' notice, for both
     checkpoints/SHA256SUMS                          digests of these three
-    results/logs/musicnn-*.csv                      the authors' logs of both trainings
+    results/logs/musicnn-*.csv                      the authors' logs of both runs
 
 Every run writes the same bytes.
 
@@ -234,7 +234,7 @@ def checkpoint(wheel: zipfile.ZipFile, name: str) -> bytes:
 
 
 def log(wheel: zipfile.ZipFile, name: str) -> bytes:
-    """Make a table of a training's log: a row per epoch, seconds, no unit."""
+    """Make a table of a training log: a row per epoch, seconds, no unit."""
     text = wheel.read(f"musicnn/{NETWORKS[name][0]}/train_log.tsv").decode()
     table = pd.read_csv(io.StringIO(text), sep="\t").rename(columns=LOGS)
     table["seconds"] = table["seconds"].str.removesuffix("s").astype(float)

@@ -890,7 +890,7 @@ def _setting(text: str):
 
 
 def _check_settings(model: str, settings: dict):
-    """Refuse settings that a training cannot have, before any work."""
+    """Refuse settings that a training run cannot have, before any work."""
     from tagkit import models
     from tagkit.evaluation import features
     from tagkit.training import train

@@ -1,4 +1,4 @@
-"""The papers' trainings: the values as published, and each can be run."""
+"""How the papers trained: the values as published, and each can be run."""
 
 # ruff: noqa: F811 - fixtures are parameters of the same name
 

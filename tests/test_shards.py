@@ -171,7 +171,7 @@ def test_processes_share_the_clips(packed, monkeypatch, n_ranks):
 
 
 def fitted(source, folder, *, stops=(2,)):
-    """The weights after a training that stops after each of these epochs."""
+    """The weights after a run that stops after each of these epochs."""
     valid = shards.Stream(source, "valid").keep(folder / "valid")
     for epochs in stops:
         torch.manual_seed(0)

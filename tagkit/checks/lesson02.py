@@ -259,7 +259,7 @@ def _conv1d(samples, weight, bias, stride):
         "and nothing after the last `nn.Linear`.",
     ),
     praise="`models.RoyBase` is the same network: your weights would fit it. On `mini` "
-    "its three recorded trainings score 0.74 to 0.79, those of the lesson's network "
+    "its three recorded runs score 0.74 to 0.79, those of the lesson's network "
     "0.84 to 0.86. One kernel is no filter bank.",
 )
 def other_reading(answer):

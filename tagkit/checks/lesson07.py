@@ -1,7 +1,7 @@
 """The tasks of lesson 07, scaling up: hints and probes; 0.7 stands in the lesson.
 
 The file is long because two tasks need a stage: a source that a thread reads ahead of a
-loop (7.2), and a training with a disk that loses its power (7.5). No clock decides:
+loop (7.2), and a run with a disk that loses its power (7.5). No clock decides:
 what might wait for ever gets a number of turns; a busy machine makes turns longer.
 """
 
@@ -613,7 +613,7 @@ class Training:
         return self
 
     def now(self):
-        """All that a training needs to go on, by the names of LOST."""
+        """All that a run needs to go on, by the names of LOST."""
         memory = self.optimizer.state_dict()["state"].values()
         return {
             "weights": [w.tolist() for w in self.model.parameters()],

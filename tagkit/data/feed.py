@@ -1,4 +1,4 @@
-"""The way of batches to the device, and how long a training waits for them.
+"""The way of batches to the device, and how long training waits for them.
 
 On a CPU a batch is cut when it is asked for: a thread that reads ahead would take the
 cores that compute. Reading ahead pays where batches come from elsewhere, and on a GPU,
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 
 
 class Feed:
-    """The batches of a training, epoch by epoch.
+    """The batches of a training run, epoch by epoch.
 
     Args:
         crops: `batches.RandomCrops`, or others with its `epoch`; its other methods are
@@ -56,7 +56,7 @@ class Feed:
 
     Attributes:
         is_resident: whether all clips are on the device.
-        waiting: seconds of this epoch in which the training stood still for data. While
+        waiting: seconds of this epoch in which training stood still for data. While
             a GPU still computes the step before, nothing stands still.
     """
 
@@ -162,7 +162,7 @@ def _copy(step, device, stream):
     """Copy a batch beside the kernels that run, from pinned memory."""
     with torch.cuda.stream(stream):
         step = [tensor.pin_memory().to(device, non_blocking=True) for tensor in step]
-    stream.synchronize()  # the thread that reads ahead waits, the training does not
+    stream.synchronize()  # the thread that reads ahead waits, training does not
     for tensor in step:  # its memory is free again only after the training's use
         tensor.record_stream(torch.cuda.default_stream(device))
     return step

@@ -1,7 +1,7 @@
 """What a run leaves on the disk, and how it goes on from there.
 
 best.safetensors   the weights of the best epoch, and what they are for
-last.pt            all that a training needs to go on: weights, best weights, optimizer,
+last.pt            all that a run needs to go on: weights, best weights, optimizer,
                    schedule, random states, history; the order of the clips follows from
                    seed and epoch
 
