@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from tagkit.data import feed
+from tagkit.data import batches, feed
 from tagkit.machine import devices
 
 
@@ -70,3 +70,24 @@ def test_only_a_device_that_has_nothing_to_do_waits(monkeypatch, is_idle):
     fed = feed.Feed(Slow(), torch.device("cpu"), 4, 1)
     assert len(list(fed.epoch(1))) == 3
     assert (fed.waiting > 0.04) == is_idle
+
+
+def test_another_device_gets_int16_and_makes_samples_of_it():
+    """No GPU is needed: what is on "meta" has a shape and a type alone."""
+    moved = []
+
+    class Crops:
+        epoch = None  # makes samples at once, as a CPU wants them
+
+        def cuts(self, k):
+            yield torch.ones(3, 5, dtype=torch.int16), torch.ones(3, 2)
+
+        def finish(self, cuts):
+            moved.append((cuts.dtype, cuts.device.type))
+            return batches.finish(cuts)
+
+    steps = feed.Feed(Crops(), torch.device("meta"), 5, 2)
+    (batch,) = steps.epoch(1)
+    assert moved == [(torch.int16, "meta")]
+    assert batch.samples.is_meta and batch.samples.dtype == torch.float32
+    assert batch.labels.is_meta and batch.n == 3
