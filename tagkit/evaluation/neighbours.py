@@ -73,8 +73,8 @@ def search(vectors, k: int, groups=None, *, queries=None, exact=None) -> np.ndar
     precision, some queries at a time. Above `EXACT` clips, faiss looks in the clusters
     around a query alone and misses some of its neighbours; not so if `k` and the
     largest group together are more than a hundredth of the clips.
-    For fewer than two thousand queries `exact=True` is faster: faiss sorts all clips
-    first (benchmarks/growth.md).
+    It sorts all clips first: among a million, `exact=True` is faster for fewer than two
+    thousand queries (benchmarks/growth.md).
 
     Args:
         groups: as in `nearest`, a name per clip; none of the query's own is listed.
